@@ -1,0 +1,1 @@
+"""Pure PyTorch networks: no host, no file access, no global state."""
