@@ -1,0 +1,105 @@
+"""The parallel-control Mamba layer (PCM): image tokens are scanned together with the tokens that drive them.
+
+Two branches, voice and motion. Each picks the image tokens under its mask, appends an identity token and its own
+condition tokens, and runs a bidirectional selective scan over that sequence, frame by frame. The branches are summed.
+There is no residual path: the layer's output replaces the hidden state.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..mamba.mamba1 import log_rates, step_size_bias
+from ..mamba.selective_scan import selective_scan
+
+# Elements of one stacked two-direction sequence (frames, length, 2, D) handled at once; frames are independent.
+_SLICE = 1 << 27
+
+
+class BidirectionalScan(nn.Module):
+    """Mamba-1 scan of one sequence forward and backward with separate parameters, summed (a PCM "unit").
+
+    Parameters are stacked by direction: k = 0 forward, k = 1 backward. A_logs and Ds are direction-major.
+    """
+
+    def __init__(self, dim: int, rank: int, states: int = 16):
+        super().__init__()
+        self.rank, self.states = rank, states
+        self.x_proj_weight = nn.Parameter(torch.empty(2, rank + 2 * states, dim).uniform_(-(dim**-0.5), dim**-0.5))
+        self.dt_projs_weight = nn.Parameter(torch.empty(2, dim, rank).uniform_(-(rank**-0.5), rank**-0.5))
+        self.dt_projs_bias = nn.Parameter(step_size_bias((2, dim)))
+        self.A_logs = nn.Parameter(log_rates(2 * dim, states))
+        self.Ds = nn.Parameter(torch.ones(2 * dim))
+
+    def forward(self, sequence: torch.Tensor) -> torch.Tensor:
+        """(frames, L, D) to the same; frames are cut into slices to bound the memory of the stacked directions."""
+        rows = max(1, _SLICE // (2 * sequence.shape[1] * sequence.shape[2]))
+        return torch.cat([self._scan(part) for part in sequence.split(rows)])
+
+    def _scan(self, sequence: torch.Tensor) -> torch.Tensor:
+        wide = torch.promote_types(sequence.dtype, torch.float32)
+        rates = -torch.exp(self.A_logs.to(wide)).unflatten(0, (2, -1))
+        deltas, Bs, Cs = zip(*(self._selection(sequence, k, wide) for k in (0, 1)), strict=True)
+        y, _ = selective_scan(
+            torch.stack([sequence, sequence.flip(1)], 2),
+            torch.stack([deltas[0], deltas[1].flip(1)], 2),
+            rates,
+            torch.stack([Bs[0], Bs[1].flip(1)], 2),
+            torch.stack([Cs[0], Cs[1].flip(1)], 2),
+            self.Ds.to(wide).unflatten(0, (2, -1)),
+        )
+        return y[:, :, 0] + y[:, :, 1].flip(1)
+
+    def _selection(self, sequence: torch.Tensor, k: int, wide: torch.dtype):
+        """Step size (frames, L, D), B and C (frames, L, N) of direction k, in the sequence's own order."""
+        projected = F.linear(sequence, self.x_proj_weight[k])
+        low, B, C = projected.split([self.rank, self.states, self.states], -1)
+        delta = F.linear(low, self.dt_projs_weight[k]).to(wide) + self.dt_projs_bias[k].to(wide)
+        return F.softplus(delta), B, C
+
+
+class ParallelControlMamba(nn.Module):
+    """PCM layer of `channels` C over conditions of `context` channels; inner width D = 2 C, rank ceil(C / 16)."""
+
+    def __init__(self, channels: int, context: int = 1024, expand: int = 2, states: int = 16):
+        super().__init__()
+        dim, rank = expand * channels, math.ceil(channels / 16)
+        self.in_proj1 = nn.Linear(channels, dim, bias=False)
+        self.in_proj2 = nn.Linear(channels, dim, bias=False)
+        self.id_proj = nn.Linear(context, dim, bias=False)
+        self.audio_proj = nn.Linear(context, dim, bias=False)
+        self.exp_proj = nn.Linear(context, dim, bias=False)
+        self.audio_unit = BidirectionalScan(dim, rank, states)
+        self.exp_unit = BidirectionalScan(dim, rank, states)
+        self.out_norm = nn.LayerNorm(dim)
+        self.out_proj = nn.Linear(dim, channels, bias=False)
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        identity: torch.Tensor,
+        audio: torch.Tensor,
+        motion: torch.Tensor,
+        audio_index: torch.Tensor,
+        motion_index: torch.Tensor,
+    ) -> torch.Tensor:
+        """Replace x (frames, L, C) by its controlled version of the same shape.
+
+        identity (frames, 1, context), audio (frames, 32, context) and motion (frames, 1, context) are each frame's
+        tokens; audio_index, motion_index hold the positions in 0..L-1 that each branch controls. A branch without
+        positions only projects, whatever its tokens and its scan's weights are.
+        """
+        face = F.silu(self.id_proj(identity))
+        voice = self._branch(self.in_proj1(x), audio_index, face, audio, self.audio_proj, self.audio_unit)
+        moved = self._branch(self.in_proj2(x), motion_index, face, motion, self.exp_proj, self.exp_unit)
+        return self.out_proj(self.out_norm(voice + moved))
+
+    @staticmethod
+    def _branch(z, index, face, tokens, project: nn.Linear, unit: BidirectionalScan) -> torch.Tensor:
+        count = index.numel()
+        if count == 0:
+            return z
+        sequence = torch.cat([z[:, index], face, F.silu(project(tokens))], 1)
+        return z.index_copy(1, index, unit(sequence)[:, :count])
