@@ -1,0 +1,244 @@
+"""Drawing posed people with OpenGL on EGL, without a window; in software where there is no GPU."""
+
+import os
+
+import cv2
+import moderngl
+import numpy as np
+
+from .backgrounds import background, pattern
+from .identity import Identity
+from .parts import CAVITY, EAR, EYE, GLASS, HAIR, LENS, LIP, NECK, SKIN, TEETH, TONGUE, TORSO
+from .rig import Posed, Rig
+from .scene import Camera, Light, random_camera, random_light
+from .shaders import VERTEX, fragment
+from .textures import noise_bank
+
+LABEL_SIZE = 128
+"""Side of the flow and label grids."""
+_ORDER = (SKIN, EYE, LIP, TEETH, TONGUE, NECK, TORSO, GLASS, EAR, CAVITY, HAIR, LENS)
+_CULLED = (SKIN, EAR)
+_DEPTH_TOLERANCE = 0.04  # how far behind the source's nearest surface a point may lie and still count as seen
+
+
+def open_context() -> moderngl.Context:
+    """A headless EGL context; RuntimeError with the missing packages named when the machine has none."""
+    os.environ.setdefault("EGL_PLATFORM", "surfaceless")
+    os.environ.setdefault("LP_NUM_THREADS", "0")
+    try:
+        return moderngl.create_standalone_context(backend="egl")
+    except Exception as fault:
+        raise RuntimeError(
+            f"no headless OpenGL: {fault}. Install Mesa's EGL (Debian: libegl1 libgl1-mesa-dri) or a GPU driver with EGL"
+        ) from fault
+
+
+class Scene:
+    """One person with light, camera, textures and backdrop: all that stays while the motion changes."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        light: Light,
+        camera: Camera,
+        backdrop: np.ndarray,
+        painted: np.ndarray | None,
+        noise: int,
+    ):
+        self.identity, self.rig = identity, Rig(identity)
+        self.light, self.camera, self.backdrop, self.painted, self.noise = light, camera, backdrop, painted, noise
+
+    def project(self, posed: Posed) -> np.ndarray:
+        """Vertices in clip space with depth (n, 3)."""
+        return self.camera.project(posed.position)
+
+    def landmarks(self, posed: Posed) -> np.ndarray:
+        """Landmarks (K, 2) in image coordinates: [0, 1], x right, y down."""
+        clip = self.camera.project(posed.landmarks)[:, :2]
+        return (clip * np.array([0.5, -0.5]) + 0.5).astype(np.float32)
+
+
+def random_scene(rng: np.random.Generator, identity: Identity, size: int = 256) -> Scene:
+    """`identity` in a random setting whose backdrop is `size` pixels square."""
+    painted = pattern(rng) if identity.look.pattern > 0 else None
+    return Scene(
+        identity,
+        random_light(rng),
+        random_camera(rng),
+        background(rng, size),
+        painted,
+        int(rng.integers(len(noise_bank()))),
+    )
+
+
+class HeadRenderer:
+    """Draws scenes at size x size, supersampled and area-reduced.
+
+    Labels come from the same pass, sampled at the centres of a 128 grid; the supersampled side must be an odd multiple of 128
+    for exact centres, hence 384 for 256-pixel frames (1.5 samples a pixel side). Frames of other sizes have no labels.
+    """
+
+    def __init__(self, size: int = 256):
+        self.size = size
+        self.side = 384 if size <= 256 else int(np.ceil(size * 1.5))
+        self.context = open_context()
+        self.programs = {
+            shader: self.context.program(vertex_shader=VERTEX, fragment_shader=fragment(shader)) for shader in _ORDER
+        }
+        self.colour = self.context.texture((self.side, self.side), 4)
+        self.label = self.context.texture((self.side, self.side), 4, dtype="f4")
+        self.target = self.context.framebuffer(
+            [self.colour, self.label], self.context.depth_renderbuffer((self.side, self.side))
+        )
+        self.noises = [self._texture(image) for image in noise_bank()]
+        self.plain = self._texture(np.full((2, 2, 3), 128, np.uint8))
+        self.scene: Scene | None = None
+        self._owned: list = []
+
+    def _texture(self, image: np.ndarray) -> moderngl.Texture:
+        texture = self.context.texture(image.shape[1::-1], image.shape[2], np.ascontiguousarray(image).tobytes())
+        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        return texture
+
+    def set_scene(self, scene: Scene) -> None:
+        """Upload what is constant for a person."""
+        for resource in self._owned:
+            resource.release()
+        self.scene, rig = scene, scene.rig
+        self.dynamic = self.context.buffer(reserve=len(rig.rest) * 40, dynamic=True)
+        static = self.context.buffer(rig.canonical.tobytes())
+        self.painted = self._texture(scene.painted) if scene.painted is not None else None
+        self._owned = [self.dynamic, static] + ([self.painted] if self.painted else [])
+        self.arrays = []
+        for shader in _ORDER:
+            if shader not in rig.triangles:
+                continue
+            program = self.programs[shader]
+            index = self.context.buffer(rig.triangles[shader].tobytes())
+            content = [
+                (self.dynamic, *_layout(program, {"position": "3f", "normal": "3f", "occlusion": "1f", "source": "3f"}))
+            ]
+            if "canonical" in program:
+                content.append((static, "4f", "canonical"))
+            array = self.context.vertex_array(program, content, index)
+            self.arrays.append((shader, array))
+            self._owned += [index, array]
+        self._set_uniforms(_uniforms(scene))
+
+    def _set_uniforms(self, values: dict) -> None:
+        for program in self.programs.values():
+            for name, value in values.items():
+                if name in program:
+                    program[name].value = value if isinstance(value, (int, float)) else tuple(float(v) for v in value)
+
+    def draw(
+        self, parameters: np.ndarray, source: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Posed]:
+        """Draw the scene's person with motion (24,).
+
+        source: clip-space vertices of the source frame (None: this frame is the source).
+        Returns colour (size, size, 3) uint8; label buffer (128, 128, 4) float32 = source x, y (clip space, y up), source depth, part;
+        this frame's clip-space vertices; the posed rig.
+        """
+        scene = self.scene
+        posed = scene.rig.pose(parameters)
+        clip = scene.project(posed)
+        vertices = np.concatenate([clip, posed.normal, posed.occlusion[:, None], clip if source is None else source], 1)
+        self.dynamic.write(np.ascontiguousarray(vertices, np.float32))
+        smile, squint = (
+            (parameters[3] + parameters[4]) / 2,
+            max(0.0, (parameters[3] + parameters[4]) / 2 + 0.5 * parameters[10]),
+        )
+        self._set_uniforms(
+            {"pose_face": (smile, parameters[10], max(0.0, (parameters[8] + parameters[9]) / 2), squint)}
+        )
+        self._draw_arrays()
+        colour = self._read(0, np.uint8)
+        label = self._read(1, np.float32)
+        step = self.side // LABEL_SIZE
+        return self._compose(colour), label[step // 2 :: step, step // 2 :: step][:LABEL_SIZE, :LABEL_SIZE], clip, posed
+
+    def _draw_arrays(self) -> None:
+        context, target = self.context, self.target
+        target.use()
+        target.color_mask = ((True,) * 4, (True,) * 4)
+        target.depth_mask = True
+        target.clear(0, 0, 0, 0)
+        context.enable_only(moderngl.DEPTH_TEST)
+        self.noises[self.scene.noise].use(0)
+        (self.painted or self.plain).use(1)
+        for shader, array in self.arrays:
+            if shader in _CULLED:
+                context.enable(moderngl.CULL_FACE)
+            else:
+                context.disable(moderngl.CULL_FACE)
+            if shader == LENS:
+                context.enable(moderngl.BLEND)
+                context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+                target.color_mask = ((True,) * 4, (False,) * 4)
+                target.depth_mask = False
+            array.render()
+        context.disable(moderngl.BLEND)
+
+    def _read(self, attachment: int, kind: type) -> np.ndarray:
+        data = self.target.read(components=4, attachment=attachment, dtype="f1" if kind is np.uint8 else "f4")
+        return np.frombuffer(data, kind).reshape(self.side, self.side, 4)[::-1]
+
+    def _compose(self, colour: np.ndarray) -> np.ndarray:
+        small = cv2.resize(np.ascontiguousarray(colour), (self.size, self.size), interpolation=cv2.INTER_AREA)
+        clear = 255 - small[..., 3:].astype(np.uint16)
+        return small[..., :3] + (clear * self.scene.backdrop // 255).astype(np.uint8)
+
+
+def _layout(program: moderngl.Program, attributes: dict[str, str]) -> tuple:
+    """moderngl's format of an interleaved buffer, padding over attributes the program does not use."""
+    widths = [size if name in program else f"{4 * int(size[0])}x" for name, size in attributes.items()]
+    return (" ".join(widths), *(name for name in attributes if name in program))
+
+
+def _uniforms(scene: Scene) -> dict:
+    shape, look, hair, clothes, light = (
+        scene.identity.shape,
+        scene.identity.look,
+        scene.identity.hair,
+        scene.identity.clothes,
+        scene.light,
+    )
+    spectacles, hat = scene.identity.glasses, scene.identity.hat
+    return {
+        "noise": 0, "pattern": 1,
+        **{name: getattr(light, name) for name in ("key", "key_colour", "fill", "fill_colour", "rim", "rim_colour", "sky", "ground")},
+        "skin": look.skin, "lips": look.lips, "brows": look.brows, "iris": look.iris, "sclera": look.sclera, "teeth": look.teeth,
+        "hair": hair.colour, "cloth": clothes.colour, "cloth2": clothes.second, "make_up_colour": look.make_up_colour,
+        "frame": spectacles.colour if spectacles else (0, 0, 0), "tint": spectacles.tint if spectacles else (0, 0, 0), "hat": hat.colour if hat else (0, 0, 0),
+        "face": (shape.mouth_y, shape.mouth_half, shape.eye_x, shape.slit_y), "face2": (shape.eye_half, shape.upper_lip, shape.lower_lip, shape.nose_tip_y),
+        "brow": (shape.eye_y + shape.brow_y, shape.brow_half_height, look.brow_strength, 0), "growth": (look.moustache, look.goatee, look.beard, look.stubble),
+        "traits": (look.freckles, look.wrinkles, look.make_up, look.shine), "hairline": (hair.hairline_y, hair.opening, hair.parting, hair.frizz),
+        "hair_kind": (hair.style == "bald", hair.length_y, hair.style == "tied", hair.bangs),
+        "weave": (clothes.weave, clothes.frequency, clothes.neckline, clothes.collar),
+        "lens": (spectacles.tint_amount if spectacles else 0, spectacles.reflection if spectacles else 0, 0, 0),
+        "misc": (*look.offset, look.pattern, look.chance), "eye": (shape.iris, shape.iris * (0.36 + 0.2 * look.chance)),
+    }  # fmt: skip
+
+
+def backward_flow(label: np.ndarray, source_label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel of a driving frame lies in the source, and whether the source shows it.
+
+    label, source_label: buffers (128, 128, 4) of `HeadRenderer.draw` (driving drawn against the source's vertices).
+    Returns grid (128, 128, 2) float32 (x right, y down, [-1, 1], align_corners=False) and visible (128, 128) bool.
+    The background stands still; the mouth's cavity never counts as visible, so that it is synthesised.
+    """
+    size = label.shape[0]
+    centre = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
+    own_x, own_y = np.meshgrid(centre, centre)
+    person = label[..., 3] > 0
+    x, y = np.where(person, label[..., 0], own_x), np.where(person, -label[..., 1], own_y)
+    nearest = cv2.dilate(
+        np.where(source_label[..., 3] > 0, source_label[..., 2], 99).astype(np.float32), np.ones((3, 3), np.uint8)
+    )
+    column = np.clip(((x + 1) / 2 * size).astype(int), 0, size - 1)
+    row = np.clip(((y + 1) / 2 * size).astype(int), 0, size - 1)
+    inside = (np.abs(x) < 1) & (np.abs(y) < 1) & (label[..., 3] < CAVITY - 0.5)
+    seen = inside & (label[..., 2] <= nearest[row, column] + _DEPTH_TOLERANCE)
+    visible = np.where(person, seen, source_label[..., 3] == 0)
+    return np.stack([x, y], -1).astype(np.float32), visible
