@@ -91,7 +91,7 @@ def _pose(motion: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Gen
         yaw, pitch, roll = yaw + shift[0] * step, pitch + 0.6 * shift[1] * step, roll + 0.7 * shift[2] * step
     yaw, pitch, roll = (onset * np.clip(x, -limit, limit) for x, limit in ((yaw, 0.4), (pitch, 0.3), (roll, 0.25)))
 
-    breath = _breath(frames, prosody, rng)
+    breath = onset * _breath(frames, prosody, rng)
     values = {
         "yaw": yaw, "pitch": pitch, "roll": roll,
         "shift_x": onset * (0.25 * yaw - 0.25 * roll + 0.015 * style.gain * _wander(frames, 2.5, rng)),
@@ -150,7 +150,7 @@ def _breath(frames: int, prosody: Prosody, rng: np.random.Generator) -> np.ndarr
     drive = 0.4 * np.sin(2 * np.pi * (0.25 * time + rng.random()))
     for start, _ in prosody.phrases:
         drive += _bump(frames, start - 0.1, 0.9)
-    return 0.015 * (1 + 0.3 * rng.normal()) * (_smooth(drive, 0.15) - drive[0])
+    return 0.015 * rng.uniform(0.6, 1.4) * (_smooth(drive, 0.15) - drive.mean())
 
 
 def _wander(frames: int, tau: float, rng: np.random.Generator) -> np.ndarray:

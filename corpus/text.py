@@ -34,13 +34,13 @@ _TEMPLATES = (
 _WORDS = {
     "N": "government people problem family mother father music money power table window bottle apple paper village "
     "river mountain morning evening woman man baby picture voice mouth finger shoulder house mouse boat coat room "
-    "moon book foot fish shoe judge church measure garage thumb brother weather feather lamp map top job pop bee "
+    "moon book foot fish shoe judge church measure garage thumb brother weather feather lamp row top job pop bee "
     "tree sea fire flower hour idea area question answer language bank thing thought song law water daughter world "
     "bird girl service future nature movie wave wolf wool wheel yellow year ship cup egg onion orange umbrella "
     "uniform quiz jewel vision youth path",
     "V": "bring take make move improve prove believe leave live love give find follow open jump help watch wash "
-    "push pull choose wish teach reach speak break build boil throw show know think breathe bathe sing hope map "
-    "stop grab hum swim form warm feed free phone call fall solve serve use view employ enjoy announce amuse",
+    "push pull choose wish teach reach speak break build boil throw show know think breathe bathe sing hope "
+    "climb pump bump form warm feed free phone call fall solve serve use view employ enjoy announce amuse",
     "A": "beautiful wonderful important impossible famous awful warm blue purple deep open big small public "
     "private fresh funny loud proud cheap rich wide bright awake wooden simple visible available powerful mobile "
     "natural royal cool new old foolish furious usual smooth thirsty amber gentle heavy",

@@ -20,7 +20,7 @@ import numpy as np
 from . import augment, text, voices
 from .engines import ENGINES, RATE, Manner, Speech
 from .performance import perform, style_of
-from .phones import SILENCE
+from .phones import SILENCE, Phone
 from .prosody import analyse
 from .visemes import FPS, mouth_parameters
 from .voices import Voice
@@ -117,8 +117,10 @@ def _pause(rng: np.random.Generator, mean: float) -> float:
 
 
 def _whole_frames(speech: Speech) -> Speech:
-    samples = RATE // FPS
-    return Speech(np.pad(speech.audio, (0, -len(speech.audio) % samples)), speech.phones)
+    """The speech with silence added up to a whole number of frames, and its phones reaching to that end."""
+    audio = np.pad(speech.audio, (0, -len(speech.audio) % (RATE // FPS)))
+    end, whole = speech.phones[-1].end, len(audio) / RATE
+    return Speech(audio, speech.phones + ((Phone(end, whole, SILENCE),) if end < whole else ()))
 
 
 def _babble(available: tuple[Voice, ...], rng: np.random.Generator) -> np.ndarray:

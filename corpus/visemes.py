@@ -18,7 +18,7 @@ from .phones import SILENCE, VOWELS, Phone
 FPS = 25
 STEP = 0.005  # s, the fine grid on which curves are drawn before frames are sampled
 
-WIDE_OPENING = 0.62  # jaw parameter of the widest natural "a"
+WIDE_OPENING = 0.68  # jaw parameter of the widest natural "a"
 LIP_PER_JAW = 0.25  # how far a fully raised upper (or lowered lower) lip opens the mouth, in jaw parameters
 PUCKER_COVER = 0.10  # jaw hidden by lips that are pushed forward
 
@@ -180,7 +180,8 @@ def _pauses(phones: Sequence[Phone], time: np.ndarray) -> np.ndarray:
         moment = time[inside]
         first, last = start <= phones[0].start + 0.02, end >= phones[-1].end - 0.02
         opening = pause_opening(np.clip(moment - start, 0, end - start), end - start, first=first, last=last)
-        added[inside] += opening / (1 + np.exp(-np.minimum(moment - start, end - moment) / 0.02))
+        since, until = (np.inf if first else moment - start), (np.inf if last else end - moment)
+        added[inside] += opening / (1 + np.exp(-np.minimum(since, until) / 0.02))
     return added
 
 
