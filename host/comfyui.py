@@ -1,0 +1,123 @@
+"""The door inside ComfyUI: thin names over its own API (read in core 0.3.64). Imported only when ComfyUI runs us."""
+
+import os
+from pathlib import Path
+
+import comfy.model_management as management
+import comfy.utils
+import folder_paths
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import ComfyExtension, InputImpl, io, ui
+
+VideoFromFile = InputImpl.VideoFromFile
+Interrupted = management.InterruptProcessingException
+
+MODEL_FOLDER = "mamba_portrait"
+
+__all__ = [
+    "ComfyExtension",
+    "Interrupted",
+    "ManagedModel",
+    "VideoFromFile",
+    "add_model_folder",
+    "check_interrupt",
+    "input_file",
+    "intermediate_device",
+    "io",
+    "load_device",
+    "model_file",
+    "model_files",
+    "progress_bar",
+    "save_path",
+    "temp_directory",
+    "ui",
+    "use_bf16",
+]
+
+
+def add_model_folder(path: str | os.PathLike | None = None) -> None:
+    """Make ComfyUI look for our checkpoints in `path`; None means `models/mamba_portrait`, the folder users know."""
+    folder = Path(path) if path is not None else Path(folder_paths.models_dir) / MODEL_FOLDER
+    folder_paths.add_model_folder_path(MODEL_FOLDER, str(folder))
+
+
+def model_files() -> list[str]:
+    """Names of the safetensors files in our model folders, as a node's drop-down shows them."""
+    return [name for name in folder_paths.get_filename_list(MODEL_FOLDER) if name.endswith(".safetensors")]
+
+
+def model_file(name: str) -> Path:
+    """The full path of a listed model file; FileNotFoundError names the folder where it is expected."""
+    path = folder_paths.get_full_path(MODEL_FOLDER, name)
+    if path is None:
+        folders = " or ".join(folder_paths.get_folder_paths(MODEL_FOLDER))
+        raise FileNotFoundError(f"The model file '{name}' is not there. Put it into {folders} and press R to refresh.")
+    return Path(path)
+
+
+def input_file(name: str) -> Path:
+    """A file of ComfyUI's input folder (or an annotated name as its upload widgets write it)."""
+    return Path(folder_paths.get_annotated_filepath(name))
+
+
+def temp_directory() -> Path:
+    """ComfyUI's temporary folder; it clears it at every start."""
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def save_path(prefix: str, extension: str) -> Path:
+    """The next free output file for a prefix such as `motion/talk`, counted and placed as ComfyUI's own savers do."""
+    folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, folder_paths.get_output_directory())
+    return Path(folder) / f"{name}_{counter:05}_.{extension}"
+
+
+def load_device() -> torch.device:
+    """Where networks run."""
+    return management.get_torch_device()
+
+
+def intermediate_device() -> torch.device:
+    """Where results wait between nodes."""
+    return management.intermediate_device()
+
+
+def use_bf16(device: torch.device) -> bool:
+    """Whether this device gains from bfloat16, by ComfyUI's own judgement and command-line flags."""
+    return management.should_use_bf16(device)
+
+
+def check_interrupt() -> None:
+    """Raise if the user pressed cancel."""
+    management.throw_exception_if_processing_interrupted()
+
+
+class progress_bar:  # noqa: N801 - called like a function: progress_bar(total) gives a callable
+    """A callable `(done, total)` that moves the node's progress bar and raises `Interrupted` once the user cancels."""
+
+    def __init__(self, total: int | None = None):
+        self._bar = comfy.utils.ProgressBar(total or 1)
+        check_interrupt()
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        self._bar.update_absolute(done, total)
+        check_interrupt()
+
+
+class ManagedModel:
+    """A network in ComfyUI's care: on the compute device while in use, offloaded when others need the memory."""
+
+    def __init__(self, module: torch.nn.Module, name: str):
+        self.name = name
+        self.module = module.eval().requires_grad_(False)
+        self.patcher = ModelPatcher(self.module, load_device(), management.unet_offload_device())
+
+    def on_device(self, memory_required: int = 0) -> torch.nn.Module:
+        """The module on its compute device, with `memory_required` bytes asked for the work itself.
+
+        It is always loaded whole: it is small, and ComfyUI's piecewise loading only serves layers of its own making.
+        """
+        management.load_models_gpu([self.patcher], memory_required=memory_required, force_full_load=True)
+        return self.module

@@ -1,0 +1,1 @@
+"""Stages put together: what nodes and the command line share."""

@@ -1,0 +1,254 @@
+"""One function a stage of the talking portrait, shared by nodes, command line and tests.
+
+Networks arrive on their device and stay there; results that wait between stages go to `keep_on` (the CPU by default).
+Pictures are (H,W,3) float in [0,1] here, as nodes and media have them. `progress` is a callable (done, total): it may
+raise to cancel, and is called at every solver step and every batch of frames.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..media.audio import MODEL_RATE, frame_count, to_mono_16k
+from ..media.motion import Motion, retarget
+from ..media.video import VideoWriter
+from ..networks.implicit_motion.motion_model import GlobalAudio, MotionModel
+from ..networks.implicit_motion.renderer import Renderer, Source
+from ..sampling.windows import sample_motion
+
+Progress = Callable[[int, int], None]
+
+MODEL_FPS = Fraction(25)  # the rate the papers work at
+SAMPLES_A_FRAME = int(MODEL_RATE / MODEL_FPS)  # 640
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Speech as the motion model hears it."""
+
+    waveform: Tensor  # (1,N) mono, 16 kHz, N = 640 * frames
+    frames: int  # frames of video at 25 fps
+
+
+def _device(module: torch.nn.Module) -> torch.device:
+    return next(module.parameters()).device
+
+
+def autocast(device: torch.device, bf16: bool) -> contextlib.AbstractContextManager:
+    """bfloat16 where the arithmetic allows it, float32 elsewhere; nothing at all unless `bf16`."""
+    return torch.autocast(device.type, torch.bfloat16) if bf16 else contextlib.nullcontext()
+
+
+def _network_image(photo: Tensor, device: torch.device) -> Tensor:
+    """(H,W,3|4) or (B,H,W,3|4) -> (B,3,H,W) on the device."""
+    photo = photo if photo.ndim == 4 else photo[None]
+    return photo[..., :3].permute(0, 3, 1, 2).to(device, torch.float32)
+
+
+@torch.inference_mode()
+def encode_source(
+    renderer: Renderer, photo: Tensor, *, bf16: bool = False, keep_on: str | torch.device = "cpu"
+) -> Source:
+    """A square portrait (H,W,3) in [0,1] -> all that the renderer computes once per portrait."""
+    if photo.ndim == 4 and photo.shape[0] != 1:
+        raise ValueError(f"One portrait is needed, but {photo.shape[0]} pictures came in; choose one of them first.")
+    device = _device(renderer)
+    with autocast(device, bf16):
+        return renderer.encode_source(_network_image(photo, device)).to(keep_on)
+
+
+@torch.inference_mode()
+def extract_appearance(
+    renderer: Renderer, source: Source, *, bf16: bool = False, keep_on: str | torch.device = "cpu"
+) -> Tensor:
+    """F_A (1,appearance_dim) float32 of an encoded portrait."""
+    device = _device(renderer)
+    with autocast(device, bf16):
+        return renderer.extract_appearance(source.to(device)).float().to(keep_on)
+
+
+def prepare_voice(waveform: Tensor, rate: int) -> Voice:
+    """Sound of any rate and channel count (C,N) -> 16 kHz mono, padded to whole frames (never cut)."""
+    if waveform.numel() == 0:
+        raise ValueError("The audio is empty; give a recording with speech in it.")
+    frames = frame_count(waveform.shape[-1], rate, MODEL_FPS)
+    if frames < 1:
+        raise ValueError(
+            f"The audio lasts {waveform.shape[-1] / rate:.3f} s, less than half a video frame; give a longer clip."
+        )
+    mono = to_mono_16k(waveform.cpu(), rate).reshape(1, -1)
+    samples = frames * SAMPLES_A_FRAME  # the last frame is padded with silence, or covers half of itself at least
+    return Voice(F.pad(mono, (0, max(0, samples - mono.shape[1])))[:, :samples], frames)
+
+
+@torch.inference_mode()
+def listen_globally(
+    model: MotionModel, voice: Voice, *, bf16: bool = False, keep_on: str | torch.device = "cpu"
+) -> GlobalAudio:
+    """Mamba-g over the whole recording: the speaking style, and the prosody of every frame."""
+    device = _device(model)
+    with autocast(device, bf16):
+        heard = model.extract_global(voice.waveform.to(device))
+    return GlobalAudio(heard.style.float().to(keep_on), heard.frames.float().to(keep_on))
+
+
+@torch.inference_mode()
+def listen_locally(
+    model: MotionModel, voice: Voice, *, bf16: bool = False, keep_on: str | torch.device = "cpu"
+) -> Tensor:
+    """Mamba-l over the slices around each frame: (1,T,d), what the lips do."""
+    device = _device(model)
+    with autocast(device, bf16):
+        return model.extract_local(voice.waveform.to(device)).float().to(keep_on)
+
+
+@torch.inference_mode()
+def speak(
+    model: MotionModel,
+    global_audio: GlobalAudio,
+    local_audio: Tensor,
+    appearance: Tensor | None,
+    *,
+    style: GlobalAudio | None = None,
+    bf16: bool = False,
+    progress: Progress | None = None,
+    **sampling,
+) -> Motion:
+    """Voice features -> Motion at 25 fps, relative to the resting face.
+
+    `style` lends the speaking style of another recording (Mamba-g's summary vector) to this voice.
+    `sampling` goes to `sample_motion`: steps, solver, audio_guidance, appearance_guidance, mode, window, overlap, seed.
+    """
+    frames = local_audio.shape[1]
+    if global_audio.frames.shape[1] != frames:
+        raise ValueError(
+            f"Global audio has {global_audio.frames.shape[1]} frames and local audio {frames}: "
+            "both must come from the same recording."
+        )
+    device = _device(model)
+    chosen = (style or global_audio).style
+    heard = GlobalAudio(chosen.to(device), global_audio.frames.to(device))
+    appearance = None if appearance is None else appearance.to(device)
+    with autocast(device, bf16):
+        values = sample_motion(
+            model, heard, local_audio.to(device), appearance, frames=frames, progress=progress, **sampling
+        )
+    return Motion(values.float().cpu(), model.rest_motion.float().cpu(), MODEL_FPS, "")
+
+
+def batches(frames: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+    """Single pictures (H,W,3) -> stacks of at most `size` of them (b,H,W,3)."""
+    iterator = iter(frames)
+    while chunk := list(islice(iterator, size)):
+        yield torch.stack([torch.as_tensor(frame) for frame in chunk])
+
+
+@torch.inference_mode()
+def watch(
+    renderer: Renderer,
+    frames: Iterable[Tensor],
+    fps: Fraction,
+    *,
+    batch: int = 8,
+    bf16: bool = False,
+    total: int | None = None,
+    progress: Progress | None = None,
+) -> Motion:
+    """A driving video, picture by picture (H,W,3) in [0,1] or uint8 -> its Motion, relative to its first frame."""
+    device = _device(renderer)
+    values: list[Tensor] = []
+    seen = 0
+    for pictures in batches(frames, batch):
+        pictures = pictures.float() / 255 if pictures.dtype == torch.uint8 else pictures
+        with autocast(device, bf16):
+            values.append(renderer.encode_motion(_network_image(pictures, device)).float().cpu())
+        seen += len(pictures)
+        if progress is not None:
+            progress(seen, max(seen, total or seen))
+    if not values:
+        raise ValueError("The driving video has no frames.")
+    motion = torch.cat(values)
+    return Motion(motion, motion[0].clone(), fps, "")
+
+
+def working_memory(batch: int, height: int, width: int) -> int:
+    """Bytes that rendering one batch takes, for the host's bookkeeping: eight pictures, and the network's own maps."""
+    return batch * 4 * 3 * 8 * (height * width + 64 * 256 * 256)
+
+
+@torch.inference_mode()
+def render(
+    renderer: Renderer,
+    source: Source,
+    appearance: Tensor,
+    motion: Motion,
+    *,
+    mode: str = "relative",
+    gain: float = 1.0,
+    articulation: float = 1.0,
+    size: tuple[int, int] | None = None,
+    batch: int = 4,
+    bf16: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Tensor]:
+    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, as they are made.
+
+    size: (height, width) of the frames, None for the portrait's own. mode "relative" adds the motion's change to the
+    portrait's own pose, "absolute" takes its pose as it is.
+    """
+    device = _device(renderer)
+    placed, appearance = source.to(device), appearance.to(device)
+    wanted = retarget(motion, source.motion.float().cpu()[0], mode=mode, gain=gain)
+    for start in range(0, len(wanted), batch):
+        with autocast(device, bf16):
+            rendered = renderer.decode(
+                placed, appearance, wanted[start : start + batch].to(device), size=size, articulation=articulation
+            )
+        yield rendered.image.float().clamp(0, 1).permute(0, 2, 3, 1).cpu()
+        if progress is not None:
+            progress(min(start + batch, len(wanted)), len(wanted))
+
+
+def assemble(
+    path: str | Path,
+    frames: Iterable[Tensor],
+    fps: Fraction,
+    *,
+    waveform: Tensor | None = None,
+    rate: int | None = None,
+    mark: bool = False,
+    quality: int = 18,
+) -> Path:
+    """Batches (b,H,W,3) and a voice (C,N), if any -> an MP4 file, encoded as the frames come; a failure leaves none."""
+    iterator = iter(frames)
+    first = next(iterator, None)
+    if first is None or len(first) == 0:
+        raise ValueError("There are no frames to write.")
+    audio = None if waveform is None else (waveform, rate)
+    with VideoWriter(path, fps=fps, audio=audio, mark=mark, crf=quality) as writer:
+        writer.write(first)
+        for pictures in iterator:
+            writer.write(pictures)
+    return Path(path)
+
+
+def with_frame_rate(motion: Motion, fps: Fraction) -> Motion:
+    """The same gestures at another frame rate, by linear interpolation in time."""
+    if Fraction(motion.fps) == Fraction(fps):
+        return motion
+    count = max(1, int(Fraction(len(motion.values)) * Fraction(fps) / Fraction(motion.fps) + Fraction(1, 2)))
+    at = torch.arange(count, dtype=torch.float64) * float(Fraction(motion.fps) / Fraction(fps))
+    at = at.clamp(max=len(motion.values) - 1)
+    left = at.floor().long()
+    right = (left + 1).clamp(max=len(motion.values) - 1)
+    values = torch.lerp(motion.values[left], motion.values[right], (at - left).float()[:, None])
+    return replace(motion, values=values, fps=Fraction(fps))

@@ -1,0 +1,1 @@
+"""Example graphs, and the description they are written from."""
