@@ -1,0 +1,57 @@
+"""The noise schedule of stage 2 and the conversions between what a network may predict."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+class NoiseSchedule:
+    """Cosine schedule (Nichol & Dhariwal 2021) of `timesteps` levels: x_t = sqrt(ab_t) x0 + sqrt(1 - ab_t) eps.
+
+    ab never falls below `alpha_bar_min`: at zero signal the noise says nothing about x0 and eps-prediction fails. A
+    `snr_shift` s > 1 divides every signal-to-noise ratio by s^2 (Hoogeboom et al. 2023), for data whose many dimensions
+    repeat one another.
+    """
+
+    def __init__(self, timesteps: int = 1000, snr_shift: float = 1.0, alpha_bar_min: float = 1e-4):
+        angle = (torch.arange(1, timesteps + 1, dtype=torch.float64) / timesteps + 0.008) / 1.008 * math.pi / 2
+        alpha_bar = torch.cos(angle).square() / math.cos(0.008 / 1.008 * math.pi / 2) ** 2
+        alpha_bar = alpha_bar / (alpha_bar + (1 - alpha_bar) * snr_shift**2)
+        self.timesteps = timesteps
+        self.alpha_bar = alpha_bar.clamp(min=alpha_bar_min)
+
+    def scales(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """sqrt(ab_t) and sqrt(1 - ab_t) for t (B,), shaped to multiply `like` (B, ...)."""
+        alpha_bar = self.alpha_bar.to(t.device)[t].reshape(-1, *[1] * (like.dim() - 1))
+        return alpha_bar.sqrt().to(like.dtype), (1 - alpha_bar).sqrt().to(like.dtype)
+
+    def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """x_t for t (B,)."""
+        signal, noise = self.scales(t, x0)
+        return signal * x0 + noise * eps
+
+    def target(self, x0: Tensor, eps: Tensor, t: Tensor, prediction: str) -> Tensor:
+        """What the network should give: "eps", "x0" or "v" = sqrt(ab) eps - sqrt(1 - ab) x0."""
+        if prediction == "v":
+            signal, noise = self.scales(t, x0)
+            return signal * eps - noise * x0
+        return {"eps": eps, "x0": x0}[prediction]
+
+    def to_x0(self, predicted: Tensor, noisy: Tensor, t: Tensor, prediction: str) -> Tensor:
+        """The clean sample that a prediction means."""
+        signal, noise = self.scales(t, noisy)
+        if prediction == "eps":
+            return (noisy - noise * predicted) / signal
+        return {"x0": predicted, "v": signal * noisy - noise * predicted}[prediction]
+
+    def to_eps(self, x0: Tensor, noisy: Tensor, t: Tensor) -> Tensor:
+        """The noise that separates x_t from x0."""
+        signal, noise = self.scales(t, noisy)
+        return (noisy - signal * x0) / noise
+
+    def steps(self, count: int) -> list[int]:
+        """`count` levels from the noisiest to the cleanest, evenly spread. Raises ValueError outside 1..timesteps."""
+        if not 1 <= count <= self.timesteps:
+            raise ValueError(f"steps {count} must lie between 1 and {self.timesteps}")
+        return [self.timesteps - 1 - (self.timesteps * i) // count for i in range(count)]

@@ -1,0 +1,71 @@
+"""From noise to motion: DDPM, DDIM and DPM-Solver++(2M), all on estimates of x0."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .schedule import NoiseSchedule
+
+SOLVERS = ("dpmpp_2m", "ddim", "ddpm")
+
+
+def solve(
+    estimate: Callable[[Tensor, int], Tensor],
+    noise: Tensor,
+    schedule: NoiseSchedule,
+    steps: int = 12,
+    solver: str = "dpmpp_2m",
+    eta: float = 0.0,
+    fresh_noise: Callable[[int], Tensor] | None = None,
+    after_step: Callable[[], None] | None = None,
+) -> Tensor:
+    """Integrate from `noise` at the noisiest level to a clean sample.
+
+    estimate(x, t) gives x0 for integer t; fresh_noise(i) the noise that step i adds, needed by "ddpm" (every ancestral
+    posterior; exact over all timesteps) and by "ddim" with eta > 0; after_step is called once a step and may raise.
+    Raises ValueError for an unknown solver.
+    """
+    if solver not in SOLVERS:
+        raise ValueError(f"solver {solver!r} must be one of {', '.join(SOLVERS)}")
+    times = schedule.steps(steps)
+    levels = [*schedule.alpha_bar[times].tolist(), 1.0]
+    eta = 1.0 if solver == "ddpm" else eta
+    x, previous = noise, None
+    for i, t in enumerate(times):
+        x0 = estimate(x, t)
+        here, there = levels[i], levels[i + 1]
+        if there == 1.0:
+            x = x0
+        elif solver == "dpmpp_2m":
+            x = _dpmpp_2m(x, x0, previous, levels[i - 1] if i else None, here, there)
+        else:
+            x = _ddim(x, x0, here, there, eta, fresh_noise(i) if eta else None)
+        previous = x0
+        if after_step is not None:
+            after_step()
+    return x
+
+
+def _ddim(x: Tensor, x0: Tensor, here: float, there: float, eta: float, fresh: Tensor | None) -> Tensor:
+    """Song et al. 2021, equation 12; eta = 1 is the DDPM posterior."""
+    eps = (x - here**0.5 * x0) / (1 - here) ** 0.5
+    sigma = eta * ((1 - there) / (1 - here) * (1 - here / there)) ** 0.5
+    x = there**0.5 * x0 + max(1 - there - sigma**2, 0.0) ** 0.5 * eps
+    return x if fresh is None else x + sigma * fresh
+
+
+def _dpmpp_2m(
+    x: Tensor, x0: Tensor, previous: Tensor | None, before: float | None, here: float, there: float
+) -> Tensor:
+    """Lu et al. 2022, algorithm 2: second order in the half log signal-to-noise ratio, from two estimates."""
+
+    def half_log_snr(alpha_bar: float) -> float:
+        return 0.5 * (torch.logit(torch.tensor(alpha_bar, dtype=torch.float64))).item()
+
+    h = half_log_snr(there) - half_log_snr(here)
+    if previous is not None:
+        ratio = (half_log_snr(here) - half_log_snr(before)) / h
+        x0 = (1 + 1 / (2 * ratio)) * x0 - 1 / (2 * ratio) * previous
+    shrink = ((1 - there) / (1 - here)) ** 0.5
+    return shrink * x - there**0.5 * torch.expm1(torch.tensor(-h, dtype=torch.float64)).item() * x0
