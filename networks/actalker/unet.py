@@ -44,7 +44,7 @@ class ACTalkerUNet(UNetSpatioTemporalConditionModel):
         timestep: continuous EDM time, 0.25 ln sigma, one number or (B,).
         identity (B * F, 1, D), audio (B * F, 32, D), motion (B * F, 1, D): tokens by frame, gates multiplied in.
         face_feature (B, F, C0, h, w): the face-mask encoder's output, added after the first convolution.
-        audio_mask, motion_mask (1, 1, H, W) in 0..1 at the picture's size, best on the CPU (their selection is counted).
+        audio_mask, motion_mask (1, 1, H, W) in 0..1 at the picture's size, best on the CPU: positions are counted.
         added_time_ids (B, 3): frames a second, motion bucket, expression motion bucket.
         """
         batch, frames = sample.shape[:2]
