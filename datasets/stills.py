@@ -1,0 +1,77 @@
+"""Drawn stills: groups of two people making the same four faces, with exact labels (corpus/stills.py writes them)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+FLOW_SCALE = 8192.0  # stored int16 = grid coordinate * 8192
+FIELDS = ("rgb", "flow", "label", "param")
+
+
+class Groups(NamedTuple):
+    """N groups as they lie on disk: 2 people, frame 0 the source and frames 1..3 its targets."""
+
+    rgb: Tensor  # (N,2,4,S,S,3) uint8
+    flow: Tensor  # (N,2,3,128,128,2) int16, where each target pixel lies in the source
+    label: Tensor  # (N,2,3,128,128) uint8, visible | part << 1
+    param: Tensor  # (N,2,4,24) float32
+
+    def displacement(self) -> Tensor:
+        """(N,2,3,2,128,128) float32 backward displacement in half pictures."""
+        n = self.flow.shape[-2]
+        centres = (torch.arange(n, device=self.flow.device) + 0.5) / n * 2 - 1
+        y, x = torch.meshgrid(centres, centres, indexing="ij")
+        return (self.flow.float() / FLOW_SCALE - torch.stack([x, y], -1)).movedim(-1, -3)
+
+    def visible(self) -> Tensor:
+        """(N,2,3,128,128) float32: 1 where the target's pixel can be seen in the source."""
+        return (self.label & 1).float()
+
+    def part(self) -> Tensor:
+        """(N,2,3,128,128) uint8 part of the target (0 background, 1 skin, 2 eye, 3 teeth, 4 tongue, 10 mouth cavity, ...)."""
+        return self.label >> 1
+
+
+class StillSet:
+    """Random groups from a folder of shards, read from disk as asked, or held in a device's memory."""
+
+    def __init__(self, root: str | Path, device: str | torch.device | None = None):
+        self.root = Path(root)
+        self.folder = self.root / "stills" if (self.root / "stills").is_dir() else self.root
+        self.shards: list[tuple[np.ndarray, ...]] = []
+        self.known: set[str] = set()
+        self.resident: Groups | None = None
+        self.refresh()
+        if not self.shards:
+            raise FileNotFoundError(f"{self.root} holds no drawn stills: make some with `python -m mamba_portrait corpus --out {self.root}`")
+        if device is not None and torch.device(device).type != "cpu":
+            parts = (torch.cat([torch.from_numpy(np.array(s[i])).to(device) for s in self.shards]) for i in range(len(FIELDS)))
+            self.resident = Groups(*parts)
+
+    def refresh(self) -> int:
+        """Pick up shards that were finished meanwhile (drawing and training may run side by side); returns the number of groups."""
+        for path in sorted(self.folder.glob("*_rgb.npy")):
+            stem = path.name[: -len("_rgb.npy")]
+            files = [self.folder / f"{stem}_{field}.npy" for field in FIELDS]
+            if stem not in self.known and all(f.exists() for f in files):
+                self.known.add(stem)
+                self.shards.append(tuple(np.load(f, mmap_mode="r") for f in files))
+        return len(self)
+
+    def __len__(self) -> int:
+        return sum(len(s[0]) for s in self.shards)
+
+    def get(self, indices: np.ndarray) -> Groups:
+        """Groups by number, 0 <= index < len(self)."""
+        if self.resident is not None:
+            at = torch.as_tensor(indices, device=self.resident.rgb.device)
+            return Groups(*(t[at] for t in self.resident))
+        starts = np.cumsum([0] + [len(s[0]) for s in self.shards])
+        shard = np.searchsorted(starts, indices, side="right") - 1
+        rows = [[self.shards[s][f][i - starts[s]] for s, i in zip(shard, indices, strict=True)] for f in range(len(FIELDS))]
+        return Groups(*(torch.from_numpy(np.stack(r)) for r in rows))

@@ -1,0 +1,1 @@
+"""Training of both stages. Never imported by the nodes."""

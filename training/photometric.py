@@ -1,0 +1,57 @@
+"""Photographic variation for drawn pictures: what cameras, files and light do, so that drawn heads stop looking like one camera."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@torch.autocast("cpu", enabled=False)
+@torch.autocast("cuda", enabled=False)
+def vary(images: Tensor, generator: torch.Generator | None = None, shared: int = 1) -> Tensor:
+    """Random gamma, brightness, contrast, saturation, tint, blur and noise on (B,3,H,W) in [0,1].
+
+    `shared` consecutive images get the same treatment (frames of one clip); about a quarter are blurred, 30 % get noise.
+    """
+    b, device = images.shape[0], images.device
+    clips = b // shared
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(clips, *shape, generator=generator, device=device).repeat_interleave(shared, 0)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(clips, *shape, generator=generator, device=device).repeat_interleave(shared, 0)
+
+    x = images.clamp_min(1e-4).pow((0.25 * normal(1, 1, 1)).exp())
+    gray = x.mean(1, keepdim=True)
+    saturation = (1 + 0.35 * normal(1, 1, 1)).clamp(0, 2) * (uniform(1, 1, 1) > 0.06)  # 6 % black and white
+    x = (gray + (x - gray) * saturation) * (0.07 * normal(3, 1, 1)).exp()
+    x = (x - 0.5) * (0.18 * normal(1, 1, 1)).exp() + 0.5 + 0.06 * normal(1, 1, 1)
+    amount = (uniform(1, 1, 1) < 0.25) * uniform(1, 1, 1)
+    x = torch.lerp(x, _soft(x), amount)
+    level = 0.03 * uniform(1, 1, 1) * (uniform(1, 1, 1) < 0.3)
+    x = x + level * torch.randn(x.shape, generator=generator, device=device)
+    return x.clamp(0, 1)
+
+
+def _soft(x: Tensor) -> Tensor:
+    """Blur by a 5x5 binomial kernel, whatever the size."""
+    k = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=x.device) / 16
+    c = x.shape[1]
+    x = F.conv2d(F.pad(x, (2, 2, 0, 0), mode="replicate"), k.view(1, 1, 1, 5).expand(c, 1, 1, 5), groups=c)
+    return F.conv2d(F.pad(x, (0, 0, 2, 2), mode="replicate"), k.view(1, 1, 5, 1).expand(c, 1, 5, 1), groups=c)
+
+
+@torch.autocast("cpu", enabled=False)
+@torch.autocast("cuda", enabled=False)
+def jostle(images: Tensor, generator: torch.Generator | None = None, shared: int = 1) -> Tensor:
+    """Small random scale (6 %) and shift (3 %), the same for `shared` consecutive images: framing is not motion."""
+    b, device = images.shape[0], images.device
+    clips = b // shared
+    noise = torch.randn(clips, 3, generator=generator, device=device).repeat_interleave(shared, 0)
+    theta = torch.zeros(b, 2, 3, device=device)
+    theta[:, 0, 0] = theta[:, 1, 1] = (0.06 * noise[:, 0]).exp()
+    theta[:, :, 2] = 0.06 * noise[:, 1:]
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)

@@ -1,0 +1,145 @@
+"""Stage-1 losses: the paper's three, and what exact labels of drawn heads add."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..networks.implicit_motion.layers import resize
+from ..networks.implicit_motion.renderer import Rendered
+
+SKIN, EYE, TEETH, TONGUE, CAVITY = 1, 2, 3, 4, 10  # part numbers of corpus/renderer.py
+
+
+@dataclass(frozen=True)
+class Stage1Weights:
+    """Weight of each term. The paper gives none; these come from the trial of drawn heads, where mouth and eyes had to be weighted
+    tenfold before lips parted instead of stretching."""
+
+    flow: float = 1.0
+    coarse_flow: float = 1.0
+    visible: float = 0.5
+    mask: float = 0.5
+    pixels: float = 6.0
+    synthesis: float = 1.5
+    warped: float = 2.0
+    structure: float = 1.0
+    gradient: float = 3.0
+    multiscale: float = 3.0
+    threshold_mask: float = 0.1  # L_pg [P]; small beside exact flow labels, raise it for real video
+    perceptual: float = 0.0  # L_per [P]: needs a GPU's budget; 1.0 there
+    adversarial: float = 0.0  # L_adv [P]: likewise, late
+
+
+@dataclass
+class Target:
+    """What N rendered frames should have been."""
+
+    image: Tensor  # (N,3,R,R)
+    displacement: Tensor  # (N,2,128,128)
+    visible: Tensor  # (N,1,128,128)
+    part: Tensor  # (N,1,128,128)
+
+    @property
+    def mouth(self) -> Tensor:
+        """Mouth interior: what no warp can bring."""
+        return ((self.part == TEETH) | (self.part == TONGUE) | (self.part == CAVITY)).float()
+
+    @property
+    def eye(self) -> Tensor:
+        return (self.part == EYE).float()
+
+
+def stage1_losses(rendered: Rendered, target: Target) -> dict[str, Tensor]:
+    """Every supervised term, unweighted, as scalars; L_per, L_adv and L_pg stand in files of their own."""
+    size = target.image.shape[-1]
+    out, synthesis, truth = rendered.image, rendered.synthesis.image, target.image
+    around_mouth, around_eye = _spread(target.mouth, 15), _spread(target.eye, 5)
+    weight = resize(1 + (target.part == SKIN).float() + 6 * target.mouth + 2 * target.eye + 3 * around_mouth + 3 * around_eye, size)
+    visible = resize(target.visible, size)
+    flow_weight = _flow_weight(target, around_mouth, around_eye)
+    return {
+        "flow": _flow_error(rendered.motion.field, target.displacement, flow_weight),
+        "coarse_flow": _flow_error(rendered.motion.coarse, target.displacement, flow_weight),
+        "visible": F.binary_cross_entropy_with_logits(
+            rendered.motion.visible, resize(target.visible, rendered.motion.visible.shape[-1]),
+            weight=resize(1 + 9 * around_mouth, rendered.motion.visible.shape[-1]),
+        ),
+        "mask": _mask_error(rendered.keep, visible, resize(1 + 9 * around_mouth, size)),
+        "pixels": _mean((out - truth).abs(), weight),
+        "synthesis": _mean((synthesis - truth).abs(), weight),
+        "warped": _mean((rendered.warped.float() - truth).abs(), visible),
+        "structure": 1 - _ssim(out, truth),
+        "gradient": _gradient_error(out, truth),
+        "multiscale": _multiscale_error(out, truth),
+    }
+
+
+def threshold_mask_loss(deviated: Tensor, truth: Tensor, tau: float = 0.15) -> Tensor:
+    """L_pg = sqrt(mean((v_gt - v_dev)^2)) * 1(mean|v_gt - v_dev| > tau)  [P].
+
+    Both (B,C,h,w) are instance-normalised; the channel mean decides the mask per place, and the root is taken over masked places
+    (with 1e-6 inside, where its gradient would be infinite). The truth gives no gradient.
+    """
+    difference = F.instance_norm(deviated.float()) - F.instance_norm(truth.detach().float())
+    mask = (difference.abs().mean(1, keepdim=True) > tau).float()
+    mean_square = (difference.square() * mask).mean((1, 2, 3)) / mask.mean((1, 2, 3)).clamp_min(1e-3)
+    return (mean_square + 1e-6).sqrt().mean()
+
+
+def _spread(mask: Tensor, size: int) -> Tensor:
+    return F.max_pool2d(mask, size, 1, size // 2)
+
+
+def _mean(error: Tensor, weight: Tensor) -> Tensor:
+    return (error * weight).sum() / (weight.sum() * error.shape[1]).clamp_min(1e-6)
+
+
+def _flow_weight(target: Target, around_mouth: Tensor, around_eye: Tensor) -> Tensor:
+    """Face over hair over background; hardly anything where the source shows nothing, or inside the mouth."""
+    weight = 1 + 3 * (target.part == SKIN).float() + 4 * target.eye
+    weight = weight * (0.1 + 0.9 * target.visible) * (1 - 0.95 * target.mouth)
+    return weight * (1 + 4 * around_mouth + 2 * around_eye)
+
+
+def _flow_error(predicted: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Weighted end-point error in pixels of a 128 picture, with a rounded tip."""
+    if predicted.shape[-1] != truth.shape[-1]:
+        predicted = resize(predicted, truth.shape[-1])
+    error = ((predicted - truth) * (truth.shape[-1] / 2)).square().sum(1, keepdim=True)
+    return ((error + 0.01).sqrt() * weight).sum() / weight.sum()
+
+
+def _mask_error(keep: Tensor, visible: Tensor, weight: Tensor) -> Tensor:
+    """The final mask against visibility: grey masks are what blurs large turns."""
+    keep = keep.float().clamp(1e-4, 1 - 1e-4)
+    return -((visible * keep.log() + (1 - visible) * (1 - keep).log()) * weight).mean()
+
+
+def _ssim(a: Tensor, b: Tensor) -> Tensor:
+    def pool(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, 5, 2)
+
+    mean_a, mean_b = pool(a), pool(b)
+    var_a, var_b, cov = pool(a * a) - mean_a**2, pool(b * b) - mean_b**2, pool(a * b) - mean_a * mean_b
+    return ((2 * mean_a * mean_b + 1e-4) * (2 * cov + 9e-4) / ((mean_a**2 + mean_b**2 + 1e-4) * (var_a + var_b + 9e-4))).mean()
+
+
+def _gradient_error(a: Tensor, b: Tensor) -> Tensor:
+    return sum((a.diff(dim=d) - b.diff(dim=d)).abs().mean() for d in (-1, -2))
+
+
+def _multiscale_error(a: Tensor, b: Tensor) -> Tensor:
+    total = a.new_zeros(())
+    for _ in range(2):
+        a, b = F.avg_pool2d(a, 4), F.avg_pool2d(b, 4)
+        total = total + (a - b).abs().mean()
+    return total
+
+
+def total(losses: dict[str, Tensor], weights: Stage1Weights) -> Tensor:
+    """Weighted sum of the named terms."""
+    return torch.stack([getattr(weights, name) * value for name, value in losses.items()]).sum()
