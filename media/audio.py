@@ -1,0 +1,186 @@
+"""Sound: reading any container by PyAV, 16 kHz mono, and the exact arithmetic between samples and frames.
+
+torchaudio is not used on purpose: its releases pin one torch and fail to import beside another. `resample` computes
+what `torchaudio.functional.resample` computes with its defaults, as fast (the tests compare the two where torchaudio
+is there).
+"""
+
+import math
+import os
+import uuid
+import wave
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MODEL_RATE = 16_000  # samples a second inside the networks: 640 a frame at 25 frames a second
+
+SINC_ZEROS = 6  # zero crossings of the sinc kept on each side
+DENSE_LIMIT = 1 << 20  # largest dense filter bank worth convolving with
+SINC_ROLLOFF = 0.99  # cutoff as a part of the lower Nyquist frequency
+
+
+def load_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
+    """Decode the first audio stream of any file PyAV reads, video files included.
+
+    Returns (waveform, rate): waveform (C,N) float32, nominally in [-1,1], at the stream's own rate and channel count.
+    Raises FileNotFoundError, or ValueError when the file cannot be read or holds no sound.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Audio file not found: {path}")
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise ValueError(
+                    f"{path.name} has no audio stream; give a file with sound, such as WAV, MP3, M4A or MP4."
+                )
+            chunks, rate = _decode(container)
+    except av.error.FFmpegError as error:
+        raise ValueError(
+            f"{path.name} could not be read as audio ({error.strerror}); convert it to WAV and try again."
+        ) from error
+    if not chunks:
+        raise ValueError(f"{path.name} holds an audio stream without any sound in it.")
+    return torch.from_numpy(np.concatenate(chunks, axis=1)), rate
+
+
+def _decode(container: av.container.InputContainer) -> tuple[list[np.ndarray], int]:
+    """All samples of the first audio stream as a list of (C,n) float32 arrays, and the rate."""
+    stream = container.streams.audio[0]
+    rate, layout = stream.codec_context.sample_rate, stream.codec_context.layout.name
+    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+    chunks = []
+    for frame in container.decode(stream):
+        frame.pts = None  # gaps in the time stamps are no silence to be invented
+        chunks += [part.to_ndarray() for part in resampler.resample(frame)]
+    chunks += [part.to_ndarray() for part in resampler.resample(None)] if chunks else []
+    return [c.astype(np.float32, copy=False) for c in chunks if c.size], rate
+
+
+def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
+    """Average the channels and resample to 16 kHz: the form every network here listens to.
+
+    waveform (N,), (C,N) or (B,C,N), any float or integer-free real tensor -> (N',) or (B,N') float32.
+    Raises ValueError for an empty or non-finite waveform.
+    """
+    if waveform.numel() == 0:
+        raise ValueError("The audio is empty; give a clip with at least one sample.")
+    waveform = waveform.float()
+    if not torch.isfinite(waveform).all():
+        raise ValueError("The audio holds NaN or infinite samples; decode it again or choose another file.")
+    mono = waveform if waveform.ndim == 1 else waveform.mean(dim=-2)
+    return resample(mono, rate, MODEL_RATE)
+
+
+def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:
+    """Band-limited resampling by a Hann-windowed sinc: (..., N) at `rate` -> (..., ceil(N new_rate / rate)).
+
+    The numbers of torchaudio.functional.resample with its defaults (width 6, roll-off 0.99), but a ratio without a
+    common divisor, such as 11127:16000, costs seconds and kilobytes instead of gigabytes.
+    """
+    rate, new_rate = int(rate), int(new_rate)
+    if rate <= 0 or new_rate <= 0:
+        raise ValueError(f"Sample rates must be positive, got {rate} and {new_rate} Hz.")
+    common = math.gcd(rate, new_rate)
+    old, new = rate // common, new_rate // common
+    if old == new:
+        return waveform
+    cutoff = min(old, new) * SINC_ROLLOFF
+    reach = math.ceil(SINC_ZEROS * old / cutoff)  # input samples under half a window
+    taps, weights = _sinc_bank(old, new, cutoff, reach)
+    flat = F.pad(waveform.reshape(-1, waveform.shape[-1]).float(), (reach, reach + old + 1))
+    length = -(-waveform.shape[-1] * new // old)
+    apply = _dense if weights.shape[0] * old <= DENSE_LIMIT else _gathered
+    return apply(flat, taps.to(flat.device), weights.to(flat.device), old, length).reshape(*waveform.shape[:-1], length)
+
+
+def _dense(flat: Tensor, taps: Tensor, weights: Tensor, old: int, length: int) -> Tensor:
+    """All output phases at once, as a strided convolution: (B,N) -> (B,length). Best for the usual, simple ratios."""
+    new = weights.shape[0]
+    kernel = flat.new_zeros(new, old + taps.numel())
+    columns = (torch.arange(new, device=flat.device) * old // new)[:, None] + taps
+    kernel.scatter_(1, columns, weights)
+    flat = F.pad(flat, (0, max(0, kernel.shape[1] - flat.shape[1])))
+    return F.conv1d(flat[:, None], kernel[:, None], stride=old).transpose(1, 2).flatten(1)[:, :length]
+
+
+def _gathered(flat: Tensor, taps: Tensor, weights: Tensor, old: int, length: int) -> Tensor:
+    """Only the taps under each output sample's window, in blocks: (B,N) -> (B,length). Best for odd ratios."""
+    new = weights.shape[0]
+    blocks = []
+    for n in torch.arange(length, device=flat.device).split(1 << 16):
+        index = (n * old // new)[:, None] + taps
+        blocks.append((flat[:, index] * weights[n % new]).sum(-1))
+    return torch.cat(blocks, dim=1)
+
+
+def _sinc_bank(old: int, new: int, cutoff: float, reach: int) -> tuple[Tensor, Tensor]:
+    """Tap offsets (2 reach + 2,) into the padded signal and the filter of each output phase (new, 2 reach + 2)."""
+    taps = torch.arange(2 * reach + 2)
+    phase = (torch.arange(new, dtype=torch.int64) * old % new).double() / new  # where between two input samples
+    t = (taps.double() - reach)[None] - phase[:, None]
+    t = (t * cutoff / old).clamp(-SINC_ZEROS, SINC_ZEROS)
+    window = torch.cos(t * math.pi / SINC_ZEROS / 2) ** 2
+    return taps, (torch.sinc(t) * window * (cutoff / old)).float()
+
+
+def frame_count(samples: int, rate: int, fps: Fraction | int) -> int:
+    """Frames that `samples` at `rate` fill: floor(samples fps / rate + 1/2), in integers, so exact for any length."""
+    fps = Fraction(fps)
+    return (2 * samples * fps.numerator + rate * fps.denominator) // (2 * rate * fps.denominator)
+
+
+def samples_for(frames: int, rate: int, fps: Fraction | int) -> int:
+    """The least number of samples that covers `frames` whole frames: ceil(frames rate / fps)."""
+    fps = Fraction(fps)
+    return -(-frames * rate * fps.denominator // fps.numerator)
+
+
+def pad_to_frames(waveform: Tensor, rate: int, fps: Fraction | int) -> tuple[Tensor, int]:
+    """Silence after the end until the last frame is covered; nothing is ever cut.
+
+    waveform (..., N) -> (waveform (..., N') with N' >= N, frame_count of N). Raises ValueError below half a frame of
+    sound.
+    """
+    samples = waveform.shape[-1]
+    frames = frame_count(samples, rate, fps)
+    if frames < 1:
+        raise ValueError(f"The audio lasts {samples / rate:.3f} s, less than half a video frame; give a longer clip.")
+    return F.pad(waveform, (0, max(0, samples_for(frames, rate, fps) - samples))), frames
+
+
+def trim(waveform: Tensor, rate: int, start: float = 0.0, duration: float | None = None) -> Tensor:
+    """The part of (..., N) from `start` seconds lasting `duration` seconds (None: to the end).
+
+    Raises ValueError when nothing is left."""
+    first = round(start * rate)
+    last = waveform.shape[-1] if duration is None else min(waveform.shape[-1], first + round(duration * rate))
+    if start < 0 or first >= last:
+        total = waveform.shape[-1] / rate
+        raise ValueError(f"Nothing to keep from {start} s (duration {duration}): the audio lasts {total:.3f} s.")
+    return waveform[..., first:last]
+
+
+def write_wav(path: str | os.PathLike, waveform: Tensor, rate: int) -> Path:
+    """Write (N,) or (C,N) in [-1,1] as 16-bit PCM; louder samples are clipped. The file appears only when complete."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = waveform.detach().float().cpu().reshape(-1, waveform.shape[-1])
+    pcm = (samples.clamp(-1, 1) * 32767).round().to(torch.int16).T.contiguous().numpy()
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with wave.open(str(partial), "wb") as file:
+            file.setnchannels(samples.shape[0])
+            file.setsampwidth(2)
+            file.setframerate(int(rate))
+            file.writeframes(pcm.astype("<i2").tobytes())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,122 @@
+"""Cutting a square portrait out of a photo at the photo's own resolution, and laying the animated portrait back in."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .finders.face import Face
+
+CROP_SCALE = 1.95  # side of the crop in sides of the face box, so that photos are framed as the drawn heads are
+CROP_SHIFT = 0.10  # the crop's centre lies this part of the box above the box's centre: room for hair
+MAX_SIZE = 1024
+FEATHER = 0.06
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a photo: its corner and side in the photo's pixels (it may leave the photo), and the photo's size."""
+
+    x0: int
+    y0: int
+    size: int
+    height: int
+    width: int
+
+
+def crop_box(
+    photo_size: tuple[int, int], face: Face | None, scale: float = CROP_SCALE, shift: float = CROP_SHIFT
+) -> Crop:
+    """The square to cut: `scale` times the face box, its centre raised by `shift` of the box.
+
+    photo_size: (height, width). face None, or one found by "whole": the smallest square around the whole photo."""
+    height, width = photo_size
+    if not 0.5 <= scale <= 20:
+        raise ValueError(f"The crop scale must lie between 0.5 and 20 face sizes, got {scale}.")
+    if face is None or face.finder == "whole":
+        size = max(height, width)
+        return Crop((width - size) // 2, (height - size) // 2, size, height, width)
+    cx, cy = face.center
+    size = max(2, round(face.size * scale))
+    return Crop(round(cx - size / 2), round(cy - shift * face.size - size / 2), size, height, width)
+
+
+def cut(frames: Tensor, crop: Crop, max_size: int | None = MAX_SIZE) -> Tensor:
+    """Cut one crop out of a photo or of each frame: (...,H,W,C) -> (...,S,S,C), S = min(crop.size, max_size).
+
+    Where the square leaves the photo, the photo is mirrored at its edge."""
+    if frames.shape[-3:-1] != (crop.height, crop.width):
+        given = f"{frames.shape[-2]}x{frames.shape[-3]}"
+        raise ValueError(f"The crop was made for a {crop.width}x{crop.height} picture, but this one is {given}.")
+    rows = _mirrored(crop.y0, crop.size, crop.height).to(frames.device)
+    columns = _mirrored(crop.x0, crop.size, crop.width).to(frames.device)
+    piece = frames.index_select(-3, rows).index_select(-2, columns)
+    return resize(piece, max_size, max_size) if max_size and crop.size > max_size else piece
+
+
+def _mirrored(start: int, count: int, length: int) -> Tensor:
+    """Indices start..start+count-1 folded back into 0..length-1 as by mirrors at both edges."""
+    index = torch.arange(start, start + count) % (2 * length)
+    return torch.where(index < length, index, 2 * length - 1 - index)
+
+
+def resize(images: Tensor, height: int, width: int) -> Tensor:
+    """(...,H,W,C) -> (...,height,width,C), bilinear and antialiased when it shrinks."""
+    if images.shape[-3:-1] == (height, width):
+        return images
+    flat = images.reshape(-1, *images.shape[-3:]).permute(0, 3, 1, 2).float()
+    shrinks = height < images.shape[-3] or width < images.shape[-2]
+    flat = F.interpolate(flat, (height, width), mode="bilinear", align_corners=False, antialias=shrinks)
+    return flat.permute(0, 2, 3, 1).reshape(*images.shape[:-3], height, width, images.shape[-1])
+
+
+def crop_portrait(
+    photo: Tensor,
+    face: Face | None,
+    scale: float = CROP_SCALE,
+    shift: float = CROP_SHIFT,
+    max_size: int | None = MAX_SIZE,
+) -> tuple[Tensor, Crop]:
+    """The portrait (S,S,3) around a face of photo (H,W,3), at the photo's own resolution up to max_size, and its
+    place."""
+    crop = crop_box((photo.shape[-3], photo.shape[-2]), face, scale, shift)
+    return cut(photo, crop, max_size), crop
+
+
+def paste_back(photo: Tensor, frames: Tensor, crop: Crop, feather: float = FEATHER) -> Tensor:
+    """Lay animated portraits (B,h,w,3) back into photo (H,W,3) -> (B,H,W,3), float in [0,1].
+
+    Frames of any size are brought to the crop's. The seam fades over `feather` of the crop's side, only where the
+    crop's edge runs inside the photo; outside the crop every pixel is the photo's own, exactly.
+    """
+    if photo.shape[-3:-1] != (crop.height, crop.width):
+        given = f"{photo.shape[-2]}x{photo.shape[-3]}"
+        raise ValueError(f"The crop was made for a {crop.width}x{crop.height} photo, but this one is {given}.")
+    if not 0 <= feather <= 0.5:
+        raise ValueError(f"The feather must lie between 0 and 0.5 of the crop, got {feather}.")
+    photo = photo.reshape(photo.shape[-3:])[..., :3].to(frames.device, torch.float32)
+    y0, y1 = max(0, crop.y0), min(crop.height, crop.y0 + crop.size)
+    x0, x1 = max(0, crop.x0), min(crop.width, crop.x0 + crop.size)
+    out = photo.expand(frames.shape[0], -1, -1, -1).clone()
+    if y1 <= y0 or x1 <= x0:
+        return out
+    frames = resize(frames[..., :3].float(), crop.size, crop.size)
+    frames = frames[:, y0 - crop.y0 : y1 - crop.y0, x0 - crop.x0 : x1 - crop.x0]
+    rows = _fade(crop.y0, crop.size, crop.height, feather)[y0 - crop.y0 : y1 - crop.y0]
+    columns = _fade(crop.x0, crop.size, crop.width, feather)[x0 - crop.x0 : x1 - crop.x0]
+    alpha = (rows[:, None] * columns[None, :])[None, ..., None].to(frames.device)
+    out[:, y0:y1, x0:x1] = torch.lerp(out[:, y0:y1, x0:x1], frames, alpha.expand_as(frames))
+    return out
+
+
+def _fade(start: int, size: int, length: int, feather: float) -> Tensor:
+    """Opacity along one side of the crop (size,): smoothly 0 to 1 at an edge inside the photo, 1 at one outside."""
+    width = feather * size
+    position = torch.arange(size) + 0.5
+    ramp = torch.ones(size)
+    if width > 0 and start > 0:
+        ramp = ramp * (position / width).clamp(max=1)
+    if width > 0 and start + size < length:
+        ramp = ramp * ((size - position) / width).clamp(max=1)
+    return ramp * ramp * (3 - 2 * ramp)

@@ -1,0 +1,93 @@
+"""Where the faces are: one interface over several finders, and the choice among the faces found."""
+
+import numpy as np
+from torch import Tensor
+
+from .finders import cascade, yunet
+from .finders.face import Face
+from .photo import to_uint8
+
+__all__ = ["CHOICES", "FINDERS", "Face", "choose_face", "find_faces"]
+
+SEARCHERS = {"yunet": yunet, "cascade": cascade}  # in the order in which "auto" tries them
+FINDERS = ("auto", *SEARCHERS, "box", "whole")
+CHOICES = ("largest", "left", "right", "center")
+
+NO_FACE = (
+    "No face was found in the picture. Choose finder='whole' to animate the whole picture, give the face's box by hand"
+    " (finder='box', box=x0,y0,x1,y1 in pixels), or use a photo in which the face is larger and seen from the front."
+)
+
+
+def find_faces(
+    image: np.ndarray | Tensor, finder: str = "auto", box: tuple[float, float, float, float] | None = None
+) -> list[Face]:
+    """Find the faces of one picture (H,W,3), float in [0,1] or uint8, RGB; the largest first, an empty list for none.
+
+    finder: "auto" takes the first finder that can run here; "yunet", "cascade" insist on one;
+    "box" takes `box` (x0, y0, x1, y1 in pixels, around brows to chin) as the face; "whole" the whole picture. A given
+    box wins over any finder. Raises ValueError for a bad box or picture, RuntimeError when the finder cannot run
+    here.
+    """
+    if image.ndim == 4 and image.shape[0] == 1:
+        image = image[0]
+    if image.ndim != 3 or image.shape[-1] < 3:
+        raise ValueError(f"find_faces needs one picture (H,W,3), got shape {tuple(image.shape)}.")
+    if finder not in FINDERS:
+        raise ValueError(f"Unknown face finder '{finder}'; use one of {', '.join(FINDERS)}.")
+    frame = (int(image.shape[0]), int(image.shape[1]))
+    if box is not None or finder == "box":
+        return [Face(_checked(box, frame), 1.0, None, "box", frame)]
+    if finder == "whole":
+        return [Face((0.0, 0.0, float(frame[1]), float(frame[0])), 1.0, None, "whole", frame)]
+    searcher = _runnable(finder)
+    faces = searcher.find(np.ascontiguousarray(to_uint8(image)[..., :3]))
+    return sorted(faces, key=lambda face: -face.size)
+
+
+def _runnable(finder: str):
+    """The finder's module, or a RuntimeError that says what each needs."""
+    names = list(SEARCHERS) if finder == "auto" else [finder]
+    reasons = {name: SEARCHERS[name].missing() for name in names}
+    for name, reason in reasons.items():
+        if not reason:
+            return SEARCHERS[name]
+    told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    raise RuntimeError(f"No face finder can run here ({told}). Give the face's box by hand or choose finder='whole'.")
+
+
+def _checked(box, frame: tuple[int, int]) -> tuple[float, float, float, float]:
+    if box is None:
+        raise ValueError("finder='box' needs box=(x0, y0, x1, y1) in pixels.")
+    x0, y0, x1, y1 = (float(v) for v in box)
+    height, width = frame
+    if not (x1 - x0 >= 2 and y1 - y0 >= 2 and x1 > 0 and y1 > 0 and x0 < width and y0 < height):
+        raise ValueError(
+            f"The box ({x0:g}, {y0:g}, {x1:g}, {y1:g}) is no part of a {width}x{height} picture;"
+            " give x0, y0, x1, y1 in pixels with x0 < x1 and y0 < y1."
+        )
+    return x0, y0, x1, y1
+
+
+def choose_face(faces: list[Face], which: str | int = "largest") -> Face:
+    """One of the faces: "largest", the "left" or "right" most, the nearest to the picture's "center", or an index by
+    size.
+
+    Raises ValueError with the ways out when there is none, or when the index is too high."""
+    if not faces:
+        raise ValueError(NO_FACE)
+    if isinstance(which, str) and which.isdecimal():
+        which = int(which)
+    if isinstance(which, int):
+        if not 0 <= which < len(faces):
+            raise ValueError(f"Face {which} was asked for, but {len(faces)} found: use 0 to {len(faces) - 1}.")
+        return sorted(faces, key=lambda face: -face.size)[which]
+    if which == "largest":
+        return max(faces, key=lambda face: face.size)
+    if which == "left":
+        return min(faces, key=lambda face: face.center[0])
+    if which == "right":
+        return max(faces, key=lambda face: face.center[0])
+    if which == "center":
+        return min(faces, key=lambda f: np.hypot(f.center[0] - f.frame[1] / 2, f.center[1] - f.frame[0] / 2))
+    raise ValueError(f"Unknown choice of face '{which}'; use {', '.join(CHOICES)} or a number.")

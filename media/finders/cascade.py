@@ -1,0 +1,41 @@
+"""OpenCV's Haar cascade: in OpenCV 4 with its files; OpenCV 5 carries neither."""
+
+import os
+
+import cv2
+import numpy as np
+
+from .face import Face, square
+
+SEARCH_SIDE = 640  # longer side of the picture that is searched
+SIDE = 0.94  # our brow-to-chin box as a part of the cascade's, which reaches into the forehead
+SHIFT = 0.04  # and its centre, lower by this part
+
+
+def _file() -> str:
+    folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
+    return os.path.join(folder, "haarcascade_frontalface_default.xml")
+
+
+def missing() -> str:
+    if not hasattr(cv2, "CascadeClassifier"):
+        return "it needs OpenCV 4: OpenCV 5 has no CascadeClassifier"
+    return "" if os.path.isfile(_file()) else "OpenCV was installed without its cascade files"
+
+
+def find(image: np.ndarray) -> list[Face]:
+    """(H,W,3) uint8 RGB -> faces; the cascade has no score, so its neighbour count is squashed to 0..1."""
+    height, width = image.shape[:2]
+    scale = min(1.0, SEARCH_SIDE / max(height, width))
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
+    classifier = cv2.CascadeClassifier(_file())
+    for step, neighbours, least in ((1.1, 5, 60), (1.05, 3, 36)):  # the second pass looks harder when nothing was found
+        boxes, counts = classifier.detectMultiScale2(gray, step, neighbours, minSize=(least, least))
+        if len(boxes):
+            break
+    faces = []
+    for (x, y, w, h), count in zip(np.asarray(boxes, float).reshape(-1, 4) / scale, np.ravel(counts), strict=True):
+        box = square(x + w / 2, y + h / 2 + SHIFT * h, SIDE * h)
+        faces.append(Face(box, float(count / (count + 5)), None, "cascade", (height, width)))
+    return faces

@@ -1,0 +1,44 @@
+"""What every finder returns."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face in a picture, in that picture's pixels (x to the right, y down, pixel edges: a full picture is 0..width).
+
+    box: (x0, y0, x1, y1), the square from the brows to the chin, about as wide as the face; every finder's own box is
+    brought to this one convention, so that a crop does not depend on who found the face. score: 0..1. landmarks:
+    (L,2) or None; the own finder gives 5: left eye, right eye (the image's left and right), nose tip, mouth's left
+    and right corner. frame: (height, width) of the picture.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: np.ndarray | None
+    finder: str
+    frame: tuple[int, int]
+
+    @property
+    def center(self) -> tuple[float, float]:
+        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+
+    @property
+    def size(self) -> float:
+        """Side of the box in pixels (the longer one where a hand-given box is not square)."""
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+
+    def scaled(self, factor_x: float, factor_y: float, frame: tuple[int, int]) -> "Face":
+        """The same face in a picture resized by these factors."""
+        x0, y0, x1, y1 = self.box
+        marks = None if self.landmarks is None else self.landmarks * np.array([factor_x, factor_y])
+        return replace(
+            self, box=(x0 * factor_x, y0 * factor_y, x1 * factor_x, y1 * factor_y), landmarks=marks, frame=frame
+        )
+
+
+def square(cx: float, cy: float, side: float) -> tuple[float, float, float, float]:
+    """The square box of a centre and a side."""
+    return cx - side / 2, cy - side / 2, cx + side / 2, cy + side / 2

@@ -1,0 +1,138 @@
+"""Implicit motion on its own: a track of 768 numbers a frame that can be saved, carried to another face, edited and
+drawn."""
+
+import os
+import uuid
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .motion_edit import blend_motions, concatenate_motions, edit_motion
+from .motion_plot import plot_motion
+
+__all__ = [
+    "MOTION_SIZE",
+    "Motion",
+    "blend_motions",
+    "check_renderer",
+    "concatenate_motions",
+    "edit_motion",
+    "load_motion",
+    "plot_motion",
+    "retarget",
+    "save_motion",
+]
+
+MOTION_SIZE = 768  # 8 x 8 x 12, the paper's implicit motion
+VERSION = "1"
+MODES = ("relative", "absolute")
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A motion track. values (T,768) float32; reference (768,), the driver's own pose that counts as no motion (its
+    first frame, or rest for a voice); fps frames a second; renderer: the id of the renderer whose language the
+    numbers speak."""
+
+    values: Tensor
+    reference: Tensor
+    fps: Fraction
+    renderer: str = ""
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.shape[1] != MOTION_SIZE or self.values.shape[0] < 1:
+            raise ValueError(f"A motion needs values (T,{MOTION_SIZE}) with T >= 1, got {tuple(self.values.shape)}.")
+        if tuple(self.reference.shape) != (MOTION_SIZE,):
+            raise ValueError(f"A motion's reference has shape ({MOTION_SIZE},), got {tuple(self.reference.shape)}.")
+        if Fraction(self.fps) <= 0:
+            raise ValueError(f"A motion's frame rate must be positive, got {self.fps}.")
+        object.__setattr__(self, "values", self.values.detach().float())
+        object.__setattr__(self, "reference", self.reference.detach().to(self.values))
+        object.__setattr__(self, "fps", Fraction(self.fps))
+
+    @property
+    def frames(self) -> int:
+        return self.values.shape[0]
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return float(self.frames / self.fps)
+
+
+def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
+    """Write a motion as safetensors with its rate and renderer in the metadata; the file appears only when complete."""
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        path = path.with_name(path.name + ".safetensors")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {
+        "format": "mamba_portrait",
+        "kind": "motion",
+        "version": VERSION,
+        "fps": str(motion.fps),
+        "renderer": motion.renderer,
+    }
+    tensors = {"values": motion.values.cpu().contiguous(), "reference": motion.reference.cpu().contiguous()}
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        save_file(tensors, str(partial), metadata=metadata)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def load_motion(path: str | os.PathLike, renderer: str | None = None) -> Motion:
+    """Read a saved motion. Raises FileNotFoundError, or ValueError for another kind of file or, when `renderer` is
+    given, for a motion that was made with another renderer: the 768 numbers mean nothing to it."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Motion file not found: {path}")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != "mamba_portrait" or metadata.get("kind") != "motion":
+                kind = metadata.get("kind", "something else")
+                raise ValueError(f"{path.name} is not a motion file (it holds {kind}); save one with 'Save Motion'.")
+            if metadata.get("version") != VERSION:
+                raise ValueError(f"{path.name} has motion format {metadata.get('version')}; this pack reads {VERSION}.")
+            motion = Motion(
+                file.get_tensor("values"),
+                file.get_tensor("reference"),
+                Fraction(metadata["fps"]),
+                metadata.get("renderer", ""),
+            )
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"{path.name} is not a motion file or is damaged; save one with 'Save Motion'.") from error
+    check_renderer(motion, renderer, path.name)
+    return motion
+
+
+def check_renderer(motion: Motion, renderer: str | None, name: str = "The motion") -> None:
+    """Raise ValueError when both ids are known and differ."""
+    if renderer and motion.renderer and motion.renderer != renderer:
+        raise ValueError(
+            f"{name} was made with renderer {motion.renderer}, this one is {renderer}; load the one it was made with"
+            " or make the motion again."
+        )
+
+
+def retarget(motion: Motion, source_motion: Tensor, mode: str = "relative", gain: float = 1.0) -> Tensor:
+    """Carry a motion to a photo whose own motion is M_0 = source_motion (768,) or (1,768) -> (T,768).
+
+    "relative": M_i = M_0 + gain (M_driver_i - reference), which keeps the photo's own expression and pose as its rest;
+    "absolute": M_i = reference + gain (M_driver_i - reference), the driver's own numbers at gain 1.
+    """
+    if mode not in MODES:
+        raise ValueError(f"Unknown motion mode '{mode}'; use {' or '.join(MODES)}.")
+    base = source_motion.reshape(-1)
+    if base.shape[0] != MOTION_SIZE:
+        raise ValueError(f"The source's motion has shape ({MOTION_SIZE},), got {tuple(source_motion.shape)}.")
+    reference = motion.reference.to(base)
+    change = gain * (motion.values.to(base) - reference)
+    return (base if mode == "relative" else reference) + change

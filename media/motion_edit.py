@@ -1,0 +1,165 @@
+"""Editing a motion track in time and in size. Every function returns a new motion and leaves the old one alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .motion import Motion
+
+SMOOTHERS = ("gaussian", "one_euro")
+ONE_EURO_SPEED = 0.3  # beta of Casiez et al. 2012: Hz of cutoff for a typical deviation a second
+
+
+def edit_motion(
+    motion: Motion,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    speed: float = 1.0,
+    fps: Fraction | None = None,
+    gain: float = 1.0,
+    parameter_gain: Tensor | None = None,
+    read: Callable[[Tensor], Tensor] | None = None,
+    write: Callable[[Tensor], Tensor] | None = None,
+    offset: Tensor | None = None,
+    smooth: float = 0.0,
+    smoother: str = "gaussian",
+) -> Motion:
+    """The usual edits, in this order: slice, speed and rate, smoothing, gain, gain by parameter, offset.
+
+    start, end: seconds. speed: 2 plays twice as fast. fps: the new rate. smooth: seconds (the gaussian's sigma; the
+    One-Euro filter's time constant at rest). gain: size of the whole motion about its reference. parameter_gain (24,)
+    with the renderer's read_parameters as `read` and motion_from_parameters as `write` scales single parameters, a
+    mouth without its head for example. offset: (768,) or (T,768) added at the end, such as write(parameters) -
+    write(zeros).
+    """
+    motion = slice_motion(motion, start, end) if start or end is not None else motion
+    motion = resample_motion(motion, speed, fps) if speed != 1 or fps else motion
+    motion = smooth_motion(motion, smooth, smoother) if smooth else motion
+    if gain != 1:
+        motion = replace(motion, values=motion.reference + gain * (motion.values - motion.reference))
+    if parameter_gain is not None:
+        if read is None or write is None:
+            raise ValueError("parameter_gain needs the renderer's read_parameters and motion_from_parameters.")
+        motion = scale_parameters(motion, parameter_gain, read, write)
+    if offset is not None:
+        if offset.shape[-1] != motion.values.shape[1] or (
+            offset.ndim == 2 and offset.shape[0] not in (1, motion.frames)
+        ):
+            shape, wanted = tuple(offset.shape), tuple(motion.values.shape)
+            raise ValueError(f"The offset has shape {shape}, the motion {wanted}: give one vector or one a frame.")
+        motion = replace(motion, values=motion.values + offset.to(motion.values))
+    return motion
+
+
+def scale_parameters(motion: Motion, gain: Tensor, read: Callable, write: Callable) -> Motion:
+    """Scale each read-out parameter's distance from the reference by gain (24,).
+
+    Only the difference that the scaling makes is added, so what the parameters do not describe stays as it was."""
+    rest = read(motion.reference[None])
+    parameters = read(motion.values)
+    scaled = rest + gain.to(parameters) * (parameters - rest)
+    return replace(motion, values=motion.values + (write(scaled) - write(parameters)).to(motion.values))
+
+
+def slice_motion(motion: Motion, start: float = 0.0, end: float | None = None) -> Motion:
+    """The frames from `start` to `end` seconds. Raises ValueError when none are left."""
+    first = math.floor(start * motion.fps + 0.5)
+    last = motion.frames if end is None else min(motion.frames, math.floor(end * motion.fps + 0.5))
+    if start < 0 or first >= last:
+        raise ValueError(f"Nothing lies between {start} s and {end} s: the motion lasts {motion.duration:.2f} s.")
+    return replace(motion, values=motion.values[first:last])
+
+
+def resample_motion(motion: Motion, speed: float = 1.0, fps: Fraction | None = None) -> Motion:
+    """Play at another speed and write at another rate, by linear interpolation between frames."""
+    if speed <= 0:
+        raise ValueError(f"The speed must be positive, got {speed}.")
+    fps = Fraction(fps or motion.fps)
+    step = float(motion.fps / fps) * speed  # old frames a new frame
+    frames = max(1, math.floor(motion.frames / step + 0.5))
+    position = (torch.arange(frames, device=motion.values.device) * step).clamp(max=motion.frames - 1)
+    before = position.floor().long()
+    after = (before + 1).clamp(max=motion.frames - 1)
+    weight = (position - before)[:, None].to(motion.values)
+    return replace(motion, values=torch.lerp(motion.values[before], motion.values[after], weight), fps=fps)
+
+
+def smooth_motion(motion: Motion, seconds: float, smoother: str = "gaussian") -> Motion:
+    """Smooth in time: "gaussian" of that sigma (no lag), or "one_euro": still when slow, quick when fast."""
+    if smoother not in SMOOTHERS:
+        raise ValueError(f"Unknown smoother '{smoother}'; use {' or '.join(SMOOTHERS)}.")
+    if seconds < 0:
+        raise ValueError(f"Smoothing takes a time in seconds, not {seconds}.")
+    if seconds == 0 or motion.frames == 1:
+        return motion
+    filtered = _gaussian if smoother == "gaussian" else _one_euro
+    return replace(motion, values=filtered(motion.values, seconds, float(motion.fps)))
+
+
+def _gaussian(values: Tensor, seconds: float, fps: float) -> Tensor:
+    sigma = seconds * fps
+    reach = max(1, math.ceil(3 * sigma))
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=values.device) / sigma) ** 2).to(values)
+    kernel = kernel / kernel.sum()
+    padded = F.pad(values.T[:, None], (reach, reach), mode="replicate")
+    return F.conv1d(padded, kernel[None, None])[:, 0].T.contiguous()
+
+
+def _one_euro(values: Tensor, seconds: float, fps: float) -> Tensor:
+    """Casiez et al. 2012, with one cutoff for all numbers, so that they keep moving together."""
+
+    def weight(cutoff: Tensor | float) -> Tensor | float:
+        return 1 / (1 + fps / (2 * math.pi * cutoff))
+
+    scale = values.std(dim=0).square().mean().sqrt().clamp(min=1e-8)
+    least = 1 / (2 * math.pi * seconds)
+    out, slope = [values[0]], torch.zeros_like(values[0])
+    for i in range(1, len(values)):
+        slope = torch.lerp(slope, (values[i] - values[i - 1]) * fps, weight(1.0))
+        cutoff = least + ONE_EURO_SPEED * slope.square().mean().sqrt() / scale
+        out.append(torch.lerp(out[-1], values[i], weight(cutoff)))
+    return torch.stack(out)
+
+
+def _same_language(first: Motion, second: Motion) -> Motion:
+    """`second` at `first`'s rate; raises ValueError when another renderer made it."""
+    if first.renderer and second.renderer and first.renderer != second.renderer:
+        raise ValueError(
+            f"The two motions come from different renderers ({first.renderer}, {second.renderer}) and cannot be joined."
+        )
+    return second if second.fps == first.fps else resample_motion(second, fps=first.fps)
+
+
+def concatenate_motions(first: Motion, second: Motion, crossfade: float = 0.2) -> Motion:
+    """One after the other, about the first one's reference and at its rate, overlapping for `crossfade` seconds."""
+    second = _same_language(first, second)
+    tail = second.values.to(first.values) + (first.reference - second.reference.to(first.values))
+    overlap = min(math.floor(crossfade * first.fps + 0.5), first.frames, second.frames)
+    if overlap < 0:
+        raise ValueError(f"The crossfade lasts {crossfade} s; give zero or more.")
+    ramp = ((torch.arange(overlap, device=tail.device) + 1) / (overlap + 1))[:, None].to(tail)
+    middle = torch.lerp(first.values[first.frames - overlap :], tail[:overlap], ramp)
+    return replace(first, values=torch.cat([first.values[: first.frames - overlap], middle, tail[overlap:]]))
+
+
+def blend_motions(first: Motion, second: Motion, weight: float = 0.5) -> Motion:
+    """The weighted mean of both motions' changes: weight 0 gives the first, 1 the second; the shorter holds its last
+    frame."""
+    second = _same_language(first, second)
+    frames = max(first.frames, second.frames)
+
+    def held(motion: Motion) -> Tensor:
+        change = (motion.values - motion.reference).to(first.values)
+        return torch.cat([change, change[-1:].expand(frames - motion.frames, -1)])
+
+    return replace(first, values=first.reference + torch.lerp(held(first), held(second), float(weight)))

@@ -1,0 +1,303 @@
+"""Video files as streams of frames, by PyAV: a reader that resamples time, and a writer that muxes the voice as it
+goes."""
+
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from av.video.reformatter import ColorRange, Colorspace
+from torch import Tensor
+
+from .audio import resample
+from .photo import to_uint8
+from .provenance import VisibleMark, provenance_metadata
+
+log = logging.getLogger("mamba_portrait")
+
+CONTAINERS = (".mp4", ".mov", ".mkv")
+AUDIO_BLOCK = 1024  # samples in an AAC frame
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a file says about its first video stream; width and height are those of the upright picture."""
+
+    width: int
+    height: int
+    fps: Fraction
+    duration: float  # seconds, 0 when the file does not tell
+    rotation: int  # degrees counterclockwise that were applied to make it upright
+    has_audio: bool
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    if not path.is_file():
+        raise FileNotFoundError(f"Video not found: {path}")
+    try:
+        container = av.open(str(path))
+    except av.error.FFmpegError as error:
+        raise ValueError(f"{path.name} could not be read as a video ({error.strerror}); convert it to MP4.") from error
+    if not container.streams.video:
+        container.close()
+        raise ValueError(f"{path.name} has no video stream.")
+    return container
+
+
+def _rate(stream: av.video.stream.VideoStream) -> Fraction:
+    """The stream's frame rate, corrected to NTSC's exact fraction where the container only kept a rounded average."""
+    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+    for exact in (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), round(rate) or 1):
+        if abs(rate - exact) < Fraction(1, 200):
+            return Fraction(exact)
+    return Fraction(rate)
+
+
+def _turns(frame: av.VideoFrame) -> int:
+    """Quarter turns counterclockwise that make the frame upright (phones store a display matrix)."""
+    return round(getattr(frame, "rotation", 0) / 90) % 4
+
+
+def probe_video(path: str | os.PathLike) -> VideoInfo:
+    """Size, rate, duration and rotation, from the headers and the first frame.
+
+    Raises FileNotFoundError, or ValueError for a file that is no video."""
+    path = Path(path)
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        try:
+            frame = next(container.decode(stream), None)
+        except av.error.FFmpegError as error:
+            raise ValueError(f"{path.name} is damaged: {error.strerror}.") from error
+        if frame is None:
+            raise ValueError(f"{path.name} has a video stream without frames.")
+        turns = _turns(frame)
+        width, height = (frame.width, frame.height) if turns % 2 == 0 else (frame.height, frame.width)
+        if stream.duration:
+            duration = float(stream.duration * stream.time_base)
+        else:
+            duration = (container.duration or 0) / av.time_base
+        return VideoInfo(width, height, _rate(stream), duration, 90 * turns, bool(container.streams.audio))
+
+
+def read_video(
+    path: str | os.PathLike, fps: Fraction | None = None, start: float = 0.0, max_frames: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yield upright frames (H,W,3) uint8 RGB at exactly `fps` frames a second (None: the file's own rate).
+
+    Time stamps decide, so variable-rate recordings keep their sync: output frame k shows the picture whose stamp,
+    rounded to the output grid, is the latest not after k (rounding forgives the millisecond stamps of Matroska). One
+    frame is held in memory at a time. `start` in seconds. Raises FileNotFoundError or ValueError before the first
+    frame.
+    """
+    path = Path(path)
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        rate = Fraction(fps) if fps else _rate(stream)
+        try:
+            produced = 0
+            for frame, repeats in _on_grid(
+                container.decode(stream), rate, Fraction(1) / _rate(stream), Fraction(start)
+            ):
+                repeats = repeats if max_frames is None else min(repeats, max_frames - produced)
+                if repeats > 0:
+                    image = _rgb(frame)
+                    for _ in range(repeats):
+                        yield image
+                produced += repeats
+                if max_frames is not None and produced >= max_frames:
+                    return
+        except av.error.FFmpegError as error:
+            raise ValueError(f"{path.name} is damaged after {produced} frames: {error.strerror}.") from error
+        if produced == 0:
+            raise ValueError(f"{path.name} has no frames after {float(start):.2f} s.")
+
+
+def _on_grid(frames, rate: Fraction, spacing: Fraction, start: Fraction) -> Iterator[tuple[av.VideoFrame, int]]:
+    """Each decoded frame with the number of output slots it fills; `spacing` is the length of a frame that tells
+    none."""
+    held, slot, origin, end = None, 0, None, Fraction(0)
+    for index, frame in enumerate(frames):
+        stamp = index * spacing if frame.pts is None else frame.pts * frame.time_base
+        origin = stamp if origin is None else origin
+        time = stamp - origin - start
+        length = frame.duration * frame.time_base if getattr(frame, "duration", 0) else spacing
+        end = max(end, time + length)
+        here = _round(time * rate)
+        if held is not None and here > max(slot, 0):
+            yield held, here - max(slot, 0)
+            slot = here
+        elif held is None:
+            slot = here
+        held = frame
+    if held is not None and end > 0:
+        slot = max(slot, 0)
+        yield held, max(_round(end * rate) - slot, 0 if slot else 1)
+
+
+def _round(x: Fraction) -> int:
+    return (2 * x.numerator + x.denominator) // (2 * x.denominator)
+
+
+def _rgb(frame: av.VideoFrame) -> np.ndarray:
+    image = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(image, _turns(frame)))
+
+
+class VideoWriter:
+    """Write frames and a voice to H.264 + AAC as they come; memory does not grow with the length.
+
+    with VideoWriter("out.mp4", fps=Fraction(30000, 1001), audio=(waveform, rate)) as writer:
+        for batch in frames:          # (B,H,W,3) or (H,W,3), float in [0,1] or uint8
+            writer.write(batch)
+
+    The file is made under a temporary name in the same folder and takes its own name only on success; an exception
+    inside the block removes it. Odd sizes are padded to even by repeating the last row or column, as yuv420p asks,
+    and the log says so. audio: (waveform (N,) or (C,N) or (1,C,N) in [-1,1], rate), all of it written; mono and
+    stereo are kept, more channels are averaged. `mark` blends a small visible badge into each frame. The tags of
+    provenance.py are always written. crf: x264's constant quality (18 is visually lossless), preset: its speed.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        *,
+        fps: Fraction | int,
+        audio: tuple[Tensor, int] | None = None,
+        title: str | None = None,
+        detail: str = "",
+        mark: bool = False,
+        crf: int = 18,
+        preset: str = "veryfast",
+    ) -> None:
+        self.path = Path(path)
+        if self.path.suffix.lower() not in CONTAINERS:
+            raise ValueError(f"Cannot write '{self.path.suffix}' videos; use one of {', '.join(CONTAINERS)}.")
+        self.fps = Fraction(fps)
+        if self.fps <= 0:
+            raise ValueError(f"The frame rate must be positive, got {self.fps}.")
+        self.frames = 0
+        self._mark, self._badge = mark, None
+        self._options = {"crf": str(crf), "preset": preset}
+        self._samples, self._rate = _voice(audio)
+        self._metadata = provenance_metadata(title, detail)
+        self._partial = self.path.with_name(f".{self.path.stem}.{uuid.uuid4().hex[:8]}{self.path.suffix}")
+        self._container = self._video = self._audio = self._size = None
+        self._written = 0  # samples sent to the encoder
+
+    def __enter__(self) -> "VideoWriter":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        options = {} if self.path.suffix.lower() == ".mkv" else {"movflags": "faststart"}
+        self._container = av.open(str(self._partial), "w", options=options)
+        self._container.metadata.update(self._metadata)
+        return self
+
+    def _begin(self, height: int, width: int) -> None:
+        """Open the encoders once the first frame tells the size."""
+        self._size = (height, width)
+        if height % 2 or width % 2:
+            log.info("%s: %dx%d padded to even sides for yuv420p", self.path.name, width, height)
+        video = self._container.add_stream("libx264", rate=self.fps, options=self._options)
+        video.width, video.height = width + width % 2, height + height % 2
+        video.pix_fmt = "yuv420p"
+        video.codec_context.time_base = 1 / self.fps
+        video.codec_context.color_range = ColorRange.MPEG
+        video.codec_context.colorspace = Colorspace.ITU709
+        video.codec_context.color_primaries = video.codec_context.color_trc = 1  # BT.709
+        self._video = video
+        if self._samples is not None:
+            layout = "mono" if self._samples.shape[0] == 1 else "stereo"
+            self._audio = self._container.add_stream("aac", rate=self._rate, layout=layout)
+            self._audio.bit_rate = 96_000 * self._samples.shape[0]
+        self._badge = VisibleMark(height, width) if self._mark else None
+
+    def write(self, frames: Tensor | np.ndarray) -> None:
+        """Encode one frame (H,W,3) or a batch (B,H,W,3), and the voice up to its end. All frames must have one size."""
+        if self._container is None:
+            raise RuntimeError("VideoWriter.write was called outside its 'with' block.")
+        pixels = to_uint8(frames)
+        pixels = pixels[None] if pixels.ndim == 3 else pixels
+        if pixels.ndim != 4 or pixels.shape[-1] != 3:
+            raise ValueError(f"VideoWriter needs frames (B,H,W,3), got shape {tuple(pixels.shape)}.")
+        for image in pixels:
+            self._write_frame(image)
+
+    def _write_frame(self, image: np.ndarray) -> None:
+        height, width = image.shape[:2]
+        if self._size is None:
+            self._begin(height, width)
+        elif self._size != (height, width):
+            raise ValueError(f"Frame {self.frames} is {width}x{height}, the video is {self._size[1]}x{self._size[0]}.")
+        image = self._badge.draw(image) if self._badge else image
+        if height % 2 or width % 2:
+            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        frame.pts, frame.time_base = self.frames, 1 / self.fps
+        self._container.mux(self._video.encode(frame))
+        self.frames += 1
+        self._write_audio(int(self.frames * self._rate / self.fps) if self._audio else 0)
+
+    def _write_audio(self, until: int) -> None:
+        """Send whole AAC blocks up to sample `until` (None: everything that is left)."""
+        if self._audio is None:
+            return
+        until = min(until, self._samples.shape[1])
+        last = until == self._samples.shape[1]
+        while self._written < until and (last or until - self._written >= AUDIO_BLOCK):
+            block = self._samples[:, self._written : min(until, self._written + AUDIO_BLOCK)]
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(block), format="fltp", layout=self._audio.layout.name
+            )
+            frame.sample_rate, frame.pts, frame.time_base = self._rate, self._written, Fraction(1, self._rate)
+            self._container.mux(self._audio.encode(frame))
+            self._written += block.shape[1]
+
+    def _finish(self) -> None:
+        if self.frames == 0:
+            raise ValueError(f"{self.path.name}: no frames were written, so there is no video to save.")
+        if self._audio is not None:
+            self._write_audio(self._samples.shape[1])
+            self._container.mux(self._audio.encode(None))
+        self._container.mux(self._video.encode(None))
+        self._container.close()
+        os.replace(self._partial, self.path)
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            if self._partial.exists():
+                self._discard()
+            self._container = None
+
+    def _discard(self) -> None:
+        """Close what was begun and remove it."""
+        try:
+            self._container.close()
+        except (av.error.FFmpegError, ValueError, OSError) as error:
+            log.debug("closing the unfinished %s: %s", self._partial.name, error)
+        self._partial.unlink(missing_ok=True)
+
+
+def _voice(audio: tuple[Tensor, int] | None) -> tuple[np.ndarray | None, int]:
+    """The voice as (1 or 2, N) float32 at a rate AAC knows."""
+    if audio is None:
+        return None, 0
+    waveform, rate = torch.as_tensor(audio[0]).detach().float().cpu(), int(audio[1])
+    waveform = waveform.reshape(-1, waveform.shape[-1])
+    if waveform.shape[-1] == 0:
+        raise ValueError("The audio given to the video is empty.")
+    if waveform.shape[0] > 2:
+        waveform = waveform.mean(dim=0, keepdim=True)
+    if rate not in av.codec.Codec("aac", "w").audio_rates:
+        waveform, rate = resample(waveform, rate, 48_000), 48_000
+    return waveform.clamp(-1, 1).numpy(), rate

@@ -1,0 +1,99 @@
+"""Sound: the resampler's numbers, the exact frame arithmetic, files in and out."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from mamba_portrait.media import audio
+
+NTSC = Fraction(30000, 1001)
+
+
+@pytest.mark.parametrize(
+    ("rate", "new_rate"), [(44100, 16000), (48000, 16000), (22050, 16000), (8000, 16000), (16000, 48000)]
+)
+def test_resample_has_torchaudios_numbers(rate, new_rate):
+    torchaudio = pytest.importorskip("torchaudio", exc_type=Exception)
+    signal = torch.randn(2, rate // 3 + 7, generator=torch.Generator().manual_seed(0))
+    ours, theirs = audio.resample(signal, rate, new_rate), torchaudio.functional.resample(signal, rate, new_rate)
+    assert ours.shape == theirs.shape
+    assert (ours - theirs).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("rate", [44100, 11127, 44099])
+def test_resampled_sine_keeps_its_frequency_phase_and_amplitude(rate):
+    seconds = torch.arange(rate, dtype=torch.float64) / rate
+    out = audio.resample(torch.sin(2 * torch.pi * 440 * seconds).float(), rate, 16000)
+    wanted = torch.sin(2 * torch.pi * 440 * torch.arange(16000, dtype=torch.float64) / 16000)
+    assert out.shape == (16000,)
+    assert (out - wanted)[200:-200].abs().max() < 2e-3
+
+
+def test_both_ways_of_filtering_agree(monkeypatch):
+    signal = torch.randn(1, 5000, generator=torch.Generator().manual_seed(1))
+    dense = audio.resample(signal, 44100, 16000)
+    monkeypatch.setattr(audio, "DENSE_LIMIT", 0)
+    assert torch.allclose(dense, audio.resample(signal, 44100, 16000), atol=1e-5)
+
+
+def test_mono_is_the_mean_of_the_channels_and_keeps_the_batch():
+    waveform = torch.stack([torch.ones(2, 320), torch.full((2, 320), -1.0)])
+    waveform[0, 1] = 0
+    mono = audio.to_mono_16k(waveform, 16000)
+    assert mono.shape == (2, 320)
+    assert torch.equal(mono[:, 0], torch.tensor([0.5, -1.0]))
+    with pytest.raises(ValueError, match="NaN"):
+        audio.to_mono_16k(torch.tensor([0.0, float("nan")]), 16000)
+    with pytest.raises(ValueError, match="empty"):
+        audio.to_mono_16k(torch.zeros(1, 0), 16000)
+
+
+@pytest.mark.parametrize("fps", [Fraction(25), NTSC, Fraction(24), Fraction(24000, 1001)])
+@pytest.mark.parametrize("samples", [1, 319, 320, 640, 16000, 16000 * 3600 + 11])
+def test_frame_count_is_the_exact_rounding(samples, fps):
+    count = audio.frame_count(samples, 16000, fps)
+    exact = samples * fps / 16000 + Fraction(1, 2)
+    assert count == exact.numerator // exact.denominator
+
+
+def test_frame_count_half_rounds_up_and_ntsc_hours_do_not_drift():
+    assert audio.frame_count(320, 16000, 25) == 1
+    assert audio.frame_count(319, 16000, 25) == 0
+    assert audio.frame_count(44100 * 3600, 44100, NTSC) == 107892  # 29.97 cut to 29 would lose 3492 frames
+
+
+@pytest.mark.parametrize("samples", [400, 641, 959, 960, 16000, 16001])
+@pytest.mark.parametrize("fps", [Fraction(25), NTSC])
+def test_padding_covers_every_frame_and_drops_nothing(samples, fps):
+    waveform = torch.arange(1.0, samples + 1)[None]
+    padded, frames = audio.pad_to_frames(waveform, 16000, fps)
+    assert frames == audio.frame_count(samples, 16000, fps)
+    assert torch.equal(padded[:, :samples], waveform)
+    assert padded[:, samples:].abs().sum() == 0
+    assert padded.shape[1] * fps >= frames * 16000
+
+
+def test_too_short_audio_and_empty_trim_are_refused_clearly():
+    with pytest.raises(ValueError, match="half a video frame"):
+        audio.pad_to_frames(torch.zeros(1, 100), 16000, 25)
+    with pytest.raises(ValueError, match="lasts 1.000 s"):
+        audio.trim(torch.zeros(1, 16000), 16000, start=1.5)
+    assert audio.trim(torch.arange(16000.0), 16000, 0.25, 0.5)[0] == 4000
+    assert audio.trim(torch.zeros(16000), 16000, 0.25, 0.5).shape == (8000,)
+
+
+def test_wav_round_trip(tmp_path):
+    waveform = torch.rand(2, 4411, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    path = audio.write_wav(tmp_path / "deep" / "voice.wav", waveform, 44100)
+    read, rate = audio.load_audio(path)
+    assert rate == 44100 and read.shape == waveform.shape
+    assert (read - waveform).abs().max() < 1e-4
+    assert [p.name for p in path.parent.iterdir()] == ["voice.wav"]
+
+
+def test_files_that_are_no_audio_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="gone.wav"):
+        audio.load_audio(tmp_path / "gone.wav")
+    (tmp_path / "text.wav").write_text("this is no sound")
+    with pytest.raises(ValueError, match="text.wav"):
+        audio.load_audio(tmp_path / "text.wav")
