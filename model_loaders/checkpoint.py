@@ -1,0 +1,229 @@
+"""Checkpoints that describe themselves: safetensors with the network's config in the metadata, read back as modules.
+
+A file says what it is (`format`, `kind`, `version`), how to build it (`config`, JSON) and where it comes from
+(`training`, JSON). Beyond 16 MB it is cut into `name-00001-of-00003.safetensors` and so on beside an index,
+`name.safetensors.index.json`; `name.safetensors` remains the name to load it by. Pickles are never read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+FORMAT, VERSION = "mamba_portrait", "1"
+KINDS = ("renderer", "motion_model", "face_finder")
+SHARD_BYTES = 16_000_000  # what a repository or a mail takes without a large-file service
+HEADER_BYTES = 200_000  # room in a shard for names, shapes and metadata
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+WEIGHTS_VARIABLE = "MAMBA_PORTRAIT_WEIGHTS"
+SHIPPED = {"renderer": "renderer_lite.safetensors", "motion_model": "motion_lite.safetensors"}
+PICKLES = {".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle"}
+
+_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+
+
+def save_checkpoint(
+    path: str | os.PathLike, module: nn.Module, kind: str, config: Any, extra: Mapping[str, Any] | None = None
+) -> Path:
+    """Write a network as self-describing fp16 safetensors; returns the path to load it by.
+
+    config: a dict, or a config object with `to_dict`. extra: more metadata, such as {"training": {...}}; values that
+    are not strings become JSON. Matrices and kernels are stored in half precision; buffers (statistics), vectors
+    (biases, decay rates) and what would overflow stay float32. Each file appears only when complete, the index last.
+    Raises ValueError for an unknown kind or a name that is not *.safetensors.
+    """
+    path = Path(path)
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of checkpoint {kind!r}; use one of {', '.join(KINDS)}")
+    if path.suffix != ".safetensors":
+        raise ValueError(f"checkpoints are safetensors files, but the name given is '{path.name}'")
+    values = config if isinstance(config, Mapping) else config.to_dict()
+    metadata = {"format": FORMAT, "kind": kind, "version": VERSION, "config": json.dumps(values)}
+    for key, value in (extra or {}).items():
+        metadata.setdefault(key, value if isinstance(value, str) else json.dumps(value))
+    shards = _split(_stored(module))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    old = _shard_files(path)
+    if len(shards) == 1:
+        _write(path, save(shards[0], metadata))
+        _remove([_index_file(path), *old])
+        return path
+    names = [f"{path.stem}-{i + 1:05d}-of-{len(shards):05d}.safetensors" for i in range(len(shards))]
+    for name, shard in zip(names, shards, strict=True):
+        _write(path.with_name(name), save(shard, metadata))
+    weight_map = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
+    index = {"metadata": metadata, "weight_map": weight_map}
+    _write(_index_file(path), json.dumps(index, indent=1).encode())
+    _remove([path, *(file for file in old if file.name not in names)])
+    return path
+
+
+def load_checkpoint(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a checkpoint of ours, whole or in shards: (state with floats in float32 on the CPU, metadata).
+
+    `path` may name the checkpoint, its index or any of its shards. Raises FileNotFoundError, or ValueError for pickles,
+    for files of other programs, for damaged ones and for those of a newer version.
+    """
+    path = _whole_name(Path(path))
+    if path.suffix in PICKLES:
+        raise ValueError(f"{path.name} may run code when opened; convert it with `python -m mamba_portrait export`.")
+    files = _files(path)
+    state: dict[str, Tensor] = {}
+    metadata: dict[str, str] = {}
+    for file in files:
+        try:
+            with safe_open(str(file), framework="pt") as opened:
+                metadata = opened.metadata() or {}
+                _check(metadata, path)
+                for key in opened.keys():  # noqa: SIM118 - not a dict
+                    value = opened.get_tensor(key)
+                    state[key] = value.float() if value.is_floating_point() else value
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{file.name} is damaged or not a safetensors file; fetch it again.") from error
+    return state, metadata
+
+
+def load_renderer(path: str | os.PathLike | None = None) -> nn.Module:
+    """A stage-1 `Renderer`, ready to use on the CPU; None loads the one that ships. Errors as `load_checkpoint`."""
+    from ..networks.implicit_motion.renderer import Renderer
+    from ..networks.implicit_motion.renderer_config import RendererConfig
+
+    return _load("renderer", path, lambda config: Renderer(RendererConfig.from_dict(config)))
+
+
+def load_motion_model(path: str | os.PathLike | None = None) -> nn.Module:
+    """A stage-2 `MotionModel`, ready to use on the CPU; None loads the one that ships. Errors as `load_checkpoint`."""
+    from ..networks.implicit_motion.motion_config import MotionModelConfig
+    from ..networks.implicit_motion.motion_model import MotionModel
+
+    return _load("motion_model", path, lambda config: MotionModel(MotionModelConfig.from_dict(config)))
+
+
+def shipped(kind: str) -> Path:
+    """Where the shipped checkpoint of a kind lies: in the package, or in the folder named by MAMBA_PORTRAIT_WEIGHTS."""
+    return Path(os.environ.get(WEIGHTS_VARIABLE) or WEIGHTS) / SHIPPED[kind]
+
+
+def checkpoint_exists(path: str | os.PathLike) -> bool:
+    """Whether a checkpoint can be loaded by this name, whole or in shards."""
+    path = _whole_name(Path(path))
+    return path.is_file() or _index_file(path).is_file()
+
+
+def _load(kind: str, path: str | os.PathLike | None, build) -> nn.Module:
+    file = Path(path) if path is not None else shipped(kind)
+    if path is None and not checkpoint_exists(file):
+        raise FileNotFoundError(
+            f"The weights {file.name} are not in {file.parent}: update the pack, train them (see README), "
+            f"or name their folder in {WEIGHTS_VARIABLE}."
+        )
+    state, metadata = load_checkpoint(file)
+    if metadata["kind"] != kind:
+        raise ValueError(f"{file.name} holds a {metadata['kind'].replace('_', ' ')}, not a {kind.replace('_', ' ')}.")
+    module = build(json.loads(metadata["config"]))
+    wanted = module.state_dict()
+    wrong = [k for k, v in wanted.items() if k not in state or state[k].shape != v.shape] + [
+        k for k in state if k not in wanted
+    ]
+    if wrong:
+        raise ValueError(
+            f"{file.name} does not fit the network its config describes ({len(wrong)} tensors differ, the first is "
+            f"'{wrong[0]}'): it was made by another version of Mamba Portrait."
+        )
+    module.load_state_dict(state)
+    return module.eval().requires_grad_(False)
+
+
+def _stored(module: nn.Module) -> dict[str, Tensor]:
+    """The state as it goes to disk."""
+    buffers = {name for name, _ in module.named_buffers()}
+    stored = {}
+    for name, value in module.state_dict().items():
+        value = value.detach().cpu()
+        if value.is_floating_point():
+            half = value.half()
+            exact = name in buffers or value.ndim < 2 or not bool(torch.isfinite(half).all())
+            value = value.float() if exact else half
+        stored[name] = value.clone(memory_format=torch.contiguous_format)
+    return stored
+
+
+def _split(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    """The state in as few parts of SHARD_BYTES as keep its order; a tensor larger than that is a part of its own."""
+    parts: list[dict[str, Tensor]] = [{}]
+    used = 0
+    for name, value in state.items():
+        size = value.numel() * value.element_size()
+        if parts[-1] and used + size > SHARD_BYTES - HEADER_BYTES:
+            parts.append({})
+            used = 0
+        parts[-1][name] = value
+        used += size
+    return parts
+
+
+def _index_file(path: Path) -> Path:
+    return path.with_name(path.name + ".index.json")
+
+
+def _shard_files(path: Path) -> list[Path]:
+    found = path.parent.glob("*.safetensors")
+    return [file for file in found if _SHARD.sub("", file.stem) == path.stem and file.stem != path.stem]
+
+
+def _whole_name(path: Path) -> Path:
+    """name.safetensors for an index or a shard of it; any other path as it is."""
+    if path.name.endswith(".safetensors.index.json"):
+        return path.with_name(path.name.removesuffix(".index.json"))
+    if path.suffix == ".safetensors" and _SHARD.search(path.stem):
+        return path.with_name(_SHARD.sub("", path.stem) + ".safetensors")
+    return path
+
+
+def _files(path: Path) -> list[Path]:
+    """The files that make up a checkpoint; FileNotFoundError names the first that is missing."""
+    if path.is_file():
+        return [path]
+    if not _index_file(path).is_file():
+        raise FileNotFoundError(f"Checkpoint not found: {path}")
+    try:
+        names = sorted(set(json.loads(_index_file(path).read_text("utf8"))["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ValueError(f"{_index_file(path).name} is damaged; fetch it again.") from error
+    for name in names:
+        if Path(name).name != name or not path.with_name(name).is_file():
+            raise FileNotFoundError(f"{path.name} is incomplete: its part {name} is missing.")
+    return [path.with_name(name) for name in names]
+
+
+def _check(metadata: dict[str, str], path: Path) -> None:
+    if metadata.get("format") != FORMAT or metadata.get("kind") not in KINDS or "config" not in metadata:
+        raise ValueError(f"{path.name} is not a Mamba Portrait checkpoint: it does not say so in its metadata.")
+    if metadata.get("version") != VERSION:
+        raise ValueError(
+            f"{path.name} has checkpoint version {metadata.get('version')}, this package reads {VERSION}: update it."
+        )
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
