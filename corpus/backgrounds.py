@@ -7,7 +7,7 @@ import numpy as np
 def _colour(rng: np.random.Generator) -> np.ndarray:
     """A colour; mostly subdued, as rooms and streets are."""
     colour = rng.random(3)
-    return colour.mean() + (colour - colour.mean()) * rng.choice([0.25, 0.6, 1.0], p=[0.4, 0.4, 0.2])
+    return colour.mean() + (colour - colour.mean()) * rng.choice([0.2, 0.5, 1.0], p=[0.55, 0.35, 0.10])
 
 
 def _gradient(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -18,10 +18,10 @@ def _gradient(rng: np.random.Generator, size: int) -> np.ndarray:
 
 def _clouds(rng: np.random.Generator, size: int, image: np.ndarray) -> np.ndarray:
     for cells in (4, 16, 64)[: rng.integers(1, 4)]:
-        grey = rng.random() < 0.6
+        grey = rng.random() < 0.8
         coarse = rng.normal(size=(cells, cells, 1 if grey else 3)).astype(np.float32)
         layer = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC).reshape(size, size, -1)
-        image = image + layer * rng.uniform(0.02, 0.18)
+        image = image + layer * rng.uniform(0.02, 0.16) * (1 if grey else 0.6) * (16 / cells) ** 0.4
     return image
 
 
@@ -68,8 +68,8 @@ def background(rng: np.random.Generator, size: int = 256) -> np.ndarray:
     return image
 
 
-def pattern(rng: np.random.Generator, size: int = 256) -> np.ndarray:
-    """A busy surface (size, size, 3) uint8: overlapping leaves of random colour over clouds."""
+def pattern(rng: np.random.Generator, size: int = 192) -> np.ndarray:
+    """A busy surface (2 size, 2 size, 3) uint8: leaves of random colour over clouds, mirrored so that it tiles."""
     image = np.ascontiguousarray((np.clip(_clouds(rng, size, _gradient(rng, size)), 0, 1) * 255).astype(np.uint8))
     for _ in range(int(rng.integers(40, 160))):
         centre = tuple(int(v) for v in rng.integers(0, size, 2))
@@ -77,4 +77,5 @@ def pattern(rng: np.random.Generator, size: int = 256) -> np.ndarray:
         cv2.ellipse(
             image, centre, axes, float(rng.uniform(0, 180)), 0, 360, tuple(int(v) for v in rng.integers(0, 256, 3)), -1
         )
-    return image
+    image = np.concatenate([image, image[::-1]])
+    return np.concatenate([image, image[:, ::-1]], 1)

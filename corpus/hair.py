@@ -1,18 +1,18 @@
 """Hair and hats: shells around the skull whose silhouettes vary; strands and edges are cut in the shader.
 
-Canonical coordinates of both: angle around the head, height y, layer (0 body, 1 loose outer strands, 2 hat), unused.
+Canonical coordinates of both: angle around the head, height y, layer (0 body, 1 loose outer strands), unused.
 """
 
 import cv2
 import numpy as np
 
-from .geometry import smooth_step
+from .geometry import grid_triangles, smooth_step
 from .head import Skull
 from .identity import Hair, Hat, Identity
-from .parts import HAIR, Part
+from .parts import HAIR, HAT, Part
 
 _ANGLES = np.linspace(-np.pi, np.pi, 53)[None]
-BODY, STRANDS, HAT = 0.0, 1.0, 2.0
+BODY, STRANDS = 0.0, 1.0
 
 
 def _lumps(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
@@ -27,7 +27,7 @@ def _lumps(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
 
 
 def _shell(skull: Skull, heights: np.ndarray, volume: np.ndarray | float, swell: np.ndarray) -> np.ndarray:
-    """A surface around the skull at a distance, closed over the crown, hanging straight below the jaw."""
+    """A surface around the skull at a distance (rows, columns or scalar), closed over the crown, falling straight below the jaw."""
     y = heights[:, None]
     rounded = np.clip(y, -0.35, 1)
     crown = np.minimum(1, (1 - rounded) * 6)
@@ -36,32 +36,45 @@ def _shell(skull: Skull, heights: np.ndarray, volume: np.ndarray | float, swell:
     front = np.maximum(skull.front(np.clip(y, -0.1, 1)), 0) + 0.8 * volume * crown
     sine, cosine = np.sin(_ANGLES), np.cos(_ANGLES)
     depth = np.where(cosine > 0, front, back)
-    return np.stack(
-        [side * sine * swell, y + volume * 0.8 * smooth_step(0.4, 1.0, y) + 0 * sine, depth * cosine * swell], -1
-    )
+    top = y + volume * 0.8 * smooth_step(0.4, 1.0, y) + 0 * sine
+    return np.stack([side * sine * swell, top, depth * cosine * swell], -1)
+
+
+def _drawn(hair: Hair, angle: np.ndarray, y: np.ndarray, outer: bool) -> np.ndarray:
+    """Which triangles of a shell can show: those wholly inside the face's opening, below short hair or behind are dropped."""
+    side = np.abs(angle)
+    hidden = (y < hair.hairline_y - 0.38) & (side < hair.opening - 0.1)
+    if hair.length_y > -0.25:
+        hidden |= (y < -0.06) & (side < 1.65)
+    if outer:
+        hidden |= side > 2.4
+    return ~hidden.ravel()[grid_triangles(*angle.shape)].all(1)
 
 
 def _hair_parts(hair: Hair, skull: Skull) -> list[Part]:
     rng = np.random.default_rng(hair.seed)
-    low = hair.length_y
-    heights = (
-        np.concatenate([np.linspace(low, 0.0, 12)[:-1], np.linspace(max(0.0, low), 1.0, 20)])
-        if low < -0.05
-        else np.linspace(low, 1.0, 24)
-    )
-    lumps = _lumps(rng, len(heights), _ANGLES.shape[1])
-    falling = smooth_step(-0.35, -1.2, heights)[:, None]
-    swell = 1 + (0.012 + 0.05 * hair.frizz + 0.10 * hair.volume) * lumps * 0.8 + rng.uniform(-0.12, 0.12) * falling
-    canonical_angle = np.broadcast_to(_ANGLES, swell.shape)
-    canonical_y = np.broadcast_to(heights[:, None], swell.shape)
-    shade = np.clip(0.82 + 0.2 * lumps, 0.5, 1.1)
+    heights = np.linspace(hair.length_y, 1.0, 24)
+    if hair.length_y < -0.25:
+        heights = np.concatenate([np.linspace(hair.length_y, 0.0, 12)[:-1], np.linspace(0.0, 1.0, 20)])
+    angle, y = np.broadcast_arrays(_ANGLES, heights[:, None])
+    lumps = _lumps(rng, *y.shape)
+    falling = smooth_step(-0.35, -1.2, y)
+    swell = 1 + (0.010 + 0.05 * hair.frizz + 0.10 * hair.volume) * lumps * 0.8 + rng.uniform(-0.12, 0.12) * falling
+    volume = hair.volume * np.ones_like(y)
+    if not hair.bangs:  # combed back or aside: the shell rises from the skin at the hairline
+        rise = smooth_step(hair.hairline_y - 0.05, hair.hairline_y + 0.3, y)
+        flat = smooth_step(0.1, 0.7, np.cos(angle)) * (1 - rise) * (y > hair.hairline_y - 0.25)
+        volume = volume + (np.minimum(0.03, hair.volume) - volume) * flat
+    if hair.parting:  # a furrow along the parting
+        volume = volume * (1 - 0.45 * np.exp(-(((angle - hair.parting) / 0.16) ** 2)) * (y < 0.97))
+    shade = np.clip(0.84 + 0.18 * lumps, 0.55, 1.1)
     parts = []
-    for layer, extra in ((STRANDS, 0.018 + 0.05 * hair.frizz), (BODY, 0.0)):
+    for layer, extra in ((STRANDS, 0.014 + 0.05 * hair.frizz), (BODY, 0.0)):
         if layer == STRANDS and hair.style == "tied":
             continue
-        grid = _shell(skull, heights, hair.volume + extra, swell)
-        canonical = np.stack([canonical_angle, canonical_y, np.full_like(swell, layer), np.zeros_like(swell)], -1)
-        parts.append(Part(grid, canonical.astype(np.float32), HAIR, "hair", shade))
+        grid = _shell(skull, heights, volume + extra, swell)
+        canonical = np.stack([angle, y, np.full_like(y, layer), np.zeros_like(y)], -1).astype(np.float32)
+        parts.append(Part(grid, canonical, HAIR, "hair", shade, _drawn(hair, angle, y, layer == STRANDS)))
     return parts
 
 
@@ -74,11 +87,9 @@ def _hat_parts(hat: Hat, skull: Skull, hair_volume: float) -> list[Part]:
 
     def canonical(grid: np.ndarray) -> np.ndarray:
         angle = np.broadcast_to(np.linspace(-np.pi, np.pi, grid.shape[1])[None], grid.shape[:2])
-        return np.stack([angle, grid[..., 1], np.full(grid.shape[:2], HAT), np.zeros(grid.shape[:2])], -1).astype(
-            np.float32
-        )
+        return np.stack([angle, grid[..., 1], 0 * angle, 0 * angle], -1).astype(np.float32)
 
-    parts = [Part(crown, canonical(crown), HAIR, "head")]
+    parts = [Part(crown, canonical(crown), HAT, "head")]
     if hat.kind != "beanie":
         reach = np.linspace(1, 0, 5)[:, None]
         edge = crown[0][None]
@@ -91,7 +102,7 @@ def _hat_parts(hat: Hat, skull: Skull, hair_volume: float) -> list[Part]:
             + outward * (hat.brim * reach * front)[..., None]
             - np.stack([0 * reach * front, 0.12 * reach**2 * front, 0 * reach * front], -1)
         )
-        parts.append(Part(brim, canonical(brim), HAIR, "head"))
+        parts.append(Part(brim, canonical(brim), HAT, "head"))
     return parts
 
 

@@ -34,6 +34,7 @@ class Head:
     """The skin's rest vertices and displacement fields; n vertices, bands stacked.
 
     rest (n, 3); fields (COUNT, n, 3) linear displacements of unit parameters; lids (2, n, 3) displacement that opens each eye;
+    shut (2, n): how far a closed line sags;
     lid_vertices: indices near each eye, kept in front of the eyeball; canonical (n, 4) = x, y, angle, band before any displacement;
     occlusion (n,); closed (2, columns): 1 where a line's two rows stay together (0 inside mouth or eyes).
     """
@@ -44,6 +45,7 @@ class Head:
     rest: np.ndarray
     fields: np.ndarray
     lids: np.ndarray
+    shut: np.ndarray
     lid_vertices: list[np.ndarray]
     canonical: np.ndarray
     occlusion: np.ndarray
@@ -51,12 +53,15 @@ class Head:
     eyes: np.ndarray  # centres of the eyeballs (2, 3)
 
     @property
-    def triangles(self) -> np.ndarray:
+    def triangles(self) -> tuple[np.ndarray, np.ndarray]:
+        """Triangles (m, 3) below the eyes and from the lids upwards: two halves for two shaders."""
         offset, parts = 0, []
         for rows, columns in self.bands:
             parts.append(grid_triangles(rows, columns, offset))
             offset += rows * columns
-        return np.concatenate(parts)
+        triangles = np.concatenate(parts)
+        upper = self.canonical[triangles[:, 0], 1] > self.shape.slit_y - 0.13
+        return triangles[~upper], triangles[upper]
 
     def nearest(self, x: float, y: float, band: int | None = None) -> int:
         """Index of the front vertex nearest to a canonical position, of one band when given."""
@@ -143,12 +148,13 @@ def _fields(
     descent = descent * (1 - 0.75 * smooth_step(0.35, 0.72, np.abs(x))) * front * (y < 0.2)
     jaw = fields[INDEX["jaw"]]
     jaw[..., 1] = -descent * np.maximum(rest[..., 2] + 0.05, 0.3) * 0.36
+    jaw[..., 1] += np.where(upper, 0.035 * opening * bump(over, 0.08) * front, 0)  # the upper lip rises a little
     jaw[..., 2] = descent * rest[..., 1] * 0.30
     jaw[..., 0] = -0.07 * x * bump(over, 0.3) * bump(x, 0.5) * front
 
     pucker = fields[INDEX["pucker"]]
     pucker[..., 0], pucker[..., 2] = -0.46 * x * near * wide, 0.09 * near * bump(x, 0.26)
-    pucker[..., 1] = np.where(upper, 0.018, -0.018) * bump(np.abs(over) - 0.05, 0.05) * bump(x, 0.2) * front
+    pucker[..., 1] = np.where(upper, 0.018, -0.018) * bump(np.abs(over) - 0.05, 0.05) * bump(x, 0.2) * opening * front
     spread = fields[INDEX["spread"]]
     spread[..., 0], spread[..., 2] = 0.34 * x * near * wide, -0.03 * near * wide
 
@@ -170,7 +176,7 @@ def _fields(
     press[..., 2] = -0.03 * bump(over, 0.06) * lip_width(shape, x) * front
     lip = bump(over, 0.10) * front * opening
     fields[INDEX["upper_lip"]][..., 1] = np.where(
-        upper, 0.08 * lip + 0.02 * bump(over - 0.15, 0.12) * bump(x, 0.25) * front, 0
+        upper, 0.08 * lip + 0.02 * bump(over - 0.15, 0.12) * smooth_step(0.0, 0.06, over) * bump(x, 0.25) * front, 0
     )
     fields[INDEX["lower_lip"]][..., 1] = np.where(lower, -0.085 * lip, 0)
 
@@ -185,9 +191,9 @@ def _fields(
 
 def _lids(
     shape: FaceShape, x: np.ndarray, y: np.ndarray, band: np.ndarray, front: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Displacement that opens each eye from its closed line, and the vertices that ride on the eyeball."""
-    lids, around = np.zeros((2, *x.shape, 3), np.float32), []
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Displacement that opens each eye from its closed line, the sag of that line, and the vertices that ride on the eyeball."""
+    lids, shut, around = np.zeros((2, *x.shape, 3), np.float32), np.zeros((2, *x.shape), np.float32), []
     over = y - shape.slit_y
     for eye, side in enumerate((-1, 1)):
         local = (x - side * shape.eye_x) / shape.eye_half
@@ -196,8 +202,9 @@ def _lids(
         almond_down = np.clip(1 - (local - 0.15 * side * (1 - local**2)) ** 2, 0, 1) ** 0.75
         lids[eye, ..., 1] = (band == UPPER) * shape.lid_up * almond_up * bump(over, 0.085) * front
         lids[eye, ..., 1] -= (band == MIDDLE) * shape.lid_down * almond_down * bump(over, 0.06) * (y > -0.3) * front
+        shut[eye] = 0.016 * np.clip(1 - local**2, 0, 1) * bump(over, 0.06) * front
         around.append(np.flatnonzero((np.abs(over) < 0.25) & (np.abs(x - side * shape.eye_x) < 0.3) & (front > 0.05)))
-    return lids, around
+    return lids, shut, around
 
 
 def _occlusion(shape: FaceShape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -246,7 +253,7 @@ def build_head(shape: FaceShape, look: Look) -> Head:
     rest = rest.astype(np.float32)
 
     fields = _fields(shape, rest, x, y, band, front)
-    lids, around = _lids(shape, x, y, band, front)
+    lids, shut, around = _lids(shape, x, y, band, front)
     mouth_line, eye_line = (
         np.abs(skull.side(line) * signed_power(np.sin(angles), power)) for line in (shape.mouth_y, shape.slit_y)
     )
@@ -262,6 +269,7 @@ def build_head(shape: FaceShape, look: Look) -> Head:
         rest.reshape(-1, 3),
         fields.reshape(COUNT, -1, 3),
         lids.reshape(2, -1, 3),
+        shut.reshape(2, -1),
         around,
         canonical,
         _occlusion(shape, x, y).ravel().astype(np.float32),

@@ -43,6 +43,7 @@ class FaceShape:
     chin: float
     brow_y: float
     brow_half_height: float
+    brow_arch: float
     teeth_drop: float  # how far the upper incisors reach below the closed lip line
     lower_teeth: float  # top of the lower incisors against the closed lip line
     seed: int  # of the low-frequency irregularities
@@ -146,11 +147,11 @@ def _shape(rng: np.random.Generator) -> FaceShape:
     u, n = rng.uniform, lambda deviation: spread(rng, deviation)
     lid_up = 0.082 + n(0.010)
     return FaceShape(
-        mouth_y=-0.53 + n(0.03),
+        mouth_y=-0.555 + n(0.03),
         mouth_half=0.245 + n(0.022),
-        eye_x=0.295 + n(0.018),
+        eye_x=0.28 + n(0.018),
         eye_y=0.04 + n(0.028),
-        eye_half=0.148 + n(0.011),
+        eye_half=0.142 + n(0.012),
         lid_up=lid_up,
         lid_down=0.016 + abs(n(0.006)),
         eye_slant=0.006 + n(0.018),
@@ -158,20 +159,21 @@ def _shape(rng: np.random.Generator) -> FaceShape:
         iris=0.40 + n(0.02),
         nose_height=0.24 + n(0.045),
         nose_width=1 + n(0.13),
-        nose_tip_y=-0.225 + n(0.025),
+        nose_tip_y=-0.255 + n(0.03),
         upper_lip=0.062 + n(0.016),
         lower_lip=0.080 + n(0.018),
         fullness=0.035 + abs(n(0.018)),
         mouth_curve=n(0.018),
-        width=1 + n(0.045),
+        width=0.94 + n(0.05),
         jaw_taper=n(0.09),
         squareness=2.2 + n(0.12),
         brow_ridge=0.045 + n(0.025),
         cheek=0.05 + n(0.025),
         chin=0.06 + n(0.03),
-        brow_y=0.175 + n(0.016),
-        brow_half_height=u(0.018, 0.038),
-        teeth_drop=u(0.012, 0.062),
+        brow_y=0.165 + n(0.02),
+        brow_half_height=u(0.022, 0.046),
+        brow_arch=u(0.3, 1.6),
+        teeth_drop=u(0.02, 0.075),
         lower_teeth=u(-0.05, 0.008),
         seed=int(rng.integers(1 << 31)),
     )
@@ -182,7 +184,7 @@ def skin_tone(rng: np.random.Generator) -> np.ndarray:
     tones = np.array(
         [[0.72, 0.50, 0.40], [0.58, 0.37, 0.26], [0.40, 0.235, 0.15], [0.21, 0.115, 0.072], [0.10, 0.055, 0.036]]
     )
-    position = rng.beta(1.0, 1.25) * 4
+    position = rng.beta(0.9, 1.5) * 4
     base, fraction = min(int(position), 3), position - min(int(position), 3)
     tone = tones[base] * (1 - fraction) + tones[base + 1] * fraction
     return np.clip(tone * (1 + 0.06 * rng.normal(size=3)) * rng.uniform(0.88, 1.1), 0.02, 0.85)
@@ -262,12 +264,12 @@ def _look(rng: np.random.Generator, hair: Hair) -> Look:
     irises = np.array(
         [[0.10, 0.045, 0.018], [0.045, 0.02, 0.01], [0.13, 0.22, 0.33], [0.12, 0.16, 0.07], [0.18, 0.19, 0.19]]
     )
-    white = u(0.5, 0.72)
+    white = u(0.42, 0.64)
     tooth = u(0.55, 0.85)
     return Look(
         skin=tuple(skin),
         lips=tuple(np.clip(lips, 0.01, 0.8)),
-        brows=tuple(np.clip(np.array(hair.colour) * u(0.4, 0.9), 0.008, 0.4)),
+        brows=tuple(np.clip(np.array(hair.colour) * u(0.3, 0.75), 0.006, 0.3)),
         iris=tuple(irises[rng.choice(5, p=[0.3, 0.3, 0.2, 0.1, 0.1])] * u(0.8, 1.2)),
         sclera=(white, white * u(0.88, 0.97), white * u(0.82, 0.95)),
         teeth=(tooth, tooth * u(0.90, 0.97), tooth * u(0.72, 0.92)),
@@ -275,7 +277,7 @@ def _look(rng: np.random.Generator, hair: Hair) -> Look:
         wrinkles=max(0.0, u(-0.7, 1)),
         make_up=make_up,
         make_up_colour=tuple(rng.random(3) * 0.25),
-        brow_strength=u(0.45, 1.0),
+        brow_strength=u(0.55, 1.0),
         moustache=moustache,
         goatee=goatee,
         beard=beard,

@@ -13,23 +13,24 @@ from .identity import Clothes, Glasses, Identity
 
 SKIN, EYE, TEETH, TONGUE, HAIR, NECK, TORSO, GLASS, EAR, CAVITY = range(1, 11)
 """Part ids of the labels; 0 is the background. Beards and lips are skin, hats are hair."""
-LENS, LIP = 11, 12
-"""Shader ids that are not labels: lenses let the label behind them through, inner lips are labelled SKIN."""
+LENS, LIP, UPPER_SKIN, HAT = range(11, 15)
+LABEL_OF = {LENS: 0, LIP: SKIN, UPPER_SKIN: SKIN, HAT: HAIR}
+"""Shader ids that are not labels, and the label each is given; lenses let the label behind them through."""
 
 
 @dataclass
 class Part:
-    """A grid (rows, columns, 3) with canonical (rows, columns, 4). mount: head, jaw, tongue, eye0, eye1, hair, neck, torso, lip0, lip1."""
+    """A grid (rows, columns, 3) with canonical (rows, columns, 4). mount: head, jaw, tongue, eye0, eye1, hair, neck, torso, lip0, lip1.
+
+    keep: which of the grid's triangles are drawn (None: all).
+    """
 
     grid: np.ndarray
     canonical: np.ndarray
     shader: int
     mount: str
     occlusion: np.ndarray | float = 1.0
-
-    @property
-    def label(self) -> int:
-        return {LIP: SKIN, LENS: 0}.get(self.shader, self.shader)
+    keep: np.ndarray | None = None
 
 
 def _canonical(*channels: np.ndarray) -> np.ndarray:
@@ -78,8 +79,8 @@ def mouth_interior(identity: Identity, head: Head) -> list[Part]:
     ball = sphere_grid(10, 17)
     tongue = ball * np.array([0.15, 0.045, 0.23]) + np.array([0, mouth_y - 0.105, lip_z - 0.37])
     parts.append(Part(tongue, _canonical(ball[..., 0], ball[..., 1], ball[..., 2]), TONGUE, "tongue"))
-    x, y = np.meshgrid(np.linspace(-0.40, 0.40, 9), np.linspace(-0.28, 0.28, 7))
-    back = np.stack([x, y + mouth_y, lip_z - 0.38 - 0.9 * x**2], -1)
+    x, y = np.meshgrid(np.linspace(-0.31, 0.31, 9), np.linspace(-0.21, 0.25, 7))
+    back = np.stack([x, y + mouth_y, lip_z - 0.38 - 0.9 * x**2 - 0.8 * y**2], -1)
     parts.append(Part(back, _canonical(x, y), CAVITY, "cavity"))
     for side, band in ((0, MIDDLE), (1, LOWER)):
         columns = np.count_nonzero(head.closed[0] == 0) + 2
@@ -109,7 +110,7 @@ def ears(identity: Identity, head: Head) -> list[Part]:
 def neck_and_torso(clothes: Clothes) -> list[Part]:
     """A flaring neck column and sloped shoulders; canonical: neck angle, y; torso position x, y, facing."""
     y, angle = np.linspace(-2.0, -0.6, 14)[:, None], np.linspace(-np.pi, np.pi, 33)[None]
-    flare = 1 + 0.55 * smooth_step(-1.45, -2.0, y)
+    flare = 1 + 0.75 * smooth_step(-1.15, -1.9, y)
     depth = 1 - 0.32 * smooth_step(-1.05, -0.7, y)
     neck = np.stack(
         [
@@ -122,12 +123,18 @@ def neck_and_torso(clothes: Clothes) -> list[Part]:
     shadow = np.broadcast_to(0.42 + 0.58 * smooth_step(-0.98, -1.4, y), neck.shape[:2])
     ball = sphere_grid(22, 41)
     body = signed_power(ball, 0.85) * np.array([clothes.shoulder_width, 0.9, 0.62])
-    slope = 0.22 * np.clip(np.abs(body[..., 0]) / clothes.shoulder_width, 0, 1) ** 1.5
-    body = body + np.stack([0 * slope, clothes.shoulder_height - 2.26 - slope, -0.25 + 0 * slope], -1)
+    slope = 0.26 * np.clip(np.abs(body[..., 0]) / clothes.shoulder_width, 0, 1) ** 1.5
+    body = body + np.stack([0 * slope, clothes.shoulder_height - 2.18 - slope, -0.25 + 0 * slope], -1)
     return [
         Part(neck, _canonical(angle * 0.37, y, angle), NECK, "neck", shadow),
         Part(body, _canonical(body[..., 0], body[..., 1], ball[..., 2]), TORSO, "torso"),
     ]
+
+
+def _clear(head: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Depths moved forwards as a whole until the curve clears the face."""
+    skin = np.array([head.rest[head.nearest(*point), 2] for point in zip(x, y, strict=True)])
+    return z + max(0.0, float((skin + 0.025 - z).max()))
 
 
 def glasses(frame: Glasses, head: Head) -> list[Part]:
@@ -144,7 +151,7 @@ def glasses(frame: Glasses, head: Head) -> list[Part]:
     for side in (-1, 1):
         ring_x, ring_y = side * (shape.eye_x + 0.01) + half * cosine, y + frame.half_height * sine
         ring_z = z - 0.12 * np.clip(np.cos(around) * side, 0, 1) ** 2
-        ring = np.stack([ring_x, ring_y, ring_z], -1)
+        ring = np.stack([ring_x, ring_y, _clear(head, ring_x, ring_y, ring_z)], -1)
         wire(ring)
         t = np.linspace(0, 1, 12)
         hinge = shape.eye_x + 0.01 + half

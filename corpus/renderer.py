@@ -8,16 +8,17 @@ import numpy as np
 
 from .backgrounds import background, pattern
 from .identity import Identity
-from .parts import CAVITY, EAR, EYE, GLASS, HAIR, LENS, LIP, NECK, SKIN, TEETH, TONGUE, TORSO
+from .parts import CAVITY, EAR, EYE, GLASS, HAIR, HAT, LENS, LIP, NECK, SKIN, TEETH, TONGUE, TORSO, UPPER_SKIN
 from .rig import Posed, Rig
 from .scene import Camera, Light, random_camera, random_light
 from .shaders import VERTEX, fragment
+from .shadows import light_frame, lit_fraction
 from .textures import noise_bank
 
 LABEL_SIZE = 128
 """Side of the flow and label grids."""
-_ORDER = (SKIN, EYE, LIP, TEETH, TONGUE, NECK, TORSO, GLASS, EAR, CAVITY, HAIR, LENS)
-_CULLED = (SKIN, EAR)
+_ORDER = (SKIN, UPPER_SKIN, EYE, LIP, TEETH, TONGUE, NECK, TORSO, GLASS, EAR, CAVITY, HAT, HAIR, LENS)
+_CULLED = (SKIN, UPPER_SKIN, EAR)
 _DEPTH_TOLERANCE = 0.04  # how far behind the source's nearest surface a point may lie and still count as seen
 
 
@@ -45,7 +46,7 @@ class Scene:
         painted: np.ndarray | None,
         noise: int,
     ):
-        self.identity, self.rig = identity, Rig(identity)
+        self.identity, self.rig, self.light_frame = identity, Rig(identity), light_frame(light.key)
         self.light, self.camera, self.backdrop, self.painted, self.noise = light, camera, backdrop, painted, noise
 
     def project(self, posed: Posed) -> np.ndarray:
@@ -85,6 +86,12 @@ class HeadRenderer:
         self.programs = {
             shader: self.context.program(vertex_shader=VERTEX, fragment_shader=fragment(shader)) for shader in _ORDER
         }
+        # Asking a program for its members is slow: remember who uses which uniform.
+        self.uniforms: dict[str, list[moderngl.Uniform]] = {}
+        for program in self.programs.values():
+            for name in program:
+                if isinstance(program[name], moderngl.Uniform):
+                    self.uniforms.setdefault(name, []).append(program[name])
         self.colour = self.context.texture((self.side, self.side), 4)
         self.label = self.context.texture((self.side, self.side), 4, dtype="f4")
         self.target = self.context.framebuffer(
@@ -105,7 +112,7 @@ class HeadRenderer:
         for resource in self._owned:
             resource.release()
         self.scene, rig = scene, scene.rig
-        self.dynamic = self.context.buffer(reserve=len(rig.rest) * 40, dynamic=True)
+        self.dynamic = self.context.buffer(reserve=len(rig.rest) * 44, dynamic=True)
         static = self.context.buffer(rig.canonical.tobytes())
         self.painted = self._texture(scene.painted) if scene.painted is not None else None
         self._owned = [self.dynamic, static] + ([self.painted] if self.painted else [])
@@ -116,7 +123,12 @@ class HeadRenderer:
             program = self.programs[shader]
             index = self.context.buffer(rig.triangles[shader].tobytes())
             content = [
-                (self.dynamic, *_layout(program, {"position": "3f", "normal": "3f", "occlusion": "1f", "source": "3f"}))
+                (
+                    self.dynamic,
+                    *_layout(
+                        program, {"position": "3f", "normal": "3f", "occlusion": "1f", "lit": "1f", "source": "3f"}
+                    ),
+                )
             ]
             if "canonical" in program:
                 content.append((static, "4f", "canonical"))
@@ -126,10 +138,10 @@ class HeadRenderer:
         self._set_uniforms(_uniforms(scene))
 
     def _set_uniforms(self, values: dict) -> None:
-        for program in self.programs.values():
-            for name, value in values.items():
-                if name in program:
-                    program[name].value = value if isinstance(value, (int, float)) else tuple(float(v) for v in value)
+        for name, value in values.items():
+            value = value if isinstance(value, int) else tuple(float(v) for v in value)
+            for uniform in self.uniforms.get(name, ()):
+                uniform.value = value
 
     def draw(
         self, parameters: np.ndarray, source: np.ndarray | None = None
@@ -143,7 +155,10 @@ class HeadRenderer:
         scene = self.scene
         posed = scene.rig.pose(parameters)
         clip = scene.project(posed)
-        vertices = np.concatenate([clip, posed.normal, posed.occlusion[:, None], clip if source is None else source], 1)
+        lit = lit_fraction(posed.position, scene.rig.casters, scene.light_frame)
+        vertices = np.concatenate(
+            [clip, posed.normal, posed.occlusion[:, None], lit[:, None], clip if source is None else source], 1
+        )
         self.dynamic.write(np.ascontiguousarray(vertices, np.float32))
         smile, squint = (
             (parameters[3] + parameters[4]) / 2,
@@ -212,7 +227,7 @@ def _uniforms(scene: Scene) -> dict:
         "hair": hair.colour, "cloth": clothes.colour, "cloth2": clothes.second, "make_up_colour": look.make_up_colour,
         "frame": spectacles.colour if spectacles else (0, 0, 0), "tint": spectacles.tint if spectacles else (0, 0, 0), "hat": hat.colour if hat else (0, 0, 0),
         "face": (shape.mouth_y, shape.mouth_half, shape.eye_x, shape.slit_y), "face2": (shape.eye_half, shape.upper_lip, shape.lower_lip, shape.nose_tip_y),
-        "brow": (shape.eye_y + shape.brow_y, shape.brow_half_height, look.brow_strength, 0), "growth": (look.moustache, look.goatee, look.beard, look.stubble),
+        "brow": (shape.eye_y + shape.brow_y, shape.brow_half_height, look.brow_strength, shape.brow_arch), "growth": (look.moustache, look.goatee, look.beard, look.stubble),
         "traits": (look.freckles, look.wrinkles, look.make_up, look.shine), "hairline": (hair.hairline_y, hair.opening, hair.parting, hair.frizz),
         "hair_kind": (hair.style == "bald", hair.length_y, hair.style == "tied", hair.bangs),
         "weave": (clothes.weave, clothes.frequency, clothes.neckline, clothes.collar),

@@ -9,7 +9,7 @@ from .hair import hair_and_hat
 from .head import LOWER, MIDDLE, UPPER, build_head
 from .identity import Identity
 from .parameters import COUNT, INDEX
-from .parts import SKIN, Part, ears, eyeball, glasses, mouth_interior, neck_and_torso
+from .parts import GLASS, HAIR, HAT, SKIN, UPPER_SKIN, Part, ears, eyeball, glasses, mouth_interior, neck_and_torso
 
 LANDMARKS: tuple[str, ...] = (
     "left_eye_outer", "left_eye_inner", "left_lid_upper", "left_lid_lower",
@@ -25,6 +25,11 @@ LANDMARKS: tuple[str, ...] = (
 _PIVOT = np.array([0, -0.95, -0.15], np.float32)  # where the head turns: the top of the neck
 _JAW_SHARE = {"jaw": 1.0, "tongue": 0.8, "cavity": 0.6}
 _LID_CLEARANCE = 0.014
+
+
+def _kept(part: Part, offset: int) -> np.ndarray:
+    triangles = grid_triangles(*part.grid.shape[:2], offset)
+    return triangles if part.keep is None else triangles[part.keep]
 
 
 @dataclass
@@ -68,7 +73,8 @@ class Rig:
             [self.head.occlusion],
             [self.head.canonical],
         )
-        triangles: dict[int, list[np.ndarray]] = {SKIN: [self.head.triangles]}
+        lower, upper = self.head.triangles
+        triangles: dict[int, list[np.ndarray]] = {SKIN: [lower], UPPER_SKIN: [upper]}
         self.slices: dict[str, list[slice]] = {}
         offset = self.skin_count
         for part in self.parts:
@@ -77,7 +83,7 @@ class Rig:
             normal.append(grid_normals(part.grid).reshape(-1, 3))
             occlusion.append(np.broadcast_to(part.occlusion, (rows, columns)).ravel())
             canonical.append(part.canonical.reshape(-1, 4))
-            triangles.setdefault(part.shader, []).append(grid_triangles(rows, columns, offset))
+            triangles.setdefault(part.shader, []).append(_kept(part, offset))
             self.slices.setdefault(part.mount, []).append(slice(offset, offset + rows * columns))
             offset += rows * columns
         self.rest, self.normal = np.concatenate(rest).astype(np.float32), np.concatenate(normal).astype(np.float32)
@@ -91,6 +97,19 @@ class Rig:
         open_columns = np.flatnonzero(self.head.closed[0] == 0)
         self._mouth_columns = np.arange(open_columns[0] - 1, open_columns[-1] + 2)
         self._columns = columns
+        self.casters = self._casters()
+
+    def _casters(self) -> np.ndarray:
+        """Vertices that throw shadows: skin, glasses, hats, and hair outside the face's opening."""
+        hair = self.identity.hair
+        used = np.concatenate([self.triangles[s] for s in (SKIN, UPPER_SKIN, HAIR, HAT, GLASS) if s in self.triangles])
+        solid = np.zeros(len(self.rest), bool)
+        solid[used.ravel()] = True
+        for part in self.slices.get("hair", []):
+            angle, y = np.abs(self.canonical[part, 0]), self.canonical[part, 1]
+            solid[part] &= (y > hair.hairline_y) | (angle > hair.opening)
+            solid[part] &= (y > 0.1) | (angle > 1.75) | (hair.length_y < -0.25)
+        return np.flatnonzero(solid)
 
     def _mark_vertices(self) -> None:
         shape, head = self.identity.shape, self.head
@@ -181,6 +200,7 @@ class Rig:
             lid = head.lids[eye][near] * (1 - p[name])
             lid[lid[:, 1] > 0] *= max(0.0, 1 + 0.8 * p["gaze_y"])  # the upper lid follows the gaze
             skin[near] += lid
+            skin[near, 1] -= head.shut[eye][near] * np.clip(p[name], 0, 1)
             offset = skin[near] - head.eyes[eye]
             inside = radius**2 - offset[:, 0] ** 2 - offset[:, 1] ** 2
             surface = head.eyes[eye][2] + np.sqrt(np.maximum(inside, 0)) + _LID_CLEARANCE

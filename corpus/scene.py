@@ -50,7 +50,7 @@ def random_light(rng: np.random.Generator) -> Light:
         tint = np.array([1 + warmth, 1.0, 1 - warmth]) * (1 + saturation * rng.normal(size=3))
         return strength * np.clip(tint, 0.4, 1.6)
 
-    exposure = np.exp(rng.normal() * 0.18)
+    exposure = np.exp(0.16 + rng.normal() * 0.2)
     ratio = u(0.25, 0.85)  # how much of the light has a direction
     key = _direction(rng.normal() * 0.7, u(-0.1, 1.0), u(0.35, 1.2))
     return Light(

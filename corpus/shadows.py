@@ -1,0 +1,37 @@
+"""Soft shadows of the key light, a value a vertex: brow, nose, chin, hair, glasses and hats darken what lies behind them.
+
+Vertices are splatted into a coarse depth grid seen from the light; a vertex well behind the grid's surface is in shadow.
+The coarseness makes the penumbra; it costs a millisecond where a rendered shadow map costs five in software.
+"""
+
+import cv2
+import numpy as np
+
+from .geometry import unit
+
+_CELLS, _EXTENT = 56, 1.7  # grid over [-extent, extent]; a cell is about six millimetres
+_BIAS, _PENUMBRA = 0.10, 0.16
+
+
+def light_frame(direction: np.ndarray) -> np.ndarray:
+    """Rows (3, 3): two axes across the light and the direction towards it."""
+    across = unit(np.cross([0.0, 1.0, 0.1], direction))
+    return np.stack([across, np.cross(direction, across), direction]).astype(np.float32)
+
+
+def lit_fraction(position: np.ndarray, casters: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """How much of the key light reaches each vertex: (n,) float32, 1 lit .. 0 in full shadow.
+
+    position (n, 3) camera space; casters: indices of vertices that throw shadows; frame from `light_frame`.
+    """
+    local = position @ frame.T
+    cell = (local[:, :2] + _EXTENT) * (_CELLS / (2 * _EXTENT))
+    index = np.clip(cell.astype(np.int32), 0, _CELLS - 1)
+    grid = np.full(_CELLS * _CELLS, -9.0, np.float32)
+    np.maximum.at(grid, index[casters, 1] * _CELLS + index[casters, 0], local[casters, 2])
+    grid = cv2.dilate(grid.reshape(_CELLS, _CELLS), np.ones((2, 2), np.uint8))
+    depth = cv2.remap(grid, cell[:, :1] - 0.5, cell[:, 1:2] - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
+        :, 0
+    ]
+    behind = np.clip((depth - local[:, 2] - _BIAS) / _PENUMBRA, 0, 1)
+    return 1 - behind * behind * (3 - 2 * behind)
