@@ -54,21 +54,20 @@ class RendererConfig:
 
     @classmethod
     def paper(cls) -> RendererConfig:
-        """The paper's modules at full width."""
+        """The paper's modules at full width: 56 M parameters as in the paper, whose widths are not told; 64 GFLOPs a frame."""
         return cls(
             encoder_widths=(64, 128, 256, 512),
-            encoder_blocks=2,
             skip_widths=(64, 128),
             depth_planes=12,
             depth_channels=32,
             resnet3d_blocks=6,
             appearance_dim=512,
             motion_widths=(64, 128, 256, 512),
-            motion_blocks=(2, 3, 4, 3),
+            motion_blocks=(2, 3, 4, 2),
             deviation_channels=64,
             deviation_layers=4,
             deviation_dim=512,
-            deviation_blocks=6,
+            deviation_blocks=5,
             deviation_heads=8,
             regions=16,
             lmdd_widths=(256, 128),
@@ -91,6 +90,11 @@ class RendererConfig:
             raise ValueError(
                 f"motion_size {self.motion_size} over {len(self.encoder_widths)} encoder levels ends at {coarsest}x{coarsest}, "
                 f"but motion_grid is {self.motion_grid}: change one of the three"
+            )
+        if not len(self.motion_widths) == len(self.motion_blocks) == len(self.encoder_widths):
+            raise ValueError(
+                f"motion_widths {self.motion_widths} and motion_blocks {self.motion_blocks} must have one entry for each of the "
+                f"{len(self.encoder_widths)} levels of encoder_widths: both end at the {self.motion_grid}x{self.motion_grid} grid"
             )
         if self.motion_depth % self.depth_planes:
             raise ValueError(f"depth_planes {self.depth_planes} must divide motion_depth {self.motion_depth}")
