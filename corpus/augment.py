@@ -10,6 +10,7 @@ from scipy.signal import fftconvolve, firwin2, istft, resample, stft
 
 from .engines import RATE, Speech
 from .phones import Phone
+from .prosody import track_pitch
 
 SHARE = 0.5
 """Part of the samples that `augment` changes."""
@@ -101,19 +102,29 @@ def set_level(audio: np.ndarray, decibels: float) -> np.ndarray:
 def change_tract(audio: np.ndarray, factor: float) -> np.ndarray:
     """Move the formants by `factor` (above 1: a shorter vocal tract) and leave pitch and time alone.
 
-    The smooth spectral envelope (low cepstrum) is stretched along frequency; the fine structure and phase stay.
+    The spectral envelope is stretched along frequency; the fine structure and the phase stay.
     """
     spectrum = _spectrum(audio)
-    log = np.log(np.abs(spectrum) + 1e-6)
-    cepstrum = np.fft.irfft(log, axis=0)
-    keep = 32  # quefrencies up to 2 ms: the envelope, not the pitch
-    cepstrum[keep : len(cepstrum) - keep + 1] = 0
-    envelope = np.fft.rfft(cepstrum, axis=0).real
+    pitch = track_pitch(audio)
+    voiced = pitch[pitch > 0]
+    period = RATE / (np.median(voiced) if len(voiced) else 120)
+    envelope = _envelope(np.log(np.abs(spectrum) + 1e-6), int(np.clip(0.6 * period, 24, 80)))
     bins = np.arange(len(envelope)) / factor
     low = np.minimum(bins.astype(int), len(envelope) - 2)
     part = np.clip(bins - low, 0, 1)[:, None]
     moved = envelope[low] * (1 - part) + envelope[low + 1] * part
     return _waveform(spectrum * np.exp(np.clip(moved - envelope, -4, 4)), len(audio))
+
+
+def _envelope(log: np.ndarray, keep: int) -> np.ndarray:
+    """(bins, frames) smooth curve over the peaks of a log spectrum: the cepstrum's first `keep` samples, iterated so
+    that it rests on the harmonics instead of cutting through them (Imai and Abe's true envelope, 1979)."""
+    smooth = log
+    for _ in range(6):
+        cepstrum = np.fft.irfft(np.maximum(log, smooth), axis=0)
+        cepstrum[keep : len(cepstrum) - keep + 1] = 0
+        smooth = np.fft.rfft(cepstrum, axis=0).real
+    return smooth
 
 
 def _spectrum(audio: np.ndarray) -> np.ndarray:

@@ -7,8 +7,10 @@ None of them is needed to use the pack; they draw the training voices. espeak-ng
 import ctypes
 import ctypes.util
 import functools
+import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import wave
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
+from . import espeak
 from .phones import Phone, split_classes
 
 RATE = 16000
@@ -48,86 +51,37 @@ class Manner:
     liveliness: float = 0.5
 
 
-# --- espeak-ng -------------------------------------------------------------------------------------------------------
-
-
-class _Event(ctypes.Structure):
-    _fields_ = [
-        ("type", ctypes.c_int),
-        ("identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("milliseconds", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("name", ctypes.c_char * 8),  # of a phoneme event: its symbol, not always ended by a zero
-    ]
-
-
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
-_SYNCHRONOUS, _PHONEME_EVENTS, _IPA, _UTF8 = 2, 1, 2, 1
-_LIST_END, _PHONEME = 0, 7
-_SPEED, _PITCH, _PITCH_RANGE = 1, 3, 4
-
-
-class _EspeakLibrary:
-    """libespeak-ng, started once a process: it keeps global state and one callback."""
-
-    def __init__(self, path: str):
-        self.library = ctypes.CDLL(path)
-        self.rate = self.library.espeak_Initialize(_SYNCHRONOUS, 0, None, _PHONEME_EVENTS | _IPA)
-        if self.rate <= 0:
-            raise RuntimeError("espeak-ng did not start; reinstall the package espeak-ng-data.")
-        self.chunks: list[np.ndarray] = []
-        self.events: list[tuple[float, str]] = []
-        self.callback = _CALLBACK(self._receive)  # kept, or it would be collected while C holds it
-        self.library.espeak_SetSynthCallback(self.callback)
-
-    def _receive(self, samples, count, events) -> int:
-        if count > 0 and samples:
-            self.chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        i = 0
-        while events[i].type != _LIST_END:
-            if events[i].type == _PHONEME:
-                raw = ctypes.string_at(ctypes.addressof(events[i]) + _Event.name.offset, 8)
-                symbol = raw.split(b"\0")[0].decode("utf8", "ignore")
-                self.events.append((events[i].milliseconds / 1000, symbol))
-            i += 1
-        return 0
-
-    def say(self, text: str, voice: str, manner: Manner) -> tuple[np.ndarray, list[tuple[float, str]]]:
-        self.chunks.clear()
-        self.events.clear()
-        if self.library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise ValueError(f"espeak-ng has no voice {voice!r}; `espeak-ng --voices` lists them.")
-        self.library.espeak_SetParameter(_SPEED, round(175 * manner.speed), 0)
-        self.library.espeak_SetParameter(_PITCH, round(100 * manner.pitch), 0)
-        self.library.espeak_SetParameter(_PITCH_RANGE, round(100 * manner.liveliness), 0)
-        data = text.encode("utf8")
-        self.library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8, None, None)
-        self.library.espeak_Synchronize()
-        samples = np.concatenate(self.chunks) if self.chunks else np.zeros(0, np.int16)
-        return samples.astype(np.float32) / 32768, list(self.events)
+# --- espeak-ng --------------------------------------------------------------------------------------------------------
 
 
 @functools.cache
-def _espeak() -> _EspeakLibrary | None:
+def _espeak_library() -> str | None:
+    """Path of libespeak-ng, or None when it does not load."""
     path = ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1"
     try:
-        return _EspeakLibrary(path)
+        ctypes.CDLL(path)
     except OSError:
         return None
+    return path
 
 
 def say_espeak(text: str, voice: str, manner: Manner) -> Speech:
     """Speak with espeak-ng. voice: "language" or "language+variant", such as "en-us+f3"."""
-    library = _espeak()
+    library = _espeak_library()
     if library is None:
         raise RuntimeError("espeak-ng is not installed; install the package espeak-ng.")
-    samples, events = library.say(text, voice, manner)
-    audio = _to_rate(samples, library.rate)
-    ends = [time for time, _ in events[1:]] + [len(audio) / RATE]
-    marks = [(start, end, symbol) for (start, symbol), end in zip(events, ends, strict=True)]
+    numbers = (round(175 * manner.speed), round(100 * manner.pitch), round(100 * manner.liveliness))
+    command = [sys.executable, "-I", "-S", espeak.__file__, library, voice, *map(str, numbers)]
+    done = subprocess.run(command, input=text.encode("utf8"), capture_output=True, timeout=120, check=False)
+    if done.returncode == espeak.NO_VOICE:
+        raise ValueError(f"espeak-ng has no voice {voice!r}; `espeak-ng --voices` lists them.")
+    if done.returncode != 0:
+        raise RuntimeError(f"espeak-ng, voice {voice}, failed: {done.stderr.decode('utf8', 'ignore').strip()[-200:]}")
+    head, _, samples = done.stdout.partition(b"\n")
+    told = json.loads(head)
+    audio = _to_rate(np.frombuffer(samples, "<i2").astype(np.float32) / 32768, told["rate"])
+    ends = [time for time, _ in told["phones"][1:]] + [len(audio) / RATE]
+    marks = [(start, end, symbol) for (start, symbol), end in zip(told["phones"], ends, strict=True)]
     return _speech(audio, _closures_before_bursts(audio, marks), "ipa")
 
 
@@ -242,7 +196,7 @@ ENGINES: dict[str, Callable[[str, str, Manner], Speech]] = {
 
 def available_engines() -> tuple[str, ...]:
     """Engines that can be used on this machine."""
-    found = {"espeak-ng": _espeak() is not None, "flite": shutil.which("flite"), "festival": shutil.which("festival")}
+    found = {"espeak-ng": _espeak_library(), "flite": shutil.which("flite"), "festival": shutil.which("festival")}
     return tuple(name for name in ENGINES if found[name])
 
 

@@ -123,7 +123,8 @@ def mouth_parameters(phones: Sequence[Phone], frames: int, *, openness: float = 
 
     moment = (np.arange(frames) + 0.5) / FPS
     opening, round_spread, press, tongue, teeth = (np.interp(moment, time, c) for c in curves)
-    gate = 1 - _closed(phones, moment)
+    closed = _closed(phones, moment)
+    gate = 1 - closed
     gap = WIDE_OPENING * openness * np.maximum(opening, 0) * gate
     pucker = np.clip(-round_spread * width, 0, 1)
     parted = gap * teeth
@@ -132,7 +133,7 @@ def mouth_parameters(phones: Sequence[Phone], frames: int, *, openness: float = 
     result[:, INDEX["lower_lip"]] = parted * 0.6 / LIP_PER_JAW
     result[:, INDEX["pucker"]] = 0.9 * pucker
     result[:, INDEX["spread"]] = 0.7 * np.clip(round_spread * width, 0, 1)
-    result[:, INDEX["press"]] = 0.6 * np.clip(press, 0, 1)
+    result[:, INDEX["press"]] = 0.6 * np.clip(press, 0, 1) * closed  # only lips that meet can press
     result[:, INDEX["tongue"]] = np.clip(tongue, 0, 1)
     return result
 
