@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from mamba_portrait.networks.implicit_motion.deviation import DeviationTransformer
 from mamba_portrait.networks.implicit_motion.renderer_config import RendererConfig
 

@@ -1,15 +1,16 @@
-"""The renderer whole: rest is a fixed point, the photo's own detail is copied, switches and presets are what they say."""
+"""The renderer whole: rest is a fixed point, the photo's own detail is copied, switches and presets hold."""
 
 from dataclasses import replace
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from mamba_portrait.corpus.parameters import COUNT
 from mamba_portrait.networks.implicit_motion.layers import resize
 from mamba_portrait.networks.implicit_motion.renderer import Renderer
 from mamba_portrait.networks.implicit_motion.renderer_config import RendererConfig
 from mamba_portrait.networks.implicit_motion.warp import warp
-from torch.utils.flop_counter import FlopCounterMode
 
 TINY = RendererConfig(
     image_size=64, motion_size=64, encoder_widths=(8, 12, 16), skip_widths=(8, 8), depth_planes=4, depth_channels=4,
@@ -148,7 +149,7 @@ def test_training_reaches_every_weight(photo):
 
 def test_config_round_trip_and_unknown_fields():
     for config in (TINY, RendererConfig.lite(), RendererConfig.paper()):
-        listed = {k: list(v) if isinstance(v, tuple) else v for k, v in config.to_dict().items()}  # as JSON gives it back
+        listed = {k: list(v) if isinstance(v, tuple) else v for k, v in config.to_dict().items()}
         assert RendererConfig.from_dict(listed) == config
     with pytest.raises(ValueError, match="crystal_ball"):
         RendererConfig.from_dict({"crystal_ball": 1})

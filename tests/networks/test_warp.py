@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from mamba_portrait.networks.implicit_motion.warp import convex_upsample, identity_grid, invert, warp
 
 
