@@ -1,0 +1,79 @@
+"""Whole talking clips of drawn people: one setting, motion frame by frame."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .backgrounds import background
+from .identity import Identity, random_identity
+from .parameters import COUNT
+from .renderer import HeadRenderer, Scene
+from .scene import random_camera, random_light
+from .textures import noise_bank
+
+
+def clip_scene(identity_seed: int, size: int, identity: Identity | None = None) -> Scene:
+    """The person and setting of a clip, a pure function of the seed; framed as a portrait and painted like a person.
+
+    identity: draw this person in the seed's setting instead.
+    """
+    rng = np.random.default_rng([identity_seed, 77])
+    person = random_identity(rng)
+    while person.look.pattern > 0:
+        person = random_identity(rng)
+    camera = random_camera(rng)
+    while abs(camera.centre[0]) > 0.15 or not 1.15 < camera.half < 1.7:
+        camera = random_camera(rng)
+    light, noise = random_light(rng), int(rng.integers(len(noise_bank())))
+    return Scene(identity or person, light, camera, background(rng, size), None, noise)
+
+
+class ClipRenderer:
+    """Draws one person frame after frame at `size` x `size` pixels.
+
+    size: even, 64 .. 1024. Keep one for several clips: opening the context and compiling takes most of a second.
+    """
+
+    def __init__(self, size: int = 256):
+        if not 64 <= size <= 1024 or size % 2:
+            raise ValueError(f"clips are drawn at an even size from 64 to 1024 pixels; got size={size}")
+        self.renderer = HeadRenderer(size)
+        self.size = size
+
+    def open(self, identity_seed: int, identity: Identity | None = None) -> Scene:
+        """Choose who is drawn by the following frames."""
+        scene = clip_scene(identity_seed, self.size, identity)
+        self.renderer.set_scene(scene)
+        return scene
+
+    def frame(self, parameters: np.ndarray) -> np.ndarray:
+        """One frame (size, size, 3) uint8 for motion (24,)."""
+        return self.renderer.draw(np.asarray(parameters, np.float32))[0]
+
+    def landmarks(self, parameters: np.ndarray) -> np.ndarray:
+        """Exact landmarks (K, 2) in [0, 1] of the frame for motion (24,)."""
+        scene = self.renderer.scene
+        return scene.landmarks(scene.rig.pose(np.asarray(parameters, np.float32)))
+
+    def clip(
+        self, identity_seed: int, parameters: np.ndarray, identity: Identity | None = None
+    ) -> Iterator[np.ndarray]:
+        """Frames (size, size, 3) uint8 of a clip with motion (T, 24); ValueError for another shape."""
+        parameters = np.asarray(parameters, np.float32)
+        if parameters.ndim != 2 or parameters.shape[1] != COUNT:
+            raise ValueError(f"motion of a clip must be (frames, {COUNT}); got {parameters.shape}")
+        self.open(identity_seed, identity)
+        for state in parameters:
+            yield self.frame(state)
+
+
+def draw_clip(identity_seed: int, parameters: np.ndarray, size: int = 256) -> Iterator[np.ndarray]:
+    """Frames (size, size, 3) uint8 of a person chosen by a seed, moving as `parameters` (T, 24) say."""
+    return ClipRenderer(size).clip(identity_seed, parameters)
+
+
+def render_frame(identity: Identity | int, parameters: np.ndarray, size: int = 256) -> np.ndarray:
+    """One portrait (size, size, 3) uint8 of an identity (or of the person of a seed) with motion (24,)."""
+    renderer = ClipRenderer(size)
+    renderer.open(identity if isinstance(identity, int) else 0, None if isinstance(identity, int) else identity)
+    return renderer.frame(parameters)
