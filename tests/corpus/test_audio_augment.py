@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from mamba_portrait.corpus.augment import Chances, augment, change_speed, change_tract, join, set_level
 from mamba_portrait.corpus.engines import RATE, Speech
 from mamba_portrait.corpus.phones import Phone

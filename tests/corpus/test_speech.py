@@ -3,6 +3,7 @@ import wave
 
 import numpy as np
 import pytest
+
 from mamba_portrait.corpus import engines, text, voices
 from mamba_portrait.corpus.engines import RATE, Manner
 from mamba_portrait.corpus.parameters import COUNT, INDEX

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from mamba_portrait.corpus.parameters import COUNT, INDEX
 from mamba_portrait.corpus.phones import CLASSES, VOWELS, Phone, classes
 from mamba_portrait.corpus.visemes import FPS, VISEMES, mouth_parameters, pause_opening
