@@ -148,8 +148,8 @@ class Graph:
             return
         outputs = self.schemas[link.node].outputs
         if not 0 <= link.slot < len(outputs):
-            yield f"the input '{name}' is wired to output {link.slot} of {self.label(link.node)}, which has "
-            f"{len(outputs)}."
+            origin = f"output {link.slot} of {self.label(link.node)}, which has {len(outputs)}"
+            yield f"the input '{name}' is wired to {origin}."
             return
         offered, wanted = outputs[link.slot].get_io_type(), socket.get_io_type()
         if "*" not in (offered, wanted) and offered != wanted:
@@ -161,8 +161,8 @@ def value_faults(name: str, socket, value: Any) -> Iterator[str]:
     kind = socket.get_io_type()
     if kind == "COMBO":
         if value not in socket.options:
-            yield f"'{name}' is {value!r}; it can be "
-            f"{', '.join(map(str, socket.options)) or 'nothing, as no file is there'}."
+            choices = ", ".join(map(str, socket.options)) or "nothing, as no file is there"
+            yield f"'{name}' is {value!r}; it can be {choices}."
     elif kind in ("INT", "FLOAT"):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or (kind == "INT" and value != int(value)):
             yield f"'{name}' must be a {'whole ' if kind == 'INT' else ''}number, got {value!r}."

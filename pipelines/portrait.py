@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -239,16 +239,3 @@ def assemble(
         for pictures in iterator:
             writer.write(pictures)
     return Path(path)
-
-
-def with_frame_rate(motion: Motion, fps: Fraction) -> Motion:
-    """The same gestures at another frame rate, by linear interpolation in time."""
-    if Fraction(motion.fps) == Fraction(fps):
-        return motion
-    count = max(1, int(Fraction(len(motion.values)) * Fraction(fps) / Fraction(motion.fps) + Fraction(1, 2)))
-    at = torch.arange(count, dtype=torch.float64) * float(Fraction(motion.fps) / Fraction(fps))
-    at = at.clamp(max=len(motion.values) - 1)
-    left = at.floor().long()
-    right = (left + 1).clamp(max=len(motion.values) - 1)
-    values = torch.lerp(motion.values[left], motion.values[right], (at - left).float()[:, None])
-    return replace(motion, values=values, fps=Fraction(fps))

@@ -1,0 +1,61 @@
+"""The nodes of the pack, one file a stage, and the extension that lists them."""
+
+from pathlib import Path
+
+from ..host import ComfyExtension, add_model_folder
+from . import (
+    appearance,
+    assemble,
+    crop,
+    decode,
+    driving,
+    edit_motion,
+    examples,
+    listen,
+    loaders,
+    motion_files,
+    paste,
+    sample,
+    source,
+)
+
+NODES = [
+    loaders.LoadRenderer,
+    loaders.LoadMotionModel,
+    crop.PortraitCrop,
+    source.EncodeSource,
+    appearance.ExtractAppearance,
+    listen.GlobalAudio,
+    listen.LocalAudio,
+    sample.SampleMotion,
+    driving.EncodeDrivingVideo,
+    decode.DecodeMotion,
+    paste.PasteBack,
+    assemble.AssembleVideo,
+    assemble.FramesToVideo,
+    motion_files.SaveMotion,
+    motion_files.LoadMotion,
+    edit_motion.EditMotion,
+    edit_motion.MixMotion,
+    edit_motion.PlotMotion,
+    examples.ExamplePortrait,
+    examples.ExampleVoice,
+    examples.ExampleDrivingVideo,
+]
+
+
+class MambaPortraitExtension(ComfyExtension):
+    """The pack, as ComfyUI and the headless runner ask for it."""
+
+    async def on_load(self) -> None:
+        register_folders()
+
+    async def get_node_list(self) -> list[type]:
+        register_folders()
+        return list(NODES)
+
+
+def register_folders() -> None:
+    """Models come from the host's `models/mamba_portrait` and from the `weights` that ship with the pack."""
+    add_model_folder()
+    add_model_folder(Path(__file__).parent.parent / "weights")

@@ -1,0 +1,35 @@
+"""What a person looks like, in one vector."""
+
+from ..host import intermediate_device, io, load_device, use_bf16
+from ..pipelines import portrait
+from .sockets import Appearance, Encoded, Renderer, Source, same_network, schema
+
+
+class ExtractAppearance(io.ComfyNode):
+    """The appearance extractor: F_A."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "ExtractAppearance",
+            "Extract Appearance",
+            "Portrait",
+            ["appearance features", "identity embedding"],
+            description="Sums up a portrait's looks in one vector, used when frames are drawn and when motion is "
+            "made to suit a face.",
+            inputs=[
+                Renderer.Input("renderer", tooltip="From Load Renderer; the same one that encoded the source."),
+                Source.Input("source", tooltip="From Encode Source."),
+            ],
+            outputs=[Appearance.Output(display_name="appearance", tooltip="The looks of this portrait.")],
+        )
+
+    @classmethod
+    def execute(cls, renderer, source) -> io.NodeOutput:
+        vector = portrait.extract_appearance(
+            renderer.on_device(),
+            same_network(source, renderer.name, "source"),
+            bf16=use_bf16(load_device()),
+            keep_on=intermediate_device(),
+        )
+        return io.NodeOutput(Encoded(vector, renderer.name))

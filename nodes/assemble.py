@@ -1,0 +1,147 @@
+"""Frames and voice to a VIDEO, written as the frames come."""
+
+import uuid
+from fractions import Fraction
+
+from ..host import VideoFromFile, io, progress_bar, temp_directory
+from ..media.crop import paste_back
+from ..pipelines import portrait
+from .decode import rendered_frames, rendering_inputs
+from .paste import feather_input
+from .sockets import Crop, schema
+
+
+def _sound(audio: dict | None) -> dict:
+    if audio is None:
+        return {}
+    waveform = audio["waveform"]
+    waveform = waveform[0] if waveform.ndim == 3 else waveform
+    return {"waveform": waveform.cpu(), "rate": audio["sample_rate"]}
+
+
+def _encoding_inputs() -> list:
+    return [
+        io.Int.Input(
+            "quality",
+            default=18,
+            min=0,
+            max=40,
+            tooltip="Constant rate factor of H.264: lower is better and larger; 18 looks lossless.",
+        ),
+        io.Boolean.Input(
+            "visible_mark",
+            default=False,
+            tooltip="Writes a small 'AI generated' into a corner. The file's metadata says so in any case.",
+        ),
+    ]
+
+
+def _video(path) -> io.NodeOutput:
+    return io.NodeOutput(VideoFromFile(str(path)))
+
+
+class AssembleVideo(io.ComfyNode):
+    """Render straight into a file: memory does not grow with the length."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "AssembleVideo",
+            "Assemble Video",
+            "Render",
+            ["render video", "talking head video", "combine", "export"],
+            description="Draws the frames and writes them straight into a video with the voice, without ever holding "
+            "them all: ten "
+            "minutes take no more memory than ten seconds. Wire photo and crop to get the whole picture instead of "
+            "the portrait.",
+            inputs=[
+                *rendering_inputs(),
+                io.Audio.Input("audio", optional=True, tooltip="The voice that goes into the video."),
+                io.Image.Input("photo", optional=True, tooltip="The whole photo, to paste every frame back into it."),
+                Crop.Input("crop", optional=True, tooltip="From Portrait Crop of that photo."),
+                feather_input(),
+                *_encoding_inputs(),
+            ],
+            outputs=[io.Video.Output(display_name="video", tooltip="The film. Save Video keeps it.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        renderer,
+        source,
+        appearance,
+        motion,
+        size,
+        mode,
+        gain,
+        articulation,
+        batch,
+        feather,
+        quality,
+        visible_mark,
+        audio=None,
+        photo=None,
+        crop=None,
+    ) -> io.NodeOutput:
+        if (photo is None) != (crop is None):
+            missing = "crop" if crop is None else "photo"
+            raise ValueError(f"To paste the portrait back, photo and crop are both needed; {missing} is missing.")
+        _, fps, frames = rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch)
+        if photo is not None:
+            whole = photo[0][..., :3].cpu().float()
+            frames = (paste_back(whole, part, crop, feather) for part in frames)
+        path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
+        portrait.assemble(path, frames, fps, **_sound(audio), mark=visible_mark, quality=quality)
+        return _video(path)
+
+
+class FramesToVideo(io.ComfyNode):
+    """Images and sound to a VIDEO at an exact rate."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "FramesToVideo",
+            "Frames to Video",
+            "Render",
+            ["images to video", "create video", "combine"],
+            description="Writes an image batch and a voice into a video. Rates such as 29.97 are kept exactly, odd "
+            "sizes are fine, "
+            "and the file says that its picture is generated.",
+            inputs=[
+                io.Image.Input("frames", tooltip="The frames, as an image batch."),
+                io.Audio.Input("audio", optional=True, tooltip="The sound that goes with them."),
+                io.Float.Input(
+                    "fps",
+                    default=25.0,
+                    min=1.0,
+                    max=240.0,
+                    step=0.001,
+                    tooltip="Frames a second; 29.97 means 30000/1001.",
+                ),
+                *_encoding_inputs(),
+            ],
+            outputs=[io.Video.Output(display_name="video", tooltip="The film. Save Video keeps it.")],
+        )
+
+    @classmethod
+    def execute(cls, frames, fps, quality, visible_mark, audio=None) -> io.NodeOutput:
+        progress = progress_bar(len(frames))
+
+        def parts():
+            for start in range(0, len(frames), 8):
+                yield frames[start : start + 8][..., :3].cpu().float()
+                progress(min(start + 8, len(frames)), len(frames))
+
+        path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
+        portrait.assemble(path, parts(), exact_rate(fps), **_sound(audio), mark=visible_mark, quality=quality)
+        return _video(path)
+
+
+def exact_rate(fps: float) -> Fraction:
+    """25.0 -> 25, 29.97 -> 30000/1001: a rate within 0.001 of an NTSC rate is that rate."""
+    ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
+    if abs(float(ntsc) - fps) < 1e-3:
+        return ntsc
+    return Fraction(fps).limit_denominator(1000)

@@ -1,0 +1,121 @@
+"""Find a face in a photo and cut a square around it."""
+
+import torch
+
+from ..host import intermediate_device, io
+from ..media.crop import CROP_SCALE, CROP_SHIFT, crop_portrait
+from ..media.faces import CHOICES, FINDERS, Face, choose_face, find_faces
+from .sockets import Crop, schema
+
+
+def find_face(
+    photo: torch.Tensor, finder: str, which: str = "largest", number: int = 0, box: tuple = (0, 0, 0, 0)
+) -> Face:
+    """The face to animate in a photo (H,W,3); box is (x, y, width, height). ValueError if there is none."""
+    x, y, width, height = box
+    corners = (x, y, x + width, y + height) if finder == "box" else None
+    faces = find_faces(photo, finder, corners)
+    return choose_face(faces, number if which == "number" else which)
+
+
+def face_mask(face: Face, height: int, width: int) -> torch.Tensor:
+    """An ellipse on the face's box (1,H,W); all ones for the whole image."""
+    if face.finder == "whole":
+        return torch.ones(1, height, width)
+    x0, y0, x1, y1 = (float(v) for v in face.box)
+    x = (torch.arange(width) + 0.5 - (x0 + x1) / 2) / max((x1 - x0) / 2, 1e-6)
+    y = (torch.arange(height) + 0.5 - (y0 + y1) / 2) / max((y1 - y0) / 2, 1e-6)
+    return (x[None, :] ** 2 + y[:, None] ** 2 <= 1).float()[None]
+
+
+def scale_input() -> io.Float.Input:
+    """How much of the surroundings the crop takes; the same for portraits and driving videos."""
+    return io.Float.Input(
+        "scale",
+        default=CROP_SCALE,
+        min=1.0,
+        max=5.0,
+        step=0.05,
+        tooltip="Side of the crop as a multiple of the face box. The default frames a face as the networks know it.",
+    )
+
+
+def _box_input(name: str, what: str) -> io.Int.Input:
+    return io.Int.Input(
+        name,
+        default=0,
+        min=0,
+        max=65535,
+        optional=True,
+        tooltip=f"{what} of the face box in pixels, with finder = box.",
+    )
+
+
+class PortraitCrop(io.ComfyNode):
+    """Photo to square portrait, with all that is needed to put it back."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "Crop",
+            "Portrait Crop",
+            "Portrait",
+            ["face detection", "face crop", "detect face", "align face"],
+            description="Finds a face and cuts a square around it with the photo's own pixels. With several faces "
+            "you choose which.",
+            inputs=[
+                io.Image.Input("image", tooltip="One photo of any size and shape."),
+                io.Combo.Input(
+                    "finder",
+                    options=list(FINDERS),
+                    default="auto",
+                    tooltip="auto: the first finder that can run here. own, yunet, cascade: only that one. box: the "
+                    "box given below. "
+                    "whole: the whole picture, no search.",
+                ),
+                io.Combo.Input(
+                    "face",
+                    options=[*CHOICES, "number"],
+                    default="largest",
+                    tooltip="Which face, when there are several; number: the one that face_number says.",
+                ),
+                io.Int.Input(
+                    "face_number",
+                    default=0,
+                    min=0,
+                    max=99,
+                    tooltip="With face = number: 0 is the largest face, 1 the next.",
+                ),
+                scale_input(),
+                io.Float.Input(
+                    "shift",
+                    default=CROP_SHIFT,
+                    min=-1.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="How far the crop lies above the face box, as a part of its side; room for hair.",
+                ),
+                _box_input("box_x", "Left edge"),
+                _box_input("box_y", "Top edge"),
+                _box_input("box_width", "Width"),
+                _box_input("box_height", "Height"),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The square portrait."),
+                Crop.Output(display_name="crop", tooltip="Where it was cut, for Paste Back."),
+                io.Mask.Output(display_name="face_mask", tooltip="The face in the whole photo."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, image, finder, face, face_number, scale, shift, box_x=0, box_y=0, box_width=0, box_height=0
+    ) -> io.NodeOutput:
+        if len(image) != 1:
+            raise ValueError(f"Portrait Crop takes one photo, but {len(image)} came in; choose one of them first.")
+        photo = image[0][..., :3].cpu().float()
+        found = find_face(photo, finder, face, face_number, (box_x, box_y, box_width, box_height))
+        portrait, crop = crop_portrait(photo, found, scale, shift)
+        mask = face_mask(found, *photo.shape[:2])
+        device = intermediate_device()
+        return io.NodeOutput(portrait[None].to(device), crop, mask.to(device))

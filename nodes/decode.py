@@ -1,0 +1,115 @@
+"""Motion to frames: deviation, LMDD, warp, blend."""
+
+from ..host import intermediate_device, io, load_device, progress_bar, use_bf16
+from ..pipelines import portrait
+from .sockets import Appearance, Motion, Renderer, Source, same_network, schema
+
+SIZES = ["photo", "256", "384", "512", "768", "1024"]
+
+
+def output_size(choice: str, source) -> tuple[int, int]:
+    """(height, width) of the frames: the portrait's own, or a square; always even, as video encoders want it."""
+    height, width = source.image.shape[-2:] if choice == "photo" else (int(choice), int(choice))
+    return height - height % 2, width - width % 2
+
+
+def rendering_inputs() -> list:
+    """The inputs that Decode Motion and Assemble Video share."""
+    return [
+        Renderer.Input("renderer", tooltip="From Load Renderer; the same one that encoded the source."),
+        Source.Input("source", tooltip="From Encode Source: the portrait to move."),
+        Appearance.Input("appearance", tooltip="From Extract Appearance of the same source."),
+        Motion.Input("motion", tooltip="From Sample Motion, Encode Driving Video, Load, Edit or Mix Motion."),
+        io.Combo.Input(
+            "size",
+            options=SIZES,
+            default="photo",
+            tooltip="Side of the frames in pixels. photo keeps the portrait's own size and detail; it is moved, not "
+            "redrawn.",
+        ),
+        io.Combo.Input(
+            "mode",
+            options=["relative", "absolute"],
+            default="relative",
+            tooltip="relative: the portrait keeps its pose and the change of the motion is added. absolute: it takes "
+            "the pose too.",
+        ),
+        io.Float.Input(
+            "gain",
+            default=1.0,
+            min=0.0,
+            max=3.0,
+            step=0.05,
+            tooltip="How large the motion is: 0 is still, 1 as it came, above 1 exaggerates.",
+        ),
+        io.Float.Input(
+            "articulation",
+            default=1.0,
+            min=0.0,
+            max=3.0,
+            step=0.05,
+            tooltip="How strongly the drawn mouth is articulated; 1 is as trained.",
+        ),
+        io.Int.Input(
+            "batch",
+            default=4,
+            min=1,
+            max=64,
+            tooltip="Frames drawn at once. More is faster on a GPU and takes more memory; the pictures are the same.",
+        ),
+    ]
+
+
+def rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch):
+    """(number of frames, frames a second, iterator of frame batches), shared by the two nodes that draw."""
+    encoded = same_network(source, renderer.name, "source")
+    height, width = output_size(size, encoded)
+    frames = portrait.render(
+        renderer.on_device(portrait.working_memory(batch, height, width)),
+        encoded,
+        same_network(appearance, renderer.name, "appearance"),
+        motion,
+        mode=mode,
+        gain=gain,
+        articulation=articulation,
+        size=(height, width),
+        batch=batch,
+        bf16=use_bf16(load_device()),
+        progress=progress_bar(len(motion.values)),
+    )
+    return len(motion.values), motion.fps, frames
+
+
+class DecodeMotion(io.ComfyNode):
+    """The LMDD and warp decoder, to a batch of frames."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "DecodeMotion",
+            "Decode Motion (LMDD / Warp)",
+            "Render",
+            ["render", "animate", "warp", "latent motion decoupling", "lmdd"],
+            description="Moves the portrait and gives its frames as images. All frames are held in memory: for long "
+            "clips use "
+            "Assemble Video, which writes them as they come. Cancel takes effect at the next batch.",
+            inputs=rendering_inputs(),
+            outputs=[
+                io.Image.Output(display_name="frames", tooltip="The frames, as an image batch."),
+                io.Float.Output(display_name="fps", tooltip="Frames a second of these frames."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, renderer, source, appearance, motion, size, mode, gain, articulation, batch) -> io.NodeOutput:
+        total, fps, batches = rendered_frames(
+            renderer, source, appearance, motion, size, mode, gain, articulation, batch
+        )
+        images = None
+        filled = 0
+        for frames in batches:
+            if images is None:
+                images = frames.new_empty((total, *frames.shape[1:]), device=intermediate_device())
+            images[filled : filled + len(frames)] = frames
+            filled += len(frames)
+        return io.NodeOutput(images, float(fps))

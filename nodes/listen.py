@@ -1,0 +1,76 @@
+"""The voice, heard twice: as a whole (Mamba-g) and frame by frame (Mamba-l)."""
+
+from ..host import intermediate_device, io, load_device, use_bf16
+from ..pipelines import portrait
+from .sockets import Encoded, MotionModel, schema
+from .sockets import GlobalAudio as GlobalAudioSocket
+from .sockets import LocalAudio as LocalAudioSocket
+
+
+def voice_of(audio: dict) -> portrait.Voice:
+    """A host's AUDIO value -> the first recording of its batch, as the motion model hears it."""
+    if audio is None:
+        raise ValueError("There is no audio: the video has no sound track, or nothing is wired to the audio input.")
+    waveform = audio["waveform"]
+    return portrait.prepare_voice(waveform[0] if waveform.ndim == 3 else waveform, audio["sample_rate"])
+
+
+def _inputs(model_tooltip: str) -> list:
+    return [
+        MotionModel.Input("motion_model", tooltip=model_tooltip),
+        io.Audio.Input(
+            "audio", tooltip="Speech at any sample rate, mono or stereo. Of a batch the first recording is heard."
+        ),
+    ]
+
+
+class GlobalAudio(io.ComfyNode):
+    """Mamba-g: style and prosody."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "GlobalAudio",
+            "Mamba Global Audio",
+            "Voice",
+            ["mamba-g", "prosody", "speaking style", "audio features"],
+            description="Hears the whole recording: how this person speaks, and the melody that moves head, brows "
+            "and lids.",
+            inputs=_inputs("From Load Motion Model."),
+            outputs=[
+                GlobalAudioSocket.Output(display_name="global_audio", tooltip="Style and prosody of the recording.")
+            ],
+        )
+
+    @classmethod
+    def execute(cls, motion_model, audio) -> io.NodeOutput:
+        heard = portrait.listen_globally(
+            motion_model.on_device(), voice_of(audio), bf16=use_bf16(load_device()), keep_on=intermediate_device()
+        )
+        return io.NodeOutput(Encoded(heard, motion_model.name))
+
+
+class LocalAudio(io.ComfyNode):
+    """Mamba-l: the sound around each frame."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "LocalAudio",
+            "Mamba Local Audio",
+            "Voice",
+            ["mamba-l", "phoneme", "lip sync", "audio features"],
+            description="Hears the short stretch of sound around every frame: what the lips have to do, 25 times a "
+            "second.",
+            inputs=_inputs("From Load Motion Model; the same one as for the global audio."),
+            outputs=[
+                LocalAudioSocket.Output(display_name="local_audio", tooltip="One feature vector for every frame.")
+            ],
+        )
+
+    @classmethod
+    def execute(cls, motion_model, audio) -> io.NodeOutput:
+        heard = portrait.listen_locally(
+            motion_model.on_device(), voice_of(audio), bf16=use_bf16(load_device()), keep_on=intermediate_device()
+        )
+        return io.NodeOutput(Encoded(heard, motion_model.name))

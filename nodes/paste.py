@@ -1,0 +1,50 @@
+"""The moving face, back in the whole picture."""
+
+from ..host import intermediate_device, io, progress_bar
+from ..media.crop import FEATHER, paste_back
+from .sockets import Crop, schema
+
+
+def feather_input() -> io.Float.Input:
+    """The soft edge, shared with Assemble Video."""
+    return io.Float.Input(
+        "feather",
+        default=FEATHER,
+        min=0.0,
+        max=0.5,
+        step=0.01,
+        tooltip="Width of the soft edge, as a part of the crop's side. 0 is a hard edge.",
+    )
+
+
+class PasteBack(io.ComfyNode):
+    """Blend cropped frames into the photo they were cropped from."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "PasteBack",
+            "Paste Back",
+            "Render",
+            ["merge", "composite", "stitch", "uncrop"],
+            description="Puts the frames of a crop back where they came from, with a soft edge, and gives the whole "
+            "pictures.",
+            inputs=[
+                io.Image.Input("photo", tooltip="The whole photo that was given to Portrait Crop."),
+                io.Image.Input("frames", tooltip="Frames of the crop, of any size."),
+                Crop.Input("crop", tooltip="From Portrait Crop: where the crop lies in the photo."),
+                feather_input(),
+            ],
+            outputs=[io.Image.Output(display_name="frames", tooltip="The whole photo, once for every frame.")],
+        )
+
+    @classmethod
+    def execute(cls, photo, frames, crop, feather) -> io.NodeOutput:
+        whole = photo[0][..., :3].cpu().float()
+        progress = progress_bar(len(frames))
+        pictures = frames.new_empty((len(frames), *whole.shape), device=intermediate_device())
+        for start in range(0, len(frames), 8):
+            part = frames[start : start + 8][..., :3].cpu().float()
+            pictures[start : start + 8] = paste_back(whole, part, crop, feather)
+            progress(min(start + 8, len(frames)), len(frames))
+        return io.NodeOutput(pictures)

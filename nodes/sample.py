@@ -1,0 +1,143 @@
+"""Voice to motion: the diffusion of stage 2."""
+
+from ..host import io, load_device, progress_bar, use_bf16
+from ..pipelines import portrait
+from ..sampling.solvers import SOLVERS
+from ..sampling.windows import MODES
+from .sockets import Appearance, GlobalAudio, LocalAudio, Motion, MotionModel, same_network, schema
+
+
+class SampleMotion(io.ComfyNode):
+    """Denoise motion in windows over the whole recording."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "SampleMotion",
+            "Sample Motion",
+            "Motion",
+            ["audio to motion", "diffusion", "ksampler", "talking head"],
+            description="Makes the motion that goes with a voice, window by window, for audio of any length. The "
+            "same seed gives "
+            "the same motion on the same device. Cancel takes effect at the next solver step.",
+            inputs=[
+                MotionModel.Input("motion_model", tooltip="From Load Motion Model."),
+                GlobalAudio.Input("global_audio", tooltip="From Mamba Global Audio."),
+                LocalAudio.Input("local_audio", tooltip="From Mamba Local Audio, of the same recording."),
+                Appearance.Input(
+                    "appearance",
+                    optional=True,
+                    tooltip="From Extract Appearance: lets the motion suit the face. Without it the motion suits any "
+                    "face.",
+                ),
+                GlobalAudio.Input(
+                    "style_audio",
+                    optional=True,
+                    tooltip="Mamba Global Audio of another recording: borrow its way of speaking, with the words of "
+                    "this one.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="Another seed, another performance of the same words.",
+                ),
+                io.Int.Input(
+                    "steps", default=12, min=1, max=1000, tooltip="Solver steps a window; 12 are enough for dpmpp_2m."
+                ),
+                io.Combo.Input(
+                    "solver",
+                    options=list(SOLVERS),
+                    default="dpmpp_2m",
+                    tooltip="dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original and wants hundreds.",
+                ),
+                io.Float.Input(
+                    "audio_guidance",
+                    default=2.0,
+                    min=0.0,
+                    max=10.0,
+                    step=0.1,
+                    tooltip="How much the voice commands: 1 is the model as trained, more articulates harder, 0 "
+                    "ignores the voice.",
+                ),
+                io.Float.Input(
+                    "appearance_guidance",
+                    default=1.0,
+                    min=0.0,
+                    max=10.0,
+                    step=0.1,
+                    tooltip="How much the face shapes the motion: 1 is the model as trained.",
+                ),
+                io.Combo.Input(
+                    "mode",
+                    options=list(MODES),
+                    default="window",
+                    tooltip="window: one after another, each going on from the last four frames. overlap: neighbours "
+                    "are blended as well. "
+                    "stream: short windows, as live audio needs. strict: frame by frame as the paper writes it, "
+                    "slow.",
+                ),
+                io.Int.Input("window", default=80, min=8, max=400, tooltip="Frames made at once; 80 are 3.2 seconds."),
+                io.Int.Input(
+                    "overlap",
+                    default=20,
+                    min=0,
+                    max=200,
+                    tooltip="Frames that neighbouring windows share, in mode overlap.",
+                ),
+            ],
+            outputs=[
+                Motion.Output(
+                    display_name="motion", tooltip="25 motion vectors a second: decode, edit, mix or save them."
+                )
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, window: int | None = None, overlap: int | None = None) -> bool | str:
+        if None in (window, overlap):  # wired from another node: known only at run time, checked there
+            return True
+        if not 8 <= window <= 400:
+            return f"window ({window}) must be between 8 and 400 frames."
+        if not 0 <= overlap < window:
+            return f"overlap ({overlap}) must be at least 0 and smaller than window ({window})."
+        return True
+
+    @classmethod
+    def execute(
+        cls,
+        motion_model,
+        global_audio,
+        local_audio,
+        seed,
+        steps,
+        solver,
+        audio_guidance,
+        appearance_guidance,
+        mode,
+        window,
+        overlap,
+        appearance=None,
+        style_audio=None,
+    ) -> io.NodeOutput:
+        name = motion_model.name
+        motion = portrait.speak(
+            motion_model.on_device(),
+            same_network(global_audio, name, "global audio"),
+            same_network(local_audio, name, "local audio"),
+            None if appearance is None else appearance.value,
+            style=None if style_audio is None else same_network(style_audio, name, "style audio"),
+            bf16=use_bf16(load_device()),
+            progress=progress_bar(),
+            steps=steps,
+            solver=solver,
+            audio_guidance=audio_guidance,
+            appearance_guidance=appearance_guidance,
+            mode=mode,
+            window=window,
+            overlap=overlap,
+            seed=seed,
+        )
+        return io.NodeOutput(motion)

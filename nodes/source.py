@@ -1,0 +1,34 @@
+"""A portrait, read once."""
+
+from ..host import intermediate_device, io, load_device, use_bf16
+from ..pipelines import portrait
+from .sockets import Encoded, Renderer, Source, schema
+
+
+class EncodeSource(io.ComfyNode):
+    """Image encoder, depth and the portrait's own motion M_0."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "EncodeSource",
+            "Encode Source",
+            "Portrait",
+            ["image encoder", "identity features", "reference image"],
+            description="Reads a portrait once: identity features, depth, and the pose it has. Every frame is made "
+            "from this.",
+            inputs=[
+                Renderer.Input("renderer", tooltip="From Load Renderer."),
+                io.Image.Input(
+                    "image", tooltip="One portrait, best the square crop of Portrait Crop. It keeps its own resolution."
+                ),
+            ],
+            outputs=[Source.Output(display_name="source", tooltip="The portrait, ready to be moved.")],
+        )
+
+    @classmethod
+    def execute(cls, renderer, image) -> io.NodeOutput:
+        source = portrait.encode_source(
+            renderer.on_device(), image, bf16=use_bf16(load_device()), keep_on=intermediate_device()
+        )
+        return io.NodeOutput(Encoded(source, renderer.name))

@@ -1,0 +1,78 @@
+"""Editing motion by what it does to a face: the read-out's parameters, in the regions a user thinks in.
+
+The names and their order are those of the drawn heads that the read-out was trained on (corpus/parameters.py; a test
+keeps the two equal). They are repeated here because what runs must not need what trains.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ..media.motion import Motion, edit_motion, plot_motion
+from ..networks.implicit_motion.renderer import Renderer
+
+REGIONS: dict[str, tuple[str, ...]] = {
+    "mouth": (
+        "jaw", "pucker", "spread", "smile_left", "smile_right", "press", "upper_lip", "lower_lip", "tongue",
+    ),
+    "brows": ("brow_left", "brow_right", "furrow"),
+    "eyes": ("blink_left", "blink_right", "gaze_x", "gaze_y"),
+    "pose": ("yaw", "pitch", "roll", "shift_x", "shift_y", "shift_z", "shoulder_x", "shoulder_y"),
+}  # fmt: skip
+
+PARAMETERS: tuple[str, ...] = (
+    *REGIONS["mouth"][:-1], *REGIONS["brows"], *REGIONS["eyes"], *REGIONS["pose"], "tongue",
+)  # fmt: skip
+
+
+def edit_regions(
+    motion: Motion,
+    renderer: Renderer,
+    gains: dict[str, float],
+    *,
+    turn: dict[str, float] | None = None,
+    smooth: float = 0.0,
+    speed: float = 1.0,
+) -> Motion:
+    """Scale the motion of each region (1 leaves it), turn the head, smooth and pace the whole.
+
+    turn: degrees of yaw, pitch and roll, added to every frame. smooth: seconds. speed: 2 plays twice as fast.
+    """
+    device = next(renderer.parameters()).device
+    gain = torch.ones(len(PARAMETERS))
+    for region, value in gains.items():
+        gain[[PARAMETERS.index(name) for name in REGIONS[region]]] = value
+    offset = None
+    if turn and any(turn.values()):
+        pose = torch.zeros(len(PARAMETERS), device=device)
+        for name, degrees in turn.items():
+            pose[PARAMETERS.index(name)] = math.radians(degrees)
+        offset = _write(renderer, pose) - _write(renderer, torch.zeros_like(pose))
+    return edit_motion(
+        motion,
+        speed=speed,
+        smooth=smooth,
+        parameter_gain=None if bool((gain == 1).all()) else gain,
+        read=lambda values: _read(renderer, values),
+        write=lambda values: _write(renderer, values),
+        offset=offset,
+    )
+
+
+@torch.inference_mode()
+def _read(renderer: Renderer, values: torch.Tensor) -> torch.Tensor:
+    return renderer.read_parameters(values.to(next(renderer.parameters()).device)).float().cpu()
+
+
+@torch.inference_mode()
+def _write(renderer: Renderer, parameters: torch.Tensor) -> torch.Tensor:
+    return renderer.motion_from_parameters(parameters.to(next(renderer.parameters()).device)).float().cpu()
+
+
+def plot_regions(motion: Motion, renderer: Renderer | None, size: tuple[int, int]) -> torch.Tensor:
+    """Curves of the motion over time -> picture (H,W,3) in [0,1]; with a renderer, a row for each region."""
+    if renderer is None:
+        return plot_motion(motion, size=size)
+    return plot_motion(motion, _read(renderer, motion.values), PARAMETERS, REGIONS, size)

@@ -1,0 +1,104 @@
+"""Tiny random networks on disk, so that every workflow runs in seconds; and a short voice."""
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from mamba_portrait.host import headless
+from mamba_portrait.media.audio import write_wav
+from mamba_portrait.media.video import VideoWriter
+from mamba_portrait.model_loaders.checkpoint import save_checkpoint
+from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
+from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
+from mamba_portrait.networks.implicit_motion.renderer import Renderer
+from mamba_portrait.networks.implicit_motion.renderer_config import RendererConfig
+
+RENDERER = RendererConfig(
+    image_size=64,
+    motion_size=64,
+    encoder_widths=(8, 8, 8),
+    skip_widths=(4, 8),
+    depth_planes=2,
+    depth_channels=4,
+    resnet3d_blocks=1,
+    appearance_dim=16,
+    motion_widths=(8, 8, 8),
+    motion_blocks=(1, 1, 1),
+    deviation_channels=4,
+    deviation_layers=1,
+    deviation_dim=16,
+    deviation_blocks=1,
+    deviation_heads=2,
+    regions=2,
+    lmdd_widths=(8, 8),
+    refine_width=8,
+    decoder_widths=(8, 8, 8),
+)
+MOTION = MotionModelConfig(
+    global_width=16,
+    global_layers=1,
+    local_width=16,
+    local_layers=1,
+    headdim=8,
+    d_state=4,
+    width=16,
+    layers=1,
+    heads=2,
+    appearance_dim=16,
+)
+
+TINY = {
+    "MambaPortraitLoadRenderer.weights": "tiny_renderer.safetensors",
+    "MambaPortraitLoadMotionModel.weights": "tiny_motion.safetensors",
+}
+"""Overrides that put the tiny networks in the place of the shipped ones."""
+
+
+def write_tiny_networks(folder: Path) -> None:
+    """tiny_renderer.safetensors and tiny_motion.safetensors, the same at every call."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_checkpoint(folder / "tiny_renderer.safetensors", Renderer(RENDERER), "renderer", RENDERER)
+        save_checkpoint(folder / "tiny_motion.safetensors", MotionModel(MOTION), "motion_model", MOTION)
+
+
+def write_voice(path: Path, samples: int = 8000, rate: int = 16000) -> Path:
+    """A buzz that opens and closes."""
+    t = torch.arange(samples) / rate
+    return write_wav(path, (torch.sin(2 * math.pi * 140 * t) * torch.sin(2 * math.pi * 3 * t).abs() * 0.5)[None], rate)
+
+
+def write_driving_video(path: Path, frames: int = 7, fps: int = 30) -> Path:
+    """A bright disc that wanders, with sound."""
+    y, x = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    t = torch.arange(frames * 16000 // fps) / 16000
+    with VideoWriter(path, fps=fps, audio=(torch.sin(2 * math.pi * 200 * t)[None] * 0.3, 16000)) as writer:
+        for i in range(frames):
+            disc = ((x - 28 - i) ** 2 + (y - 32) ** 2 < 300).float()
+            writer.write(disc[..., None].expand(-1, -1, 3) * 0.8 + 0.1)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny() -> SimpleNamespace:
+    """The helpers of this file, for the tests of this folder."""
+    return SimpleNamespace(
+        overrides=TINY, write_networks=write_tiny_networks, write_voice=write_voice, write_driving=write_driving_video
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_networks(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    write_tiny_networks(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny_host(tiny_networks, tmp_path):
+    """A headless host whose models are the tiny ones and whose output goes to tmp_path."""
+    with headless.configure(model_folders=[tiny_networks], device="cpu", precision="fp32", output_directory=tmp_path):
+        yield tmp_path

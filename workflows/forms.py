@@ -1,0 +1,234 @@
+"""One description of a workflow, and the two forms made from it: for ComfyUI's page and for its API."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+PACK = "mamba-portrait"
+
+COLUMN_WIDTH = 330
+NOTE_WIDTH = 360
+GAP = 40
+PADDING = 20
+TITLE = 30  # LiteGraph draws a node's title above its box, and a group's title inside
+SLOT = 20
+WIDGET = 26
+COLORS = {"input": "#3f789e", "voice": "#8A8", "motion": "#a1309b", "render": "#b58b2a", "help": "#444"}
+
+
+@dataclass(frozen=True)
+class Out:
+    """An output of a node, by the node's key and the output's number."""
+
+    node: str
+    slot: int = 0
+
+
+@dataclass
+class Node:
+    """A node with the inputs that differ from its defaults."""
+
+    key: str
+    type: str
+    inputs: dict[str, Any] = field(default_factory=dict)
+    title: str | None = None
+
+
+@dataclass
+class Note:
+    """A Markdown note on the canvas."""
+
+    text: str
+    height: int = 260
+
+
+@dataclass
+class Group:
+    """A framed part of the canvas: columns of nodes and notes, left to right."""
+
+    title: str
+    color: str
+    columns: list[list[Node | Note]]
+
+
+@dataclass
+class Workflow:
+    """A named graph."""
+
+    name: str
+    groups: list[Group]
+
+    def items(self) -> list[Node | Note]:
+        return [item for group in self.groups for column in group.columns for item in column]
+
+    def nodes(self) -> list[Node]:
+        return [item for item in self.items() if isinstance(item, Node)]
+
+
+def api_form(workflow: Workflow, schemas: dict) -> dict:
+    """The form that /prompt and `mamba_portrait run` take."""
+    prompt = {}
+    for node in workflow.nodes():
+        schema = schemas[node.type]
+        inputs = {}
+        for socket in schema.inputs:
+            value = node.inputs.get(socket.id, getattr(socket, "default", None))
+            if isinstance(value, Out):
+                inputs[socket.id] = [value.node, value.slot]
+            elif value is not None:
+                inputs[socket.id] = value
+        prompt[node.key] = {
+            "class_type": node.type,
+            "inputs": inputs,
+            "_meta": {"title": node.title or schema.display_name or node.type},
+        }
+    return prompt
+
+
+def _is_widget(socket) -> bool:
+    return hasattr(socket, "default") and not getattr(socket, "force_input", None)
+
+
+def _size(item: Node | Note, schemas: dict) -> tuple[int, int]:
+    if isinstance(item, Note):
+        return NOTE_WIDTH, item.height
+    schema = schemas[item.type]
+    sockets = sum(not _is_widget(i) for i in schema.inputs)
+    widgets = sum(1 + bool(getattr(i, "control_after_generate", None)) for i in schema.inputs if _is_widget(i))
+    height = SLOT * max(sockets, len(schema.outputs)) + WIDGET * widgets + 16
+    preview = {"SaveVideo": 300, "PreviewImage": 260}.get(item.type, 0)
+    return COLUMN_WIDTH, height + preview
+
+
+def _layout(workflow: Workflow, schemas: dict) -> tuple[dict[int, tuple[int, int]], list[dict]]:
+    """Top left corners by id(item), and the groups' frames."""
+    corners, frames = {}, []
+    x = 0
+    for number, group in enumerate(workflow.groups, 1):
+        left, lowest = x, 0
+        x += PADDING
+        for column in group.columns:
+            y = TITLE + PADDING
+            for item in column:
+                y += TITLE
+                corners[id(item)] = (x, y)
+                y += _size(item, schemas)[1] + PADDING
+            lowest = max(lowest, y)
+            x += max(_size(item, schemas)[0] for item in column) + GAP
+        x += PADDING - GAP
+        frames.append(
+            {
+                "id": number,
+                "title": group.title,
+                "bounding": [left, 0, x - left, lowest],
+                "color": COLORS[group.color],
+                "font_size": 24,
+                "flags": {},
+            }
+        )
+        x += GAP
+    return corners, frames
+
+
+def ui_form(workflow: Workflow, schemas: dict) -> dict:
+    """The form that ComfyUI's page opens: positions, sizes, links by number, widget values in order."""
+    corners, frames = _layout(workflow, schemas)
+    ids = {node.key: int(node.key) for node in workflow.nodes()}
+    links: list[list] = []
+    nodes = [_ui_node(node, schemas[node.type], ids, schemas, workflow, links) for node in workflow.nodes()]
+    by_id = {node["id"]: node for node in nodes}
+    for number, origin, slot, *_ in links:
+        by_id[origin]["outputs"][slot]["links"].append(number)
+    next_id = max(ids.values())
+    for item in workflow.items():
+        if isinstance(item, Note):
+            next_id += 1
+            nodes.append(_ui_note(item, next_id))
+    for item, node in zip(
+        [*workflow.nodes(), *(i for i in workflow.items() if isinstance(i, Note))], nodes, strict=True
+    ):
+        node["pos"], node["size"] = list(corners[id(item)]), list(_size(item, schemas))
+    return {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{PACK}/{workflow.name}")),
+        "revision": 0,
+        "last_node_id": next_id,
+        "last_link_id": len(links),
+        "nodes": nodes,
+        "links": links,
+        "groups": frames,
+        "config": {},
+        "extra": {"ds": {"scale": 0.6, "offset": [60, 80]}},
+        "version": 0.4,
+    }
+
+
+def _ui_node(node: Node, schema, ids: dict, schemas: dict, workflow: Workflow, links: list[list]) -> dict:
+    """One node; its incoming links are added to `links`."""
+    types = {n.key: [o.get_io_type() for o in schemas[n.type].outputs] for n in workflow.nodes()}
+    inputs, values = [], []
+    for socket in _page_order(schema.inputs):
+        value = node.inputs.get(socket.id, getattr(socket, "default", None))
+        entry: dict[str, Any] = {"name": socket.id, "type": socket.get_io_type(), "link": None}
+        if socket.optional:
+            entry["shape"] = 7  # LiteGraph's hollow dot
+        if _is_widget(socket):
+            entry["widget"] = {"name": socket.id}
+            values.append(getattr(socket, "default", None) if isinstance(value, Out) else value)
+            if getattr(socket, "control_after_generate", None):
+                values.append("fixed")
+        if isinstance(value, Out):
+            entry["link"] = len(links) + 1
+            links.append(
+                [
+                    len(links) + 1,
+                    ids[value.node],
+                    value.slot,
+                    ids[node.key],
+                    len(inputs),
+                    types[value.node][value.slot],
+                ]
+            )
+        inputs.append(entry)
+    outputs = [
+        {"name": o.display_name or o.get_io_type(), "type": o.get_io_type(), "slot_index": i, "links": []}
+        for i, o in enumerate(schema.outputs)
+    ]
+    properties = {
+        "Node name for S&R": node.type,
+        "cnr_id": PACK if node.type.startswith("MambaPortrait") else "comfy-core",
+    }
+    entry = {
+        "id": ids[node.key],
+        "type": node.type,
+        "flags": {},
+        "order": list(ids).index(node.key),
+        "mode": 0,
+        "inputs": inputs,
+        "outputs": outputs,
+        "properties": properties,
+        "widgets_values": values,
+    }
+    return entry | ({"title": node.title} if node.title else {})
+
+
+def _page_order(inputs: list) -> list:
+    """ComfyUI's page puts required inputs before optional ones."""
+    return [i for i in inputs if not i.optional] + [i for i in inputs if i.optional]
+
+
+def _ui_note(note: Note, number: int) -> dict:
+    return {
+        "id": number,
+        "type": "MarkdownNote",
+        "flags": {},
+        "order": number,
+        "mode": 0,
+        "inputs": [],
+        "outputs": [],
+        "properties": {},
+        "widgets_values": [note.text],
+        "color": "#432",
+        "bgcolor": "#653",
+    }
