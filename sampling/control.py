@@ -1,0 +1,26 @@
+"""How strongly, and where in the picture, voice and driving motion each control the result."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """Gates 0..1 (0 closes a source entirely) and masks (H, W) in 0..1 over the picture (None: the model's choice).
+
+    Raises ValueError for a gate outside 0..1 or a mask that is no (H, W).
+    """
+
+    audio: float = 1.0
+    motion: float = 1.0
+    audio_mask: Tensor | None = None
+    motion_mask: Tensor | None = None
+
+    def __post_init__(self):
+        for name in ("audio", "motion"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"Control: the {name} gate must lie in 0..1, not {getattr(self, name)}.")
+            mask = getattr(self, f"{name}_mask")
+            if mask is not None and mask.dim() != 2:
+                raise ValueError(f"Control: the {name} mask must be (height, width), not {tuple(mask.shape)}.")

@@ -1,0 +1,146 @@
+"""Photo and voice, photo and video, or both, to frames: the whole chain at a reduced size with random weights."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+pytest.importorskip("diffusers", reason="ACTalker needs diffusers (extra actalker)")
+pytest.importorskip("transformers", reason="ACTalker needs transformers (extra actalker)")
+
+from mamba_portrait.networks.actalker.config import ACTalkerConfig  # noqa: E402
+from mamba_portrait.networks.actalker.model import MOTION_PARTS, PARTS, ACTalker  # noqa: E402
+from mamba_portrait.pipelines import actalker as pipeline  # noqa: E402
+from mamba_portrait.pipelines.actalker_driving import frames_to_watch  # noqa: E402
+from mamba_portrait.sampling.control import Control  # noqa: E402
+
+BOX = (40.0, 30.0, 90.0, 80.0)
+FRAMES = 5
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    model = ACTalker(ACTalkerConfig.reduced())
+    with torch.no_grad():  # SVD starts its temporal paths at zero; random weights show every path
+        for parameter in model.unet.parameters():
+            if parameter.dim() > 1:
+                parameter.add_(torch.randn_like(parameter) * 0.02)
+    return model
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return torch.rand(120, 130, 3, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def masks(photo):
+    return pipeline.face_masks(photo.shape[:2], [BOX])
+
+
+@pytest.fixture(scope="module")
+def identity(model, photo, masks):
+    return pipeline.encode_identity(model, photo, BOX, masks.face)
+
+
+@pytest.fixture(scope="module")
+def voice(model):
+    waveform = torch.randn(1, 1280 * FRAMES + 100, generator=torch.Generator().manual_seed(2)) * 0.1
+    return pipeline.encode_voice(model, waveform)
+
+
+@pytest.fixture(scope="module")
+def driving(model):
+    frames = torch.rand(2 * FRAMES, 120, 130, 3, generator=torch.Generator().manual_seed(3))
+    return pipeline.encode_driving(model, frames, 25, [BOX])
+
+
+def run(model, identity, masks, *sources, **kwargs):
+    return pipeline.sample(model, identity, *sources, masks=masks, steps=2, **kwargs)
+
+
+def test_identity_has_the_prepared_size(model, identity):
+    assert identity.size == (128, 128)
+    assert identity.token.shape == (1, 1, 64)
+    assert identity.latent.shape == (4, 16, 16)
+    assert identity.face_feature.shape == (1, 32, 16, 16)
+
+
+def test_voice_gives_a_token_set_a_frame(voice):
+    assert voice.frames == FRAMES and voice.tokens.shape == (FRAMES, 4, 64) and voice.none.shape == (1, 4, 64)
+
+
+def test_driving_video_gives_a_token_a_generated_frame(driving):
+    assert driving.frames == FRAMES and driving.tokens.shape == (FRAMES, 1, 64) and driving.none.shape == (1, 1, 64)
+
+
+def test_any_frame_rate_is_watched_at_twelve_and_a_half():
+    assert frames_to_watch(10, 25) == [0, 2, 4, 6, 8]
+    assert frames_to_watch(6, 12.5) == [0, 1, 2, 3, 4, 5]
+    assert frames_to_watch(60, 30) == [int(i * Fraction(30) / Fraction(25, 2)) for i in range(25)]
+    assert frames_to_watch(1, 60) == [0]
+    with pytest.raises(ValueError, match="frame rate"):
+        frames_to_watch(10, 0)
+
+
+@pytest.mark.parametrize("kind", ["voice", "video", "both"])
+def test_from_photo_to_frames(model, identity, masks, voice, driving, kind):
+    sources = (voice if kind != "video" else None, driving if kind != "voice" else None)
+    latents = run(model, identity, masks, *sources)
+    assert latents.shape == (FRAMES, 4, 16, 16)
+    pictures = torch.cat(list(pipeline.decode(model, latents, chunk=2)))
+    assert pictures.shape == (FRAMES, 128, 128, 3)
+    assert 0 <= pictures.min() and pictures.max() <= 1 and torch.isfinite(pictures).all()
+
+
+def test_closed_gate_is_the_same_as_no_source(model, identity, masks, voice, driving):
+    want = run(model, identity, masks, voice, None)
+    assert torch.equal(run(model, identity, masks, voice, driving, control=Control(motion=0.0)), want)
+
+
+def test_gates_between_closed_and_open_give_results_between(model, identity, masks, voice, driving):
+    results = [run(model, identity, masks, voice, driving, control=Control(motion=gate)) for gate in (0.25, 0.5, 1.0)]
+    assert not torch.equal(results[0], results[1]) and not torch.equal(results[1], results[2])
+
+
+def test_masks_of_the_control_win(model, identity, masks, voice):
+    nowhere = Control(audio_mask=torch.zeros(64, 64))
+    assert not torch.equal(run(model, identity, masks, voice, control=nowhere), run(model, identity, masks, voice))
+
+
+def test_mask_modes_differ_in_joint_control_only(model, identity, masks, voice, driving):
+    joint = [run(model, identity, masks, voice, driving, mask_mode=mode) for mode in ("release", "paper")]
+    single = [run(model, identity, masks, voice, mask_mode=mode) for mode in ("release", "paper")]
+    assert not torch.equal(*joint) and torch.equal(*single)
+
+
+def test_nothing_to_drive_by_is_said(model, identity, masks, voice):
+    with pytest.raises(ValueError, match="Nothing drives"):
+        run(model, identity, masks)
+    with pytest.raises(ValueError, match="Nothing drives"):
+        run(model, identity, masks, voice, control=Control(audio=0.0))
+
+
+def test_missing_parts_are_named(photo):
+    model = ACTalker(ACTalkerConfig.reduced(), tuple(part for part in PARTS if part not in MOTION_PARTS))
+    with pytest.raises(RuntimeError, match="expression, head_pose, motion_projector"):
+        pipeline.encode_driving(model, photo[None], 25, [BOX])
+
+
+def test_reduced_precision_keeps_the_scans_rates(model):
+    import copy
+
+    half = copy.deepcopy(model).set_precision(torch.bfloat16)
+    kept = {name.rsplit(".", 1)[1] for name, p in half.unet.named_parameters() if p.dtype == torch.float32}
+    assert kept == {"A_logs", "Ds", "dt_projs_bias"}
+    assert half.audio_projector.proj1.weight.dtype == torch.float32
+
+
+def test_half_precision_runs_through(model, photo, masks, voice):
+    import copy
+
+    half = copy.deepcopy(model).set_precision(torch.bfloat16)
+    identity = pipeline.encode_identity(half, photo, BOX, masks.face)
+    latents = run(half, identity, masks, voice)
+    assert torch.isfinite(torch.cat(list(pipeline.decode(half, latents)))).all()
