@@ -20,7 +20,7 @@ STEP = 0.005  # s, the fine grid on which curves are drawn before frames are sam
 
 WIDE_OPENING = 0.68  # jaw parameter of the widest natural "a"
 LIP_PER_JAW = 0.25  # how far a fully raised upper (or lowered lower) lip opens the mouth, in jaw parameters
-PUCKER_COVER = 0.10  # jaw hidden by lips that are pushed forward
+PUCKER_PARTS = 0.10  # how far lips pushed fully forward part by themselves, in jaw parameters
 
 PAUSE_OPENING, PAUSE_HOLD, PAUSE_DECAY = 0.28, 0.35, 0.3  # of a wide "a"; s; s
 BREATH_LEAD, BREATH_DECAY = 0.12, 0.1  # s before speech
@@ -128,7 +128,7 @@ def mouth_parameters(phones: Sequence[Phone], frames: int, *, openness: float = 
     gap = WIDE_OPENING * openness * np.maximum(opening, 0) * gate
     pucker = np.clip(-round_spread * width, 0, 1)
     parted = gap * teeth
-    result[:, INDEX["jaw"]] = gap - parted + PUCKER_COVER * pucker * gate
+    result[:, INDEX["jaw"]] = np.maximum(gap - parted - PUCKER_PARTS * pucker, 0)
     result[:, INDEX["upper_lip"]] = parted * 0.4 / LIP_PER_JAW
     result[:, INDEX["lower_lip"]] = parted * 0.6 / LIP_PER_JAW
     result[:, INDEX["pucker"]] = 0.9 * pucker
