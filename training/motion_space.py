@@ -32,7 +32,7 @@ class MotionSpaceWeights:
     absolute: float = 1.0
     relative: float = 2.0
     write: float = 1.0  # what is written from parameters reads back as them
-    agree: float = 0.3  # encoded and written motion of one change agree
+    agree: float = 0.5  # the encoder sees the motion that is written for the same change
 
 
 class MotionSpaceTask:
@@ -59,7 +59,8 @@ class MotionSpaceTask:
             "absolute": F.smooth_l1_loss(read * scale * framing, truth * scale * framing, beta=0.2),
             "relative": F.smooth_l1_loss((read[:, 1:] - read[:, :1]) * scale, (truth[:, 1:] - truth[:, :1]) * scale, beta=0.2),
             "write": F.smooth_l1_loss(self.renderer.read_parameters(written) * scale, truth * scale, beta=0.2),
-            "agree": (change - written_change).square().mean() / energy,
+            # The written side is the teacher: pulled both ways, the two agreed on nothing and neither grew.
+            "agree": (change - written_change.detach()).square().mean() / energy,
         }
 
     def batch(self, indices, generator: torch.Generator | None, augment: bool = True) -> tuple[Tensor, Tensor]:

@@ -48,22 +48,31 @@ class RenderingTask:
 
     @torch.no_grad()
     def _motion(self, groups: Groups, person: Tensor, source: Tensor, generator, augment: bool) -> tuple[Tensor, Tensor]:
+        """M_0 (G,768) and the driving motions (3G,768): written from the parameters, or seen in the pictures of a driver."""
+        g, row, device = person.shape[0], torch.arange(person.shape[0], device=person.device), person.device
+        motion = self.renderer.motion_from_parameters(groups.param[row, person])
+        base = motion[:, 0]
+        if self.written < 1:
+            use_written = torch.rand(g, 1, generator=generator, device=device) < self.written
+            seen_base, seen = self._seen(groups, person, source, generator, augment)
+            base = torch.where(use_written, base, seen_base.to(base.dtype))
+            motion = torch.where(use_written[..., None], motion, seen.to(motion.dtype))
+        motion = base[:, None] + motion[:, 1:] - motion[:, :1]
+        if augment:  # what stage 2 and the encoder get wrong must not break the picture
+            noise = 0.05 * motion.std()
+            base = base + 2 * noise * torch.randn(base.shape, generator=generator, device=device)
+            motion = motion + noise * torch.randn(motion.shape, generator=generator, device=device)
+        return base, motion.flatten(0, 1)
+
+    def _seen(self, groups: Groups, person: Tensor, source: Tensor, generator, augment: bool) -> tuple[Tensor, Tensor]:
+        """The encoder's view of the source, and of the driver's four frames: the same person, or more often the twin."""
         g, row = person.shape[0], torch.arange(person.shape[0], device=person.device)
-        base = self.renderer.encode_motion(source)
         twin = torch.rand(g, generator=generator, device=person.device) < 0.6
         driver = torch.where(twin, 1 - person, person)
-        # A twin may stand at another pose; its own change of motion is the same in kind, and exact for the person itself.
         frames = resize(groups.rgb[row, driver].flatten(0, 1).permute(0, 3, 1, 2).float() / 255, self.renderer.config.motion_size)
         if augment:
             frames = vary(frames, generator, shared=1 + TARGETS)
-        seen = self.renderer.encode_motion(frames).view(g, 1 + TARGETS, -1)
-        written = self.renderer.motion_from_parameters(groups.param[row, person])
-        use_written = torch.rand(g, 1, 1, generator=generator, device=person.device) < self.written
-        driving = torch.where(use_written, written, seen.to(written.dtype))
-        motion = base[:, None] + driving[:, 1:] - driving[:, :1]
-        if augment:
-            motion = motion + 0.05 * driving.std() * torch.randn(motion.shape, generator=generator, device=motion.device)
-        return base, motion.flatten(0, 1)
+        return self.renderer.encode_motion(source), self.renderer.encode_motion(frames).view(g, 1 + TARGETS, -1)
 
     def render(self, source: Tensor, motion: Tensor, base: Tensor) -> Rendered:
         """Drive each of G sources by its three motions."""

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .deviation import Deviation
-from .layers import Modulate, ResBlock, blocks, resize, upsample
+from .layers import Modulate, ResBlock, blocks, conv, resize, upsample
 from .lmdd import MotionField
 from .renderer_config import RendererConfig
 from .warp import warp
@@ -38,14 +38,14 @@ class ImageDecoder(nn.Module):
         low, middle, high = config.decoder_widths
         n, refine = config.decoder_blocks, config.refine_width
         self.beta = nn.Parameter(torch.full((folded,), config.articulation_slope))
-        self.enter = nn.Conv2d(folded + refine + 1, low, 3, padding=1)
+        self.enter = conv(folded + refine + 1, low)
         self.modulate_low = Modulate(config.deviation_dim, low)
         self.appearance = Modulate(config.appearance_dim, low) if config.use_appearance else None
         self.low = blocks(n, low)
-        self.join_middle = nn.Conv2d(low + quarter + refine + 1, middle, 3, padding=1)
+        self.join_middle = conv(low + quarter + refine + 1, middle)
         self.modulate_middle = Modulate(config.deviation_dim, middle)
         self.middle = nn.Sequential(*(ResBlock(middle, norm=False) for _ in range(n + 1)))
-        self.join_high = nn.Conv2d(middle + half + 12, high, 3, padding=1)
+        self.join_high = conv(middle + half + 12, high)
         self.high = nn.Sequential(*(ResBlock(high, norm=False) for _ in range(n)))
         self.leave = nn.Conv2d(high, 16, 3, padding=1)  # four sub-pixels of RGB and mask
         nn.init.normal_(self.leave.weight, std=0.01)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import Pyramid, ResBlock, resize
+from .layers import Pyramid, ResBlock, conv, resize
 from .renderer_config import RendererConfig
 
 
@@ -18,8 +18,8 @@ class ImageEncoder(nn.Module):
         levels = len(config.encoder_widths)
         self.context = Pyramid(config.encoder_widths, (config.encoder_blocks,) * levels)
         half, quarter = config.skip_widths
-        self.texture_half = nn.Sequential(nn.Conv2d(3, half, 5, stride=2, padding=2), nn.SiLU(), nn.Conv2d(half, half, 3, padding=1))
-        self.texture_quarter = nn.Sequential(nn.Conv2d(half, quarter, 3, stride=2, padding=1), ResBlock(quarter, norm=False))
+        self.texture_half = nn.Sequential(conv(3, half, 5, stride=2), nn.SiLU(), conv(half, half))
+        self.texture_quarter = nn.Sequential(conv(half, quarter, stride=2), ResBlock(quarter, norm=False))
 
     def forward(self, image: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """(B,3,S,S) in [0,1], S = image_size or any multiple of 8 -> (F_S pyramid, [skip at S/2, skip at S/4]).

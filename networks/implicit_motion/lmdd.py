@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .deviation import Deviation
-from .layers import Modulate, ResBlock, blocks, resize, upsample
+from .layers import Modulate, ResBlock, blocks, conv, resize, upsample
 from .renderer_config import RendererConfig
 from .warp import convex_upsample, invert, warp
 
@@ -53,9 +53,9 @@ class LatentMotionDecoder(nn.Module):
         fine, coarse = config.encoder_widths[0], config.encoder_widths[1]
         context = config.encoder_widths[-1]
         wide, narrow = config.lmdd_widths
-        self.gather = nn.Conv2d(config.depth_channels * s + coarse + context, wide, 3, padding=1)
+        self.gather = conv(config.depth_channels * s + coarse + context, wide)
         self.body = blocks(2, wide)
-        self.join = nn.Conv2d(wide + fine, narrow, 3, padding=1)
+        self.join = conv(wide + fine, narrow)
         self.detail = blocks(2, narrow)
         self.focus = nn.Conv2d(narrow, (r + 1) * s if config.use_attention else 0, 3, padding=1) if config.use_attention else None
         self.planes = nn.Conv2d(narrow, s, 1)
@@ -68,7 +68,7 @@ class LatentMotionDecoder(nn.Module):
     def _init_mask_module(self, config: RendererConfig, channels: int) -> None:
         width, inject = config.refine_width, 16
         self.inject = nn.Conv2d(config.deviation_channels * config.motion_depth, inject, 1, bias=False)
-        self.enter = nn.Conv2d(channels + inject + 4, width, 3, padding=1)
+        self.enter = conv(channels + inject + 4, width)
         self.modulate = Modulate(config.deviation_dim, width)
         self.refine = nn.Sequential(ResBlock(width), ResBlock(width))
         self.leave = nn.Conv2d(width, 3, 3, padding=1)

@@ -17,6 +17,7 @@ class MotionEncoder(nn.Module):
         self.config = config
         self.pyramid = Pyramid(config.motion_widths, config.motion_blocks)
         self.head = nn.Conv2d(config.motion_widths[-1], config.motion_depth, 1)
+        nn.init.normal_(self.head.weight, std=0.02)
 
     def forward(self, frames: Tensor) -> Tensor:
         x = self.pyramid(resize(frames, self.config.motion_size))[-1]
@@ -39,6 +40,7 @@ class MotionParameters(nn.Module):
         self.writer = nn.Sequential(
             nn.Linear(config.parameters, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(), nn.Linear(256, config.motion_dim)
         )
+        nn.init.normal_(self.writer[-1].weight, std=0.5)  # motion starts at unit scale: from nothing it took long to grow
 
     def read(self, motion: Tensor) -> Tensor:
         """(...,768) -> (...,24)."""
