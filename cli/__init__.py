@@ -1,0 +1,54 @@
+"""The command line: one file a command, each with `add(commands)` that declares it and `run(options)` that does it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+
+COMMANDS = ("animate", "reenact", "run", "corpus", "train", "export")
+CANCELLED, BAD_INPUT = 130, 2
+
+EXAMPLES = """examples:
+  python -m mamba_portrait animate photo.jpg voice.wav -o talking.mp4
+  python -m mamba_portrait reenact photo.jpg driving.mp4 -o moved.mp4
+  python -m mamba_portrait run workflows/talking_portrait_api.json
+  python -m mamba_portrait COMMAND --help"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line. Nothing heavy is imported to show its help."""
+    root = argparse.ArgumentParser(
+        prog="python -m mamba_portrait",
+        description="A photograph speaks: portrait, voice and motion, without ComfyUI.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"mamba-portrait {__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        command = importlib.import_module(f".{name}", __name__).add(commands)
+        for leaf in command if isinstance(command, list) else [command]:
+            leaf.add_argument("--debug", action="store_true", help="on an error, show where it happened")
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. Wrong input is one sentence on stderr and status 2."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("cancelled", file=sys.stderr)
+        return CANCELLED
+    except (ValueError, RuntimeError, OSError, ImportError) as error:
+        if options.debug:
+            raise
+        print(f"error: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+        return BAD_INPUT
+    return 0

@@ -1,0 +1,78 @@
+"""export: a training run's checkpoint to the self-describing file that ships."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from pathlib import Path
+
+from .options import command
+
+FACTS = ("step", "samples", "spent")
+"""What a run's checkpoint tells of its training: steps, samples seen, seconds."""
+
+
+def add(commands) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser = command(
+        commands,
+        "export",
+        "turn a training run's checkpoint into fp16 safetensors that describe themselves",
+        run,
+        """
+export runs/a/stage1.pt -o runs/renderer.safetensors
+export runs/b/stage2.pt --note "corpus seed 1, 3600 clips"
+""",
+    )
+    parser.add_argument(
+        "checkpoint", metavar="RUN.pt", help="stage1.pt or stage2.pt of your own run (a pickle: open no stranger's)"
+    )
+    parser.add_argument("-o", "--out", metavar="FILE.safetensors", help="default: the place of the shipped weights")
+    parser.add_argument("--note", default="", help="a line about the training, kept in the file")
+    return parser
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do it; prints what was written."""
+    from ..model_loaders.checkpoint import save_checkpoint, shipped
+
+    kind, module, training = read_run(options.checkpoint)
+    training["note"] = options.note
+    path = save_checkpoint(
+        options.out or shipped(kind), module, kind, module.config, {"training": json.dumps(training)}
+    )
+    files = sorted(file for file in path.parent.glob(path.stem + "*.safetensors"))
+    total = sum(file.stat().st_size for file in files)
+    parameters = sum(p.numel() for p in module.parameters())
+    print(
+        f"{kind.replace('_', ' ')}: {parameters / 1e6:.2f} M parameters, {total / 1e6:.1f} MB in {len(files)} file(s)"
+    )
+    for file in files:
+        print(file)
+
+
+def read_run(checkpoint: str | Path):
+    """(kind, the averaged network, facts of its training) of stage1.pt or stage2.pt.
+
+    Raises FileNotFoundError, or ValueError when the file is not a training run's checkpoint.
+    """
+    import torch
+
+    from ..training.stage1 import averaged_renderer
+    from ..training.stage2 import averaged_motion_model
+
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no training checkpoint '{path}'.")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:
+        raise ValueError(f"{path.name} cannot be read as a training checkpoint: {error}") from error
+    if not isinstance(state, dict) or not {"config", "average"} <= state.keys():
+        raise ValueError(f"{path.name} is not the checkpoint of `train stage1` or `train stage2`.")
+    kind = "renderer" if "renderer" in state else "motion_model"
+    facts = {name: round(float(state[name]), 1) for name in FACTS if name in state}
+    facts["machine"] = platform.machine()
+    load = averaged_renderer if kind == "renderer" else averaged_motion_model
+    return kind, load(path), facts

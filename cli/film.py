@@ -1,0 +1,137 @@
+"""From a photo to a portrait that can be moved, and from motion to a film: what `animate` and `reenact` share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .options import Machine, box, positive_int, side
+from .stages import Stages, progress
+
+
+def add_face(parser: argparse.ArgumentParser) -> None:
+    """Which face of the photo, and how much around it."""
+    group = parser.add_argument_group("face")
+    group.add_argument(
+        "--finder", default="auto", help="auto, whole (take the whole picture), or the name of one, such as cascade"
+    )
+    group.add_argument("--box", type=box, metavar="X0,Y0,X1,Y1", help="the face's box in pixels, from brows to chin")
+    group.add_argument(
+        "--which-face",
+        default="largest",
+        metavar="WHICH",
+        help="largest, left, right, center, or a number (0 is the largest)",
+    )
+    group.add_argument(
+        "--scale", type=float, help="side of the crop in face boxes (default: as the networks know faces)"
+    )
+    group.add_argument("--shift", type=float, help="how far the crop lies above the box, in boxes")
+
+
+def add_film(parser: argparse.ArgumentParser) -> None:
+    """What the film looks like."""
+    group = parser.add_argument_group("film")
+    group.add_argument("-o", "--out", required=True, metavar="OUT.mp4", help="the video to write (.mp4, .mov, .mkv)")
+    group.add_argument("--size", type=side, metavar="PIXELS", help="side of the portrait (default: the crop's own)")
+    group.add_argument("--paste-back", action="store_true", help="the whole photo with the moving face in it")
+    group.add_argument(
+        "--motion", choices=("relative", "absolute"), default="relative", help="relative: to the photo's own pose"
+    )
+    group.add_argument("--gain", type=float, default=1.0, help="how large all movements are (%(default)s)")
+    group.add_argument(
+        "--articulation", type=float, default=1.0, help="how sharply the mouth articulates (%(default)s)"
+    )
+    group.add_argument("--save-motion", metavar="FILE", help="keep the motion as well (.safetensors)")
+    group.add_argument("--mark", action="store_true", help="write a small 'AI generated' into a corner")
+    group.add_argument("--quality", type=int, default=18, help="x264's rate factor, lower is better (%(default)s)")
+    group.add_argument("--batch", type=positive_int, default=4, help="frames rendered at once (%(default)s)")
+
+
+@dataclass
+class Portrait:
+    """A face, ready to be moved, and the photo it came from."""
+
+    photo: object  # (H,W,3)
+    crop: object
+    source: object
+    appearance: object
+
+
+def framing(options: argparse.Namespace) -> dict[str, float]:
+    """What was asked of the crop; the rest is the crop's own default."""
+    return {name: getattr(options, name) for name in ("scale", "shift") if getattr(options, name) is not None}
+
+
+def check_out(options: argparse.Namespace) -> None:
+    """Refuse a wrong output name before any work is done."""
+    from ..media.video import CONTAINERS
+
+    if Path(options.out).suffix.lower() not in CONTAINERS:
+        raise ValueError(f"--out {options.out}: name a video file that ends in {', '.join(CONTAINERS)}.")
+
+
+def portrait_of(options: argparse.Namespace, renderer, machine: Machine, stages: Stages) -> Portrait:
+    """Photo -> face -> crop -> source and appearance."""
+    from ..media.crop import crop_portrait
+    from ..media.faces import choose_face, find_faces
+    from ..media.photo import load_photo
+    from ..pipelines import portrait
+
+    with stages("find the face"):
+        photo = load_photo(options.photo)
+        faces = find_faces(photo, options.finder, options.box)
+        face = choose_face(faces, options.which_face)
+        picture, crop = crop_portrait(photo, face, **framing(options))
+    place = f"{round(face.size)} pixels wide, {len(faces)} found" if face.finder != "whole" else "the whole picture"
+    print(f"face: {face.finder}, {place}; portrait of {picture.shape[1]} x {picture.shape[0]} pixels")
+    with stages("encode the source"):
+        source = portrait.encode_source(renderer, picture, bf16=machine.bf16, keep_on=machine.device)
+    with stages("appearance"):
+        appearance = portrait.extract_appearance(renderer, source, bf16=machine.bf16, keep_on=machine.device)
+    return Portrait(photo, crop, source, appearance)
+
+
+def write_film(
+    options: argparse.Namespace, renderer, face: Portrait, motion, sound: dict, machine: Machine, stages: Stages
+) -> Path:
+    """Render, paste back if asked, encode; frames go through one batch at a time."""
+    from ..media.motion import save_motion
+    from ..pipelines import portrait
+
+    if options.save_motion:
+        save_motion(options.save_motion, motion)
+    height, width = face.source.image.shape[-2:]
+    size = (options.size, options.size) if options.size else (height - height % 2, width - width % 2)
+    with progress("frames", "frame") as bar:
+        frames = portrait.render(
+            renderer,
+            face.source,
+            face.appearance,
+            motion,
+            mode=options.motion,
+            gain=options.gain,
+            articulation=options.articulation,
+            size=size,
+            batch=options.batch,
+            bf16=machine.bf16,
+            progress=bar,
+        )
+        frames = stages.each("render", frames)
+        if options.paste_back:
+            frames = stages.each("paste back", _pasted(face, frames))
+        with stages("encode the video"):
+            path = portrait.assemble(
+                options.out, frames, motion.fps, **sound, mark=options.mark, quality=options.quality
+            )
+    print(stages.report(motion.frames, motion.duration))
+    print(path)
+    return path
+
+
+def _pasted(face: Portrait, frames: Iterator) -> Iterator:
+    from ..media.crop import paste_back
+
+    for batch in frames:
+        yield paste_back(face.photo, batch, face.crop)

@@ -1,0 +1,113 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SIZES = "photo"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how networks run: a torch.device, and whether in bfloat16."""
+
+    device: object
+    bf16: bool
+
+
+def command(commands, name: str, summary: str, run, examples: str = "") -> argparse.ArgumentParser:
+    """Declare one command; `examples` are shown below its options, a line each."""
+    lines = [f"  python -m mamba_portrait {line}" for line in examples.strip().splitlines()]
+    added = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog="\n".join(["examples:", *lines]) if lines else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    added.set_defaults(run=run)
+    return added
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """--device, --precision, --threads."""
+    group = parser.add_argument_group("machine")
+    group.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps")
+    group.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16"),
+        default="auto",
+        help="auto: bfloat16 on CUDA devices that have it, float32 elsewhere",
+    )
+    group.add_argument("--threads", type=positive_int, help="CPU threads (default: PyTorch's choice)")
+
+
+@contextlib.contextmanager
+def machine(options: argparse.Namespace) -> Iterator[Machine]:
+    """Set the host up as the options say, for the time of a `with` block. ValueError when the device is not there."""
+    import torch
+
+    from ..host import headless
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    with headless.configure(device=_existing(options.device), precision=options.precision):
+        device = headless.load_device()
+        yield Machine(device, headless.use_bf16(device))
+
+
+def _existing(name: str) -> str:
+    """The device's name if this machine has it."""
+    import torch
+
+    if name == "auto":
+        return name
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"There is no device '{name}'; use auto, cpu, cuda, cuda:1 or mps.") from error
+    found = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= found.get(device.type, 0):
+        raise ValueError(f"The device '{name}' is not on this machine; use --device auto or --device cpu.")
+    return name
+
+
+def add_networks(parser: argparse.ArgumentParser, motion_model: bool) -> None:
+    """--renderer and --motion-model: other weights than the shipped ones."""
+    group = parser.add_argument_group("networks")
+    group.add_argument("--renderer", metavar="FILE", help="renderer checkpoint (default: the one that ships)")
+    if motion_model:
+        group.add_argument("--motion-model", metavar="FILE", help="motion model checkpoint (default: the shipped one)")
+
+
+def positive_int(text: str) -> int:
+    """A whole number above zero."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return value
+
+
+def box(text: str) -> tuple[float, float, float, float]:
+    """x0,y0,x1,y1 in pixels."""
+    try:
+        x0, y0, x1, y1 = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is not x0,y0,x1,y1 in pixels, such as 120,80,360,320") from error
+    return x0, y0, x1, y1
+
+
+def side(text: str) -> int | None:
+    """A picture's side in pixels, or "photo" (None) for the photo's own."""
+    if text == SIZES:
+        return None
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither '{SIZES}' nor a number of pixels") from error
+    if not 64 <= value <= 4096:
+        raise argparse.ArgumentTypeError(f"must lie between 64 and 4096 pixels, not {value}")
+    return value + value % 2  # video encoders want even sides

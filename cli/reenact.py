@@ -1,0 +1,84 @@
+"""reenact: a photo and a driving video."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import chain
+
+from . import film
+from .options import add_machine, add_networks, box, command, machine
+from .stages import Stages, progress
+
+DRIVING_SIZE = 512  # the network judges motion far below this; keeping more would only cost memory
+
+
+def add(commands) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser = command(
+        commands,
+        "reenact",
+        "make a photo move as a face in a video does",
+        run,
+        """
+reenact photo.jpg driving.mp4 -o moved.mp4
+reenact photo.jpg driving.mp4 -o moved.mp4 --gain 1.3 --paste-back
+reenact photo.jpg cropped.mp4 -o moved.mp4 --driving-finder whole
+""",
+    )
+    parser.add_argument("photo", metavar="PHOTO", help="any picture with a face in it")
+    parser.add_argument("video", metavar="VIDEO", help="a video of one face that stays in about the same place")
+    film.add_film(parser)
+    film.add_face(parser)
+    group = parser.add_argument_group("driving video")
+    group.add_argument("--driving-finder", default="auto", help="how to find its face; whole: it is cropped already")
+    group.add_argument("--driving-box", type=box, metavar="X0,Y0,X1,Y1", help="the face's box in its first frame")
+    group.add_argument("--driving-face", default="largest", metavar="WHICH", help="as --which-face, in its first frame")
+    add_networks(parser, motion_model=False)
+    add_machine(parser)
+    return parser
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do it; prints how long each stage took, and the file."""
+    from ..media.audio import load_audio
+    from ..media.video import probe_video
+    from ..model_loaders.checkpoint import load_renderer
+
+    film.check_out(options)
+    stages = Stages()
+    with machine(options) as here:
+        info = probe_video(options.video)
+        with stages("load the networks"):
+            renderer = load_renderer(options.renderer).to(here.device)
+        face = film.portrait_of(options, renderer, here, stages)
+        motion = _watch(options, info, renderer, here, stages)
+        sound = {}
+        if info.has_audio:
+            waveform, rate = load_audio(options.video)
+            sound = {"waveform": waveform, "rate": rate}
+        film.write_film(options, renderer, face, motion, sound, here, stages)
+
+
+def _watch(options: argparse.Namespace, info, renderer, here, stages: Stages):
+    """Video -> Motion. The crop is found in the first frame and kept, so that nothing jitters."""
+    import torch
+
+    from ..media.crop import crop_box, cut
+    from ..media.faces import choose_face, find_faces
+    from ..media.video import read_video
+    from ..pipelines import portrait
+
+    frames = (torch.from_numpy(frame) for frame in stages.each("read the video", read_video(options.video)))
+    first = next(frames)
+    with stages("find the face"):
+        found = choose_face(find_faces(first, options.driving_finder, options.driving_box), options.driving_face)
+        where = crop_box(tuple(first.shape[:2]), found, **film.framing(options))
+    with stages("watch the motion"), progress("motion", "frame") as bar:
+        return portrait.watch(
+            renderer,
+            (cut(frame, where, DRIVING_SIZE) for frame in chain([first], frames)),
+            info.fps,
+            bf16=here.bf16,
+            total=round(info.duration * info.fps) or None,
+            progress=bar,
+        )

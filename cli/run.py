@@ -1,0 +1,76 @@
+"""run: a ComfyUI workflow file, without ComfyUI."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from tqdm import tqdm
+
+from .options import add_machine, command, machine
+
+
+def add(commands) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser = command(
+        commands,
+        "run",
+        "run a workflow in ComfyUI's API form without ComfyUI",
+        run,
+        """
+run workflows/talking_portrait_api.json
+run workflows/talking_portrait_api.json --set MambaPortraitSampleMotion.seed=5 --output-dir films
+run my_graph_api.json --input-dir ~/pictures --set 12.image=me.jpg
+""",
+    )
+    parser.add_argument("workflow", metavar="WORKFLOW.json", help="Export (API) in ComfyUI writes such a file")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_override,
+        metavar="NODE.INPUT=VALUE",
+        help="change one input; NODE is an id, a class or a title. May be repeated",
+    )
+    parser.add_argument("--input-dir", metavar="DIR", help="where load nodes look (default: the current folder)")
+    parser.add_argument("--output-dir", metavar="DIR", help="where save nodes write (default: ./output)")
+    add_machine(parser)
+    return parser
+
+
+def _override(text: str) -> tuple[str, Any]:
+    """NODE.INPUT=VALUE; the value is JSON where it reads as such, else text."""
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NODE.INPUT=VALUE, such as 12.seed=3")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do it; prints what each node took and the files that were saved."""
+    from ..host.workflow import run_workflow
+
+    with machine(options), tqdm(disable=None, leave=False) as bar:
+
+        def report(node_id: str, title: str, done: int, total: int) -> None:
+            bar.set_description(title, refresh=False)
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        result = run_workflow(
+            options.workflow,
+            dict(options.set),
+            input_dir=options.input_dir,
+            output_dir=options.output_dir,
+            progress=report,
+        )
+    width = max(map(len, result.titles.values()), default=0)
+    for node_id, seconds in result.seconds.items():
+        print(f"  {result.titles[node_id]:<{width}}  {seconds:8.2f} s")
+    print(f"  {'total':<{width}}  {sum(result.seconds.values()):8.2f} s")
+    for file in result.files:
+        print(file)
