@@ -125,6 +125,9 @@ def say_flite(text: str, voice: str, manner: Manner) -> Speech:
     return _speech(audio, marks, "arpabet", RECORDED_DELAY)
 
 
+HEAP = "1000000"
+"""Lisp cells of festival: its default of ten million takes longer to clear than a sentence takes to speak."""
+
 FESTIVAL_VOICES: dict[str, tuple[str, str]] = {
     "cmu_us_slt_arctic_hts": ("arpabet", "utf8"),
     "kal_diphone": ("arpabet", "utf8"),
@@ -159,7 +162,7 @@ def say_festival(text: str, voice: str, manner: Manner) -> Speech:
             f'(set! u (Utterance Text "{spoken}"))\n(utt.synth u)\n'
             f'(utt.save.wave u "{path}" \'riff)\n(utt.save.segs u "{labels}")\n'.encode(encoding, "ignore")
         )
-        _call([program, "-b", str(script)], f"festival, voice {voice}")
+        _call([program, "--heap", HEAP, "-b", str(script)], f"festival, voice {voice}")
         audio = _read(path)
         lines = [line.split() for line in labels.read_text("latin1").splitlines()]
     marks, start = [], 0.0
@@ -181,7 +184,9 @@ def installed_voices(engine: str) -> frozenset[str]:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "voices.scm"
         script.write_text("(print (voice.list))\n")
-        return frozenset(_call(["festival", "-b", str(script)], "festival").stdout.decode().strip("()\n ").split())
+        return frozenset(
+            _call(["festival", "--heap", HEAP, "-b", str(script)], "festival").stdout.decode().strip("()\n ").split()
+        )
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------
