@@ -7,7 +7,7 @@ import numpy as np
 def _colour(rng: np.random.Generator) -> np.ndarray:
     """A colour; mostly subdued, as rooms and streets are."""
     colour = rng.random(3)
-    return colour.mean() + (colour - colour.mean()) * rng.choice([0.2, 0.5, 1.0], p=[0.55, 0.35, 0.10])
+    return colour.mean() + (colour - colour.mean()) * rng.choice([0.12, 0.35, 0.9], p=[0.5, 0.38, 0.12])
 
 
 def _gradient(rng: np.random.Generator, size: int) -> np.ndarray:

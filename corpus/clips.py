@@ -7,8 +7,8 @@ import numpy as np
 from .backgrounds import background
 from .identity import Identity, random_identity
 from .parameters import COUNT
-from .renderer import HeadRenderer, Scene
-from .scene import random_camera, random_light
+from .renderer import HeadRenderer
+from .scene import Scene, random_camera, random_light
 from .textures import noise_bank
 
 

@@ -1,7 +1,7 @@
 """Random motion parameters for still frames: what portraits look like and what talking people do.
 
-Mouths open .1 to .6 most of the time and wide sometimes; sources are often neutral, often smile with teeth or stand half open,
-because a portrait that already smiles or speaks is the hard case for relative motion.
+Mouths open .1 to .6 most of the time and wide sometimes; sources are often neutral, often smile with teeth or
+stand half open, because a portrait that already smiles or speaks is the hard case for relative motion.
 """
 
 import numpy as np
@@ -103,7 +103,7 @@ def _as_portrait(rng: np.random.Generator, p: np.ndarray) -> None:
 
 
 def random_group(rng: np.random.Generator, count: int = 4) -> np.ndarray:
-    """Motion (count, 24) of one group: frame 0 a portrait, a third of the groups with one pose, a tenth with one expression."""
+    """Motion (count, 24) of a group: frame 0 a portrait; a third of groups keep one pose, a tenth one expression."""
     states = np.stack([random_expression(rng) for _ in range(count)])
     _as_portrait(rng, states[0])
     kind = rng.random()

@@ -1,6 +1,7 @@
 """Small geometry shared by every drawn part: smooth steps, bumps, grids of vertices, their triangles and normals.
 
-Axes: x to the image's right, y up, z towards the camera. One unit is about ten centimetres; the head spans y in [-1, 1].
+Axes: x to the image's right, y up, z towards the camera. One unit is about ten centimetres; the head spans y in
+[-1, 1].
 A surface is a grid of vertices (rows, columns, 3); a closed ring repeats its first column.
 """
 
@@ -43,7 +44,7 @@ def grid_triangles(rows: int, columns: int, offset: int = 0) -> np.ndarray:
 
 
 def grid_normals(grid: np.ndarray) -> np.ndarray:
-    """Unit normals (rows, columns, 3) from central differences; they face outwards for rows upwards, columns rightwards."""
+    """Unit normals (rows, columns, 3) by central differences; outwards for rows upwards and columns rightwards."""
     across, along = np.empty_like(grid), np.empty_like(grid)
     np.subtract(grid[:, 2:], grid[:, :-2], out=across[:, 1:-1])
     across[:, 0], across[:, -1] = grid[:, 1] - grid[:, 0], grid[:, -1] - grid[:, -2]

@@ -27,7 +27,7 @@ def _lumps(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
 
 
 def _shell(skull: Skull, heights: np.ndarray, volume: np.ndarray | float, swell: np.ndarray) -> np.ndarray:
-    """A surface around the skull at a distance (rows, columns or scalar), closed over the crown, falling straight below the jaw."""
+    """A surface around the skull at a distance (rows, columns or scalar), closed above, straight below the jaw."""
     y = heights[:, None]
     rounded = np.clip(y, -0.35, 1)
     crown = np.minimum(1, (1 - rounded) * 6)
@@ -41,7 +41,7 @@ def _shell(skull: Skull, heights: np.ndarray, volume: np.ndarray | float, swell:
 
 
 def _drawn(hair: Hair, angle: np.ndarray, y: np.ndarray, outer: bool) -> np.ndarray:
-    """Which triangles of a shell can show: those wholly inside the face's opening, below short hair or behind are dropped."""
+    """Which triangles can show: those wholly in the face's opening, below short hair or behind are dropped."""
     side = np.abs(angle)
     hidden = (y < hair.hairline_y - 0.38) & (side < hair.opening - 0.1)
     if hair.length_y > -0.25:

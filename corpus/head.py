@@ -1,7 +1,8 @@
 """The face and skull: one surface with true slits for the mouth and the eyes, and its displacement for each expression.
 
-The surface is a grid over (height, angle around the head). Its rows are three bands that meet at the closed lip line and at the
-closed lid line; the row on a line exists twice, so that bands part there and leave a hole. Everything is smooth and analytic.
+The surface is a grid over (height, angle around the head). Its rows are three bands that meet at the closed lip line
+and at the closed lid line; the row on a line exists twice, so that bands part there and leave a hole. Everything is
+smooth and analytic.
 """
 
 from dataclasses import dataclass
@@ -33,9 +34,11 @@ class Skull:
 class Head:
     """The skin's rest vertices and displacement fields; n vertices, bands stacked.
 
-    rest (n, 3); fields (COUNT, n, 3) linear displacements of unit parameters; lids (2, n, 3) displacement that opens each eye;
+    rest (n, 3); fields (COUNT, n, 3): linear displacements of unit parameters;
+    lids (2, n, 3): displacement that opens each eye;
     shut (2, n): how far a closed line sags;
-    lid_vertices: indices near each eye, kept in front of the eyeball; canonical (n, 4) = x, y, angle, band before any displacement;
+    lid_vertices: indices near each eye, kept in front of the eyeball;
+    canonical (n, 4): x, y, angle, band before any displacement;
     occlusion (n,); closed (2, columns): 1 where a line's two rows stay together (0 inside mouth or eyes).
     """
 
@@ -192,12 +195,12 @@ def _fields(
 def _lids(
     shape: FaceShape, x: np.ndarray, y: np.ndarray, band: np.ndarray, front: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Displacement that opens each eye from its closed line, the sag of that line, and the vertices that ride on the eyeball."""
+    """Displacement that opens each eye, the sag of its closed line, and the vertices that ride on the eyeball."""
     lids, shut, around = np.zeros((2, *x.shape, 3), np.float32), np.zeros((2, *x.shape), np.float32), []
     over = y - shape.slit_y
     for eye, side in enumerate((-1, 1)):
         local = (x - side * shape.eye_x) / shape.eye_half
-        # The highest point of an upper lid lies a little towards the nose, the lowest of a lower lid towards the temple.
+        # The highest point of an upper lid lies towards the nose, the lowest of a lower lid towards the temple.
         almond_up = np.clip(1 - (local + 0.12 * side * (1 - local**2)) ** 2, 0, 1) ** 0.62
         almond_down = np.clip(1 - (local - 0.15 * side * (1 - local**2)) ** 2, 0, 1) ** 0.75
         lids[eye, ..., 1] = (band == UPPER) * shape.lid_up * almond_up * bump(over, 0.085) * front

@@ -107,6 +107,7 @@ class Clothes:
     shoulder_width: float
     shoulder_height: float
     neck_half: float
+    turn: float  # of the body against the camera, radians
 
 
 @dataclass(frozen=True)
@@ -229,12 +230,15 @@ def _hair(rng: np.random.Generator) -> Hair:
     if rng.random() < 0.04:
         colour = rng.random(3) * 0.7
     bangs = style in ("short", "medium", "long", "curly") and rng.random() < 0.35
+    hairline = u(0.27, 0.45) if bangs else u(0.52, 0.70)
+    if style == "short" and not bangs and rng.random() < 0.2:
+        hairline = u(0.75, 1.1)  # receding, down to a wreath
     return Hair(
         style=style,
         length_y=length[style],
         volume=volume[style],
-        hairline_y=u(0.27, 0.45) if bangs else u(0.52, 0.70),
-        opening=u(0.62, 1.15),
+        hairline_y=hairline,
+        opening=u(1.05, 1.38) if style in ("short", "tied") else u(0.62, 1.15),
         parting=float(rng.choice([-1, 1]) * u(0.1, 0.6)) if rng.random() < 0.65 else 0.0,
         bangs=bangs,
         frizz=u(0.5, 1.0) if style == "curly" else u(0.0, 0.4),
@@ -301,7 +305,8 @@ def _clothes(rng: np.random.Generator) -> Clothes:
         collar=rng.random() < 0.35,
         shoulder_width=1.45 + n(0.15),
         shoulder_height=n(0.08),
-        neck_half=0.37 + n(0.045),
+        neck_half=0.36 + n(0.045),
+        turn=n(0.3),
     )
 
 

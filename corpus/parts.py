@@ -13,15 +13,17 @@ from .identity import Clothes, Glasses, Identity
 
 SKIN, EYE, TEETH, TONGUE, HAIR, NECK, TORSO, GLASS, EAR, CAVITY = range(1, 11)
 """Part ids of the labels; 0 is the background. Beards and lips are skin, hats are hair."""
-LENS, LIP, UPPER_SKIN, HAT = range(11, 15)
-LABEL_OF = {LENS: 0, LIP: SKIN, UPPER_SKIN: SKIN, HAT: HAIR}
-"""Shader ids that are not labels, and the label each is given; lenses let the label behind them through."""
+LENS, LIP, UPPER_SKIN, HAT, INSIDE = range(11, 16)
+LABEL_OF = {LENS: 0, LIP: SKIN, UPPER_SKIN: SKIN, HAT: HAIR, INSIDE: CAVITY}
+"""Shader ids that are not labels, and the label each is given; lenses let the label behind them through,
+inside is the skin seen from within the head, which closes mouth and eye sockets at the sides."""
 
 
 @dataclass
 class Part:
-    """A grid (rows, columns, 3) with canonical (rows, columns, 4). mount: head, jaw, tongue, eye0, eye1, hair, neck, torso, lip0, lip1.
+    """A grid (rows, columns, 3) with canonical (rows, columns, 4).
 
+    mount: head, jaw, tongue, cavity, eye0, eye1, hair, neck, torso, lip0 or lip1;
     keep: which of the grid's triangles are drawn (None: all).
     """
 
@@ -52,8 +54,18 @@ def eyeball(head: Head, eye: int) -> Part:
     return Part(grid, _canonical(polar, direction_x, direction_y, float(eye)), EYE, f"eye{eye}")
 
 
+def socket(head: Head, eye: int) -> Part:
+    """Flesh behind the inner corner of an eye, where a turned head would show a gap beside the eyeball."""
+    side = -1 if eye == 0 else 1
+    ball = sphere_grid(9, 13)[:, 3:10]
+    grid = ball * np.array([0.20, 0.14, 0.125]) + head.eyes[eye] - np.array([side * 0.05, 0, 0])
+    return Part(
+        grid, _canonical(np.full(grid.shape[:2], 1.2), ball[..., 0], ball[..., 1], float(eye)), EYE, "head", 0.5
+    )
+
+
 def mouth_interior(identity: Identity, head: Head) -> list[Part]:
-    """Both rows of teeth, the tongue, the dark behind them; teeth canonical: arc length from the middle, height, lower?."""
+    """Both rows of teeth, tongue, the dark behind, inner lips; teeth canonical: arc length, height, lower?"""
     shape = identity.shape
     lip_z, mouth_y, half = head.rest[head.nearest(0, shape.mouth_y, LOWER), 2], shape.mouth_y, shape.mouth_half
     bend, height = np.linspace(-1.2, 1.2, 27)[None], np.linspace(0, 1, 6)[:, None]
@@ -125,6 +137,7 @@ def neck_and_torso(clothes: Clothes) -> list[Part]:
     body = signed_power(ball, 0.85) * np.array([clothes.shoulder_width, 0.9, 0.62])
     slope = 0.26 * np.clip(np.abs(body[..., 0]) / clothes.shoulder_width, 0, 1) ** 1.5
     body = body + np.stack([0 * slope, clothes.shoulder_height - 2.18 - slope, -0.25 + 0 * slope], -1)
+    body = body @ rotation(clothes.turn, 0, 0).T  # the body faces another way than the head
     return [
         Part(neck, _canonical(angle * 0.37, y, angle), NECK, "neck", shadow),
         Part(body, _canonical(body[..., 0], body[..., 1], ball[..., 2]), TORSO, "torso"),

@@ -6,19 +6,33 @@ import cv2
 import moderngl
 import numpy as np
 
-from .backgrounds import background, pattern
-from .identity import Identity
-from .parts import CAVITY, EAR, EYE, GLASS, HAIR, HAT, LENS, LIP, NECK, SKIN, TEETH, TONGUE, TORSO, UPPER_SKIN
-from .rig import Posed, Rig
-from .scene import Camera, Light, random_camera, random_light
+from .parts import (
+    CAVITY,
+    EAR,
+    EYE,
+    GLASS,
+    HAIR,
+    HAT,
+    INSIDE,
+    LENS,
+    LIP,
+    NECK,
+    SKIN,
+    TEETH,
+    TONGUE,
+    TORSO,
+    UPPER_SKIN,
+)  # fmt: skip
+from .rig import Posed
+from .scene import Scene, uniforms
 from .shaders import VERTEX, fragment
-from .shadows import light_frame, lit_fraction
+from .shadows import lit_fraction
 from .textures import noise_bank
 
 LABEL_SIZE = 128
 """Side of the flow and label grids."""
-_ORDER = (SKIN, UPPER_SKIN, EYE, LIP, TEETH, TONGUE, NECK, TORSO, GLASS, EAR, CAVITY, HAT, HAIR, LENS)
-_CULLED = (SKIN, UPPER_SKIN, EAR)
+_ORDER = (SKIN, UPPER_SKIN, EYE, LIP, TEETH, TONGUE, NECK, TORSO, GLASS, EAR, CAVITY, HAT, HAIR, INSIDE, LENS)
+_CULL = {SKIN: "back", UPPER_SKIN: "back", EAR: "back", INSIDE: "front"}
 _DEPTH_TOLERANCE = 0.04  # how far behind the source's nearest surface a point may lie and still count as seen
 
 
@@ -30,53 +44,15 @@ def open_context() -> moderngl.Context:
         return moderngl.create_standalone_context(backend="egl")
     except Exception as fault:
         raise RuntimeError(
-            f"no headless OpenGL: {fault}. Install Mesa's EGL (Debian: libegl1 libgl1-mesa-dri) or a GPU driver with EGL"
+            f"no headless OpenGL: {fault}. Install Mesa's EGL (Debian: libegl1 libgl1-mesa-dri) or a GPU driver"
         ) from fault
-
-
-class Scene:
-    """One person with light, camera, textures and backdrop: all that stays while the motion changes."""
-
-    def __init__(
-        self,
-        identity: Identity,
-        light: Light,
-        camera: Camera,
-        backdrop: np.ndarray,
-        painted: np.ndarray | None,
-        noise: int,
-    ):
-        self.identity, self.rig, self.light_frame = identity, Rig(identity), light_frame(light.key)
-        self.light, self.camera, self.backdrop, self.painted, self.noise = light, camera, backdrop, painted, noise
-
-    def project(self, posed: Posed) -> np.ndarray:
-        """Vertices in clip space with depth (n, 3)."""
-        return self.camera.project(posed.position)
-
-    def landmarks(self, posed: Posed) -> np.ndarray:
-        """Landmarks (K, 2) in image coordinates: [0, 1], x right, y down."""
-        clip = self.camera.project(posed.landmarks)[:, :2]
-        return (clip * np.array([0.5, -0.5]) + 0.5).astype(np.float32)
-
-
-def random_scene(rng: np.random.Generator, identity: Identity, size: int = 256) -> Scene:
-    """`identity` in a random setting whose backdrop is `size` pixels square."""
-    painted = pattern(rng) if identity.look.pattern > 0 else None
-    return Scene(
-        identity,
-        random_light(rng),
-        random_camera(rng),
-        background(rng, size),
-        painted,
-        int(rng.integers(len(noise_bank()))),
-    )
 
 
 class HeadRenderer:
     """Draws scenes at size x size, supersampled and area-reduced.
 
-    Labels come from the same pass, sampled at the centres of a 128 grid; the supersampled side must be an odd multiple of 128
-    for exact centres, hence 384 for 256-pixel frames (1.5 samples a pixel side). Frames of other sizes have no labels.
+    Labels come from the same pass, sampled at the centres of a 128 grid; for exact centres the supersampled side must
+    be an odd multiple of 128, hence 384 up to 256 pixels. Larger frames have no exact labels.
     """
 
     def __init__(self, size: int = 256):
@@ -135,7 +111,7 @@ class HeadRenderer:
             array = self.context.vertex_array(program, content, index)
             self.arrays.append((shader, array))
             self._owned += [index, array]
-        self._set_uniforms(_uniforms(scene))
+        self._set_uniforms(uniforms(scene))
 
     def _set_uniforms(self, values: dict) -> None:
         for name, value in values.items():
@@ -149,8 +125,8 @@ class HeadRenderer:
         """Draw the scene's person with motion (24,).
 
         source: clip-space vertices of the source frame (None: this frame is the source).
-        Returns colour (size, size, 3) uint8; label buffer (128, 128, 4) float32 = source x, y (clip space, y up), source depth, part;
-        this frame's clip-space vertices; the posed rig.
+        Returns colour (size, size, 3) uint8; label buffer (128, 128, 4) float32 = source x, y (clip space, y up),
+        source depth, part; this frame's clip-space vertices; the posed rig.
         """
         scene = self.scene
         posed = scene.rig.pose(parameters)
@@ -183,8 +159,9 @@ class HeadRenderer:
         self.noises[self.scene.noise].use(0)
         (self.painted or self.plain).use(1)
         for shader, array in self.arrays:
-            if shader in _CULLED:
+            if shader in _CULL:
                 context.enable(moderngl.CULL_FACE)
+                context.cull_face = _CULL[shader]
             else:
                 context.disable(moderngl.CULL_FACE)
             if shader == LENS:
@@ -209,31 +186,6 @@ def _layout(program: moderngl.Program, attributes: dict[str, str]) -> tuple:
     """moderngl's format of an interleaved buffer, padding over attributes the program does not use."""
     widths = [size if name in program else f"{4 * int(size[0])}x" for name, size in attributes.items()]
     return (" ".join(widths), *(name for name in attributes if name in program))
-
-
-def _uniforms(scene: Scene) -> dict:
-    shape, look, hair, clothes, light = (
-        scene.identity.shape,
-        scene.identity.look,
-        scene.identity.hair,
-        scene.identity.clothes,
-        scene.light,
-    )
-    spectacles, hat = scene.identity.glasses, scene.identity.hat
-    return {
-        "noise": 0, "pattern": 1,
-        **{name: getattr(light, name) for name in ("key", "key_colour", "fill", "fill_colour", "rim", "rim_colour", "sky", "ground")},
-        "skin": look.skin, "lips": look.lips, "brows": look.brows, "iris": look.iris, "sclera": look.sclera, "teeth": look.teeth,
-        "hair": hair.colour, "cloth": clothes.colour, "cloth2": clothes.second, "make_up_colour": look.make_up_colour,
-        "frame": spectacles.colour if spectacles else (0, 0, 0), "tint": spectacles.tint if spectacles else (0, 0, 0), "hat": hat.colour if hat else (0, 0, 0),
-        "face": (shape.mouth_y, shape.mouth_half, shape.eye_x, shape.slit_y), "face2": (shape.eye_half, shape.upper_lip, shape.lower_lip, shape.nose_tip_y),
-        "brow": (shape.eye_y + shape.brow_y, shape.brow_half_height, look.brow_strength, shape.brow_arch), "growth": (look.moustache, look.goatee, look.beard, look.stubble),
-        "traits": (look.freckles, look.wrinkles, look.make_up, look.shine), "hairline": (hair.hairline_y, hair.opening, hair.parting, hair.frizz),
-        "hair_kind": (hair.style == "bald", hair.length_y, hair.style == "tied", hair.bangs),
-        "weave": (clothes.weave, clothes.frequency, clothes.neckline, clothes.collar),
-        "lens": (spectacles.tint_amount if spectacles else 0, spectacles.reflection if spectacles else 0, 0, 0),
-        "misc": (*look.offset, look.pattern, look.chance), "eye": (shape.iris, shape.iris * (0.36 + 0.2 * look.chance)),
-    }  # fmt: skip
 
 
 def backward_flow(label: np.ndarray, source_label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

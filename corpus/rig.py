@@ -9,18 +9,34 @@ from .hair import hair_and_hat
 from .head import LOWER, MIDDLE, UPPER, build_head
 from .identity import Identity
 from .parameters import COUNT, INDEX
-from .parts import GLASS, HAIR, HAT, SKIN, UPPER_SKIN, Part, ears, eyeball, glasses, mouth_interior, neck_and_torso
+from .parts import (
+    GLASS,
+    HAIR,
+    HAT,
+    INSIDE,
+    SKIN,
+    UPPER_SKIN,
+    Part,
+    ears,
+    eyeball,
+    glasses,
+    mouth_interior,
+    neck_and_torso,
+    socket,
+)
 
 LANDMARKS: tuple[str, ...] = (
     "left_eye_outer", "left_eye_inner", "left_lid_upper", "left_lid_lower",
     "right_eye_outer", "right_eye_inner", "right_lid_upper", "right_lid_lower",
-    "left_brow_outer", "left_brow_middle", "left_brow_inner", "right_brow_outer", "right_brow_middle", "right_brow_inner",
+    "left_brow_outer", "left_brow_middle", "left_brow_inner",
+    "right_brow_outer", "right_brow_middle", "right_brow_inner",
     "nose_bridge", "nose_tip", "nose_left", "nose_right", "nose_base",
     "mouth_left", "mouth_right", "upper_lip_inner", "lower_lip_inner", "upper_lip_outer", "lower_lip_outer",
     "upper_lip_inner_left", "upper_lip_inner_right", "lower_lip_inner_left", "lower_lip_inner_right",
-    "chin", "jaw_left", "jaw_right", "cheek_left", "cheek_right", "temple_left", "temple_right", "left_pupil", "right_pupil", "forehead", "crown",
+    "chin", "jaw_left", "jaw_right", "cheek_left", "cheek_right", "temple_left", "temple_right",
+    "left_pupil", "right_pupil", "forehead", "crown",
 )  # fmt: skip
-"""The 2-D landmarks of the labels in storage order (left and right are the image's); all but the crown bound the face box."""
+"""The 2-D landmarks in storage order (left and right are the image's); all but the crown bound the face box."""
 
 _PIVOT = np.array([0, -0.95, -0.15], np.float32)  # where the head turns: the top of the neck
 _JAW_SHARE = {"jaw": 1.0, "tongue": 0.8, "cavity": 0.6}
@@ -56,6 +72,8 @@ class Rig:
         self.parts: list[Part] = [
             eyeball(head, 0),
             eyeball(head, 1),
+            socket(head, 0),
+            socket(head, 1),
             *mouth_interior(identity, head),
             *ears(identity, head),
         ]
@@ -74,7 +92,7 @@ class Rig:
             [self.head.canonical],
         )
         lower, upper = self.head.triangles
-        triangles: dict[int, list[np.ndarray]] = {SKIN: [lower], UPPER_SKIN: [upper]}
+        triangles: dict[int, list[np.ndarray]] = {SKIN: [lower], UPPER_SKIN: [upper], INSIDE: [lower, upper]}
         self.slices: dict[str, list[slice]] = {}
         offset = self.skin_count
         for part in self.parts:

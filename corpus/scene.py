@@ -1,8 +1,14 @@
-"""Light and camera around one person."""
+"""A person in a setting: light, camera, backdrop; all that stays while the motion changes."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+from .backgrounds import background, pattern
+from .identity import Identity
+from .rig import Posed, Rig
+from .shadows import light_frame
+from .textures import noise_bank
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole on the z axis: `distance` from the head's centre, `half` = half the view's height there, centre (x, y)."""
+    """A pinhole `distance` in front of the head's centre; `half` the view's height there; centre (x, y)."""
 
     distance: float
     half: float
@@ -74,3 +80,75 @@ def random_camera(rng: np.random.Generator) -> Camera:
         1.36 * float(np.exp(rng.normal() * 0.09)),
         (rng.normal() * 0.06, -0.14 + rng.normal() * 0.08),
     )
+
+
+class Scene:
+    """One person with light, camera, textures and backdrop: all that stays while the motion changes."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        light: Light,
+        camera: Camera,
+        backdrop: np.ndarray,
+        painted: np.ndarray | None,
+        noise: int,
+    ):
+        self.identity, self.rig, self.light_frame = identity, Rig(identity), light_frame(light.key)
+        self.light, self.camera, self.backdrop, self.painted, self.noise = light, camera, backdrop, painted, noise
+
+    def project(self, posed: Posed) -> np.ndarray:
+        """Vertices in clip space with depth (n, 3)."""
+        return self.camera.project(posed.position)
+
+    def landmarks(self, posed: Posed) -> np.ndarray:
+        """Landmarks (K, 2) in image coordinates: [0, 1], x right, y down."""
+        clip = self.camera.project(posed.landmarks)[:, :2]
+        return (clip * np.array([0.5, -0.5]) + 0.5).astype(np.float32)
+
+
+def random_scene(rng: np.random.Generator, identity: Identity, size: int = 256) -> Scene:
+    """`identity` in a random setting whose backdrop is `size` pixels square."""
+    painted = pattern(rng) if identity.look.pattern > 0 else None
+    return Scene(
+        identity,
+        random_light(rng),
+        random_camera(rng),
+        background(rng, size),
+        painted,
+        int(rng.integers(len(noise_bank()))),
+    )
+
+
+def uniforms(scene: Scene) -> dict:
+    """The shaders' uniforms (see `shaders.PRELUDE`) of a person in a setting."""
+    person, light = scene.identity, scene.light
+    shape, look, hair, clothes, spectacles, hat = (
+        person.shape, person.look, person.hair, person.clothes, person.glasses, person.hat,
+    )  # fmt: skip
+    values = {"noise": 0, "pattern": 1}
+    for name in ("key", "key_colour", "fill", "fill_colour", "rim", "rim_colour", "sky", "ground"):
+        values[name] = getattr(light, name)
+    for name in ("skin", "lips", "brows", "iris", "sclera", "teeth", "make_up_colour"):
+        values[name] = getattr(look, name)
+    values |= {
+        "hair": hair.colour,
+        "cloth": clothes.colour,
+        "cloth2": clothes.second,
+        "face": (shape.mouth_y, shape.mouth_half, shape.eye_x, shape.slit_y),
+        "face2": (shape.eye_half, shape.upper_lip, shape.lower_lip, shape.nose_tip_y),
+        "brow": (shape.eye_y + shape.brow_y, shape.brow_half_height, look.brow_strength, shape.brow_arch),
+        "growth": (look.moustache, look.goatee, look.beard, look.stubble),
+        "traits": (look.freckles, look.wrinkles, look.make_up, look.shine),
+        "hairline": (hair.hairline_y, hair.opening, hair.parting, hair.frizz),
+        "hair_kind": (hair.style == "bald", hair.length_y, hair.style == "tied", hair.bangs),
+        "weave": (clothes.weave, clothes.frequency, clothes.neckline, clothes.collar),
+        "misc": (*look.offset, look.pattern, look.chance),
+        "eye": (shape.iris, shape.iris * (0.36 + 0.2 * look.chance)),
+    }
+    if spectacles:
+        values |= {"frame": spectacles.colour, "tint": spectacles.tint}
+        values["lens"] = (spectacles.tint_amount, spectacles.reflection, 0, 0)
+    if hat:
+        values["hat"] = hat.colour
+    return values

@@ -1,4 +1,4 @@
-"""The GLSL programs of the drawn parts: one program a part, as a single large one was three to four times slower in software.
+"""The GLSL programs of the drawn parts: one a part, as a single large one was three to four times slower in software.
 
 Every fragment shader is PRELUDE + its own `surface()`, which fills albedo, normal, occlusion and gloss, + LIGHTING.
 Attachment 0 is the colour premultiplied by coverage, attachment 1 = (source x, y in clip space, source depth, label).
@@ -6,7 +6,24 @@ Attachment 0 is the colour premultiplied by coverage, attachment 1 = (source x, 
 
 from . import shaders_parts as surfaces
 from . import shaders_skin as skin
-from .parts import CAVITY, EAR, EYE, GLASS, HAIR, HAT, LABEL_OF, LENS, LIP, NECK, SKIN, TEETH, TONGUE, TORSO, UPPER_SKIN
+from .parts import (
+    CAVITY,
+    EAR,
+    EYE,
+    GLASS,
+    HAIR,
+    HAT,
+    INSIDE,
+    LABEL_OF,
+    LENS,
+    LIP,
+    NECK,
+    SKIN,
+    TEETH,
+    TONGUE,
+    TORSO,
+    UPPER_SKIN,
+)
 
 VERTEX = """#version 330
 in vec3 position; in vec3 normal; in float occlusion; in float lit; in vec3 source; in vec4 canonical;
@@ -78,6 +95,7 @@ _SURFACES = {
     GLASS: surfaces.GLASS,
     EAR: surfaces.EAR,
     CAVITY: surfaces.CAVITY,
+    INSIDE: surfaces.CAVITY,
     LIP: surfaces.LIP,
 }
 

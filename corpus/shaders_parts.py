@@ -7,7 +7,8 @@ void surface() {
   albedo = sclera * (1.0 - 0.15 * smoothstep(0.5, 1.0, a));
   albedo *= mix(vec3(1.0), vec3(1.02, 0.80, 0.77), 0.5 * smoothstep(0.7, 1.25, a) + 0.12 * max(0.0, g.r));
   float ray = texture(noise, vec2(turn * 0.32, a * 0.25) + misc.xy).b;
-  vec3 coloured = iris * (0.75 + 0.45 * ray + 0.6 * smoothstep(pupil + 0.12, pupil, a)) * (1.0 - 0.78 * smoothstep(ring - 0.11, ring, a));
+  vec3 coloured = iris * (0.75 + 0.45 * ray + 0.6 * smoothstep(pupil + 0.12, pupil, a));
+  coloured *= 1.0 - 0.78 * smoothstep(ring - 0.11, ring, a);
   albedo = mix(albedo, coloured, smoothstep(ring + 0.03, ring - 0.03, a));
   albedo = mix(albedo, vec3(0.004), smoothstep(pupil + 0.02, pupil - 0.02, a));
   gloss = 1.6 * occlusion; hardness = 90.0; wrap = vec3(0.35);
@@ -18,7 +19,7 @@ TEETH = """
 void surface() {
   float h = v_canonical.y; bool low = v_canonical.z > 0.5;
   float x = abs(v_canonical.x) / (low ? 0.72 : 1.0);
-  // middle and width of incisors, canine, premolars (arc length from the middle, in ten centimetres), and how short each is
+  // middle and width of incisors, canine, premolars (arc length from the middle), and how much shorter each is
   float centre = 0.042, width = 0.084, shorter = 0.0;
   if (x > 0.084) { centre = 0.117; width = 0.066; shorter = 0.009; }
   if (x > 0.150) { centre = 0.188; width = 0.076; shorter = 0.003; }
@@ -59,7 +60,7 @@ void surface() { albedo = vec3(0.10, 0.022, 0.02); occlusion = 0.25; gloss = 0.0
 HAIR = """
 void surface() {
   float angle = v_canonical.x, side = abs(angle), y = v_canonical.y, outer = v_canonical.z;
-  vec2 along = hairline.w > 0.45 ? vec2(1.0, 0.6) : vec2(1.0, 0.16);   // curls are isotropic, straight hair is drawn out
+  vec2 along = hairline.w > 0.45 ? vec2(1.0, 0.6) : vec2(1.0, 0.16);   // curls or drawn out
   float lean = hair_kind.z < 0.5 ? (angle - hairline.z) * 0.12 * (1.0 - y) : 0.0;
   vec4 g = grain(vec2(angle * 0.72 + lean, y) * along + misc.xy);
   vec4 h = grain(vec2(angle * 1.9 + 2.0 * lean, y * 1.2) * along + misc.yx);
@@ -126,7 +127,8 @@ void surface() { albedo = frame; gloss = 0.9; hardness = 40.0; }
 EAR = """
 void surface() {
   vec4 g = grain(v_canonical.xy * 0.3 + misc.xy); float d = length(v_canonical.yz - vec2(0.05, 0.1));
-  albedo = skin * vec3(1.02, 0.86, 0.83) * (1.0 + 0.08 * g.g) * (1.0 - 0.45 * bell(d, 0.36) - 0.22 * bell(d - 0.64, 0.1));
+  albedo = skin * vec3(1.02, 0.86, 0.83) * (1.0 + 0.08 * g.g);
+  albedo *= 1.0 - 0.45 * bell(d, 0.36) - 0.22 * bell(d - 0.64, 0.1);
   patterned(v_canonical.yz * 0.3); wrap = vec3(0.45, 0.25, 0.2);
 }
 """
@@ -134,7 +136,8 @@ void surface() {
 LENS_MAIN = """
 void main() {
   vec2 q = v_canonical.xy; float amount = lens.x * (0.85 + 0.15 * q.y), across = q.x * 0.8 + q.y;
-  float streak = lens.y * smoothstep(0.16, 0.05, abs(across - 0.3)) + lens.y * 0.5 * smoothstep(0.06, 0.0, abs(across + 0.15));
+  float streak = smoothstep(0.16, 0.05, abs(across - 0.3)) + 0.5 * smoothstep(0.06, 0.0, abs(across + 0.15));
+  streak *= lens.y;
   vec3 c = sqrt(tint) * amount * (1.0 - streak) + streak * clamp(sky * 2.0 + 0.4, 0.0, 1.0);
   out_colour = vec4(c, amount + streak * (1.0 - amount)); out_label = vec4(0.0);
 }

@@ -1,7 +1,7 @@
 """GLSL of the skin, in two programs: below the eyes (nose, mouth, beard) and from the lids up (eyes, brows, scalp).
 
-Software rendering evaluates both sides of every branch, so each half carries only its own features. Coordinates q are the
-canonical x, y of the head before any displacement, so that paint sticks to the skin.
+Software rendering evaluates both sides of every branch, so each half carries only its own features. Coordinates q are
+the canonical x, y of the head before any displacement, so that paint sticks to the skin.
 """
 
 COMMON = """
@@ -66,7 +66,8 @@ void surface() {
   albedo = mix(albedo, lips * (1.0 + 0.22 * (hairs - 0.5) + 0.08 * g.g), lip * 0.92);
   albedo *= 1.0 - vec3(0.35, 0.5, 0.5) * bell(over, 0.009) * smoothstep(0.0, 0.12, lx) * front;
   albedo *= 1.0 - 0.28 * bell(length(vec2(ax - mw, over * 1.4)), 0.022) * front;
-  if (hair_kind.x < 0.5) albedo = mix(albedo, hair * (0.5 + 0.6 * hairs), 0.9 * smoothstep(1.68, 1.85, angle) * smoothstep(-0.55, -0.42, q.y));
+  float nape = smoothstep(1.68, 1.85, angle) * smoothstep(-0.55, -0.42, q.y) * step(hair_kind.x, 0.5);
+  albedo = mix(albedo, hair * (0.5 + 0.6 * hairs), 0.9 * nape);
   finish(max(min(dense, 0.9), 0.0));
   gloss = mix(gloss, 0.35 + 0.4 * traits.z, lip); hardness = mix(hardness, 26.0, lip);
 }
@@ -93,7 +94,8 @@ void surface() {
   albedo *= 1.0 - 0.34 * bell(above - 0.072, 0.012) * across * front;
   float lash = smoothstep(0.018 + 0.014 * traits.z, 0.006, above);
   float low = 0.45 * smoothstep(0.008, 0.003, ly - q.y) * step(band, 1.5);
-  albedo = mix(albedo, brows * 0.25, max(lash * (0.75 + 0.25 * traits.z), low) * smoothstep(ew * 1.12, ew * 0.97, abs(ax - ex)) * front);
+  lash = max(lash * (0.75 + 0.25 * traits.z), low) * smoothstep(ew * 1.12, ew * 0.97, abs(ax - ex));
+  albedo = mix(albedo, brows * 0.25, lash * front);
   // brows, strand by strand
   float t = (ax - ex + 0.03) / 0.2, past = max(t, 0.0);
   float by = brow.x + 0.022 * (1.0 - t * t) - 0.03 * past * past * brow.w;
@@ -103,8 +105,9 @@ void surface() {
   albedo = mix(albedo, brows, min(tuft * brow.z * (0.65 + 0.75 * strand), 1.0) * front);
   // scalp: the same line as the hair's own edge, a little inside it
   if (hair_kind.x < 0.5) {
-    float edge = 0.05 * g.g + 0.03 * (strand - 0.5), hair_line = hairline.x + 0.04 + 0.17 * hair_kind.w + 0.04 * cos(v_canonical.z * 3.0);
-    float opening = min(hairline.y + 0.14, 1.1) * smoothstep(hair_line + 0.03, hair_line - 0.22, q.y) + 0.03;
+    float edge = 0.05 * g.g + 0.03 * (strand - 0.5);
+    float hair_line = hairline.x + 0.04 + 0.17 * hair_kind.w + 0.04 * cos(v_canonical.z * 3.0);
+    float opening = min(hairline.y + 0.14, 1.45) * smoothstep(hair_line + 0.03, hair_line - 0.22, q.y) + 0.03;
     float scalp = smoothstep(-0.03, 0.04, q.y - hair_line + edge);
     scalp = max(scalp, smoothstep(-0.02, 0.06, angle - opening + edge) * smoothstep(0.06, 0.2, q.y + edge));
     scalp = max(scalp, smoothstep(1.66, 1.82, angle));

@@ -1,7 +1,7 @@
-"""Soft shadows of the key light, a value a vertex: brow, nose, chin, hair, glasses and hats darken what lies behind them.
+"""Soft shadows of the key light, a value a vertex: brow, nose, chin, hair, glasses and hats darken what lies behind.
 
-Vertices are splatted into a coarse depth grid seen from the light; a vertex well behind the grid's surface is in shadow.
-The coarseness makes the penumbra; it costs a millisecond where a rendered shadow map costs five in software.
+Vertices are splatted into a coarse depth grid seen from the light; a vertex well behind the grid's surface is in
+shadow. The coarseness makes the penumbra; it costs a millisecond where a rendered shadow map costs five in software.
 """
 
 import cv2

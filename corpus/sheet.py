@@ -19,7 +19,7 @@ def warp_by_flow(source: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def contact_sheet(folder: str | Path, shard: int = 0, groups: int = 8, start: int = 0) -> np.ndarray:
-    """Rows of groups (rgb uint8): source, then two driving frames each followed by its warp (black = not visible), then the twin."""
+    """Rows of groups, uint8: source, two driving frames each with its warp (black = not visible), a third, the twin."""
     arrays = {
         name: np.load(Path(folder) / "stills" / f"{shard:06d}_{name}.npy", mmap_mode="r")
         for name in ("rgb", "flow", "label", "mark")

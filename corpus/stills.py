@@ -1,10 +1,10 @@
 """Groups of still frames with exact labels, in shards of plain memory-mappable arrays: the data of stage 1.
 
-A group is 2 identities x 4 frames with the same expressions; frame 0 is the source. For shard SSSSSS of G groups the folder
-`stills` holds (n = 128, s = size):
+A group is 2 identities x 4 frames with the same expressions; frame 0 is the source. For shard SSSSSS of G groups the
+folder `stills` holds (n = 128, s = size):
 
     SSSSSS_rgb.npy    (G, 2, 4, s, s, 3) uint8
-    SSSSSS_flow.npy   (G, 2, 3, n, n, 2) int16    backward flow of frames 1..3: position in the source, grid coordinate x 8192
+    SSSSSS_flow.npy   (G, 2, 3, n, n, 2) int16    backward flow of frames 1..3: source grid coordinate x 8192
     SSSSSS_label.npy  (G, 2, 3, n, n)    uint8    bit 0 visible in the source, the rest the part id (`parts`)
     SSSSSS_part0.npy  (G, 2, n, n)       uint8    part id of the source
     SSSSSS_param.npy  (G, 2, 4, 24)      float32  motion parameters
@@ -23,8 +23,9 @@ import numpy as np
 from .expressions import random_group, twin_pose
 from .identity import random_identity
 from .parameters import COUNT
-from .renderer import LABEL_SIZE, HeadRenderer, backward_flow, random_scene
+from .renderer import LABEL_SIZE, HeadRenderer, backward_flow
 from .rig import LANDMARKS
+from .scene import random_scene
 
 FLOW_SCALE = 8192
 """Stored flow = grid coordinate x this, clipped to int16."""
@@ -38,7 +39,8 @@ def draw_shard(renderer: HeadRenderer, seed: int, shard: int, groups: int) -> di
     arrays = {
         "rgb": np.empty((groups, 2, 4, size, size, 3), np.uint8), "flow": np.empty((groups, 2, 3, n, n, 2), np.int16),
         "label": np.empty((groups, 2, 3, n, n), np.uint8), "part0": np.empty((groups, 2, n, n), np.uint8),
-        "param": np.empty((groups, 2, 4, COUNT), np.float32), "mark": np.empty((groups, 2, 4, len(LANDMARKS), 2), np.float32),
+        "param": np.empty((groups, 2, 4, COUNT), np.float32),
+        "mark": np.empty((groups, 2, 4, len(LANDMARKS), 2), np.float32),
     }  # fmt: skip
     for group in range(groups):
         states = random_group(rng)
@@ -74,7 +76,8 @@ def draw_stills(
 ) -> list[Path]:
     """Draw groups `first` .. `first + groups` into `out`/stills, skipping shards already there.
 
-    `first` must be a multiple of `shard`; processes with disjoint ranges may share a folder. `progress(done, total)` is called in groups.
+    `first` must be a multiple of `shard`; processes with disjoint ranges may share a folder. `progress(done, total)`
+    is called in groups.
     Returns the rgb files of the range. ValueError for a range or size that cannot be drawn.
     """
     if groups < 1 or first < 0 or first % shard:

@@ -8,8 +8,9 @@ moderngl = pytest.importorskip("moderngl")
 from mamba_portrait.corpus.identity import random_identity  # noqa: E402
 from mamba_portrait.corpus.parameters import COUNT, INDEX  # noqa: E402
 from mamba_portrait.corpus.parts import CAVITY, EYE, HAIR, SKIN, TORSO  # noqa: E402
-from mamba_portrait.corpus.renderer import HeadRenderer, backward_flow, random_scene  # noqa: E402
+from mamba_portrait.corpus.renderer import HeadRenderer, backward_flow  # noqa: E402
 from mamba_portrait.corpus.rig import LANDMARKS  # noqa: E402
+from mamba_portrait.corpus.scene import random_scene  # noqa: E402
 from mamba_portrait.corpus.sheet import warp_by_flow  # noqa: E402
 from mamba_portrait.corpus.stills import FIELDS, FLOW_SCALE, draw_stills  # noqa: E402
 
