@@ -247,7 +247,7 @@ def build_head(shape: FaceShape, look: Look) -> Head:
             np.array([rng.uniform(-0.7, 0.7), rng.uniform(-1, 1), rng.uniform(0, 0.8)]),
             rng.uniform(0.28, 0.6),
         )
-        rest += (rng.normal(size=3) * 0.02) * np.exp(-((rest - centre) ** 2).sum(-1, keepdims=True) / reach**2)
+        rest += (rng.normal(size=3) * 0.025) * np.exp(-((rest - centre) ** 2).sum(-1, keepdims=True) / reach**2)
     rest[..., 1] += (
         shape.mouth_curve * np.clip(x / shape.mouth_half, -1.3, 1.3) ** 2 * bump(y - shape.mouth_y, 0.15) * front
     )

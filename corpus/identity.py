@@ -146,7 +146,7 @@ class Identity:
 
 def _shape(rng: np.random.Generator) -> FaceShape:
     u, n = rng.uniform, lambda deviation: spread(rng, deviation)
-    lid_up = 0.082 + n(0.010)
+    lid_up = 0.081 + n(0.013)
     return FaceShape(
         mouth_y=-0.555 + n(0.03),
         mouth_half=0.245 + n(0.022),
@@ -155,18 +155,18 @@ def _shape(rng: np.random.Generator) -> FaceShape:
         eye_half=0.142 + n(0.012),
         lid_up=lid_up,
         lid_down=0.016 + abs(n(0.006)),
-        eye_slant=0.006 + n(0.018),
+        eye_slant=0.006 + n(0.022),
         eye_radius=0.16,
         iris=0.40 + n(0.02),
         nose_height=0.24 + n(0.045),
-        nose_width=1 + n(0.13),
+        nose_width=1.02 + n(0.17),
         nose_tip_y=-0.255 + n(0.03),
-        upper_lip=0.062 + n(0.016),
-        lower_lip=0.080 + n(0.018),
+        upper_lip=0.062 + n(0.019),
+        lower_lip=0.080 + n(0.021),
         fullness=0.035 + abs(n(0.018)),
         mouth_curve=n(0.018),
-        width=0.94 + n(0.05),
-        jaw_taper=n(0.09),
+        width=0.94 + n(0.06),
+        jaw_taper=n(0.12),
         squareness=2.2 + n(0.12),
         brow_ridge=0.045 + n(0.025),
         cheek=0.05 + n(0.025),

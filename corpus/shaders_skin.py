@@ -106,7 +106,7 @@ void surface() {
   // scalp: the same line as the hair's own edge, a little inside it
   if (hair_kind.x < 0.5) {
     float edge = 0.05 * g.g + 0.03 * (strand - 0.5);
-    float hair_line = hairline.x + 0.04 + 0.17 * hair_kind.w + 0.04 * cos(v_canonical.z * 3.0);
+    float hair_line = hairline.x + 0.04 + 0.05 * hair_kind.w + 0.04 * cos(v_canonical.z * 3.0);
     float opening = min(hairline.y + 0.14, 1.45) * smoothstep(hair_line + 0.03, hair_line - 0.22, q.y) + 0.03;
     float scalp = smoothstep(-0.03, 0.04, q.y - hair_line + edge);
     scalp = max(scalp, smoothstep(-0.02, 0.06, angle - opening + edge) * smoothstep(0.06, 0.2, q.y + edge));
