@@ -1,0 +1,102 @@
+"""bench: how fast each stage is on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .options import add_machine, add_networks, command, machine
+
+LENGTHS = (10.0, 600.0)  # seconds of audio between which memory should stay flat
+
+
+def add(commands) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser = command(
+        commands,
+        "bench",
+        "measure every stage in fp32 and bf16, beside this machine's own matrix product",
+        run,
+        """
+bench
+bench --json output/bench.json --threads 2
+bench --memory
+""",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write all numbers there as well")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="how long each measurement is repeated (%(default)s)"
+    )
+    parser.add_argument(
+        "--memory", action="store_true", help="also animate 10 s and 10 min of audio and compare memory"
+    )
+    add_networks(parser, motion_model=True)
+    add_machine(parser)
+    return parser
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do it; prints a table. Networks whose weights are not there are measured with random ones: equally fast."""
+    from ..evaluation.bench import run_bench, table
+    from ..model_loaders.checkpoint import load_motion_model, load_renderer
+
+    with machine(options) as here, tqdm(desc="bench", disable=None, leave=False, bar_format="{desc}") as bar:
+        result = run_bench(
+            here.device,
+            _or_random(load_renderer, options.renderer),
+            _or_random(load_motion_model, options.motion_model),
+            options.seconds,
+            lambda name: bar.set_description(f"measuring: {name}"),
+        )
+    if options.memory:
+        result["memory"] = [{"seconds": s, "megabytes": peak_memory(s, options)} for s in LENGTHS]
+    print(table(result))
+    if options.json:
+        path = Path(options.json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".part")
+        partial.write_text(json.dumps(result, indent=1) + "\n", "utf8")
+        os.replace(partial, path)
+        print(path)
+
+
+def _or_random(load, file: str | None):
+    """The network of a file; without a file the shipped one, or None where it is missing."""
+    try:
+        return load(file)
+    except FileNotFoundError:
+        if file:
+            raise
+        return None
+
+
+def peak_memory(seconds: float, options: argparse.Namespace) -> float:
+    """Peak resident megabytes of a process that animates the example portrait with so many seconds of speech."""
+    from ..media.audio import load_audio, to_mono_16k, write_wav
+
+    assets = Path(__file__).resolve().parents[1] / "assets"
+    speech = to_mono_16k(*load_audio(assets / "greeting.flac"))
+    samples = round(16000 * seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        voice = write_wav(
+            Path(folder) / "voice.wav", speech.repeat(1, samples // speech.shape[-1] + 1)[:, :samples], 16000
+        )
+        order = [sys.executable, "-m", f"{__package__.rpartition('.')[0]}", "animate", str(assets / "portrait.jpg")]
+        order += [str(voice), "-o", str(Path(folder) / "film.mp4"), "--finder", "whole", "--size", "256"]
+        order += ["--device", options.device, "--precision", options.precision]
+        order += ["--renderer", options.renderer] if options.renderer else []
+        order += ["--motion-model", options.motion_model] if options.motion_model else []
+        with subprocess.Popen(order, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            complaint = process.stderr.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"The memory run failed: {complaint.strip().splitlines()[-1:]}")
+    return usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
