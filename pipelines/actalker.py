@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..networks.actalker.model import IDENTITY_PARTS, ACTalker
+from ..networks.actalker.model import IDENTITY_PARTS, ACTalker, cast
 from ..networks.actalker.svd_parts import EulerDiscreteScheduler
 from ..sampling.actalker import Drive, GuidanceScales, guidance_rows, sample_latents
 from ..sampling.control import Control
@@ -74,10 +74,10 @@ def _encode_image(vae: torch.nn.Module, picture: Tensor) -> Tensor:
     dtype, device = vae.quant_conv.weight.dtype, vae.quant_conv.weight.device
     wide = torch.float32 if vae.config.force_upcast else dtype
     try:
-        vae.to(wide)
+        cast(vae, wide)
         return vae.encode((picture * 2 - 1)[None].to(device, wide)).latent_dist.mode()[0]
     finally:
-        vae.to(dtype)
+        cast(vae, dtype)
 
 
 @torch.inference_mode()

@@ -70,10 +70,10 @@ class ACTalkerConfig:
     expression_bucket: int = 20
 
     def __post_init__(self):
-        context, audio = self.unet["cross_attention_dim"], self.whisper["encoder_layers"]
-        if not isinstance(context, int) or context < 7 or audio < 1:
+        context = self.unet["cross_attention_dim"]
+        if not isinstance(context, int) or context < 7:
             raise ValueError(
-                f"ACTalkerConfig: cross_attention_dim must be one number above 6 (six hold the head's pose), not {context}."
+                f"ACTalkerConfig: cross_attention_dim must be one number above 6 (the head's pose), not {context}."
             )
 
     @property
@@ -120,5 +120,12 @@ class ACTalkerConfig:
         """Raises ValueError for a name that is none of the fields (a file from a newer version)."""
         unknown = set(values) - set(cls.__dataclass_fields__)
         if unknown:
-            raise ValueError(f"ACTalkerConfig: unknown fields {sorted(unknown)}; the file needs a newer mamba-portrait.")
-        return cls(**values)
+            raise ValueError(f"ACTalkerConfig: unknown fields {sorted(unknown)}; update mamba-portrait for this file.")
+        return cls(**{name: _tuples(value) for name, value in values.items()})
+
+
+def _tuples(value):
+    """JSON knows no tuples; sizes are tuples throughout."""
+    if isinstance(value, dict):
+        return {k: _tuples(v) for k, v in value.items()}
+    return tuple(value) if isinstance(value, list) else value

@@ -37,9 +37,9 @@ class ACTalker(nn.Module):
         self.eval()
 
     def set_precision(self, dtype: torch.dtype) -> "ACTalker":
-        """Cast the UNet, VAE, face-mask encoder and identity projector; the rest, and the scans' rates, stay float32."""
+        """Cast the UNet, VAE, face-mask encoder and identity projector; the rest and the scans' rates stay float32."""
         for name, part in self.named_children():
-            part.to(torch.float32 if name in FLOAT32_PARTS else dtype)
+            cast(part, torch.float32 if name in FLOAT32_PARTS else dtype)
         for name, parameter in self.named_parameters():
             if name.endswith(FLOAT32_PARAMETERS):
                 parameter.data = parameter.data.float()
@@ -50,6 +50,11 @@ class ACTalker(nn.Module):
         absent = [name for name in names if getattr(self, name) is None]
         if absent:
             raise RuntimeError(f"ACTalker cannot {purpose}: the loader was not given the file of {', '.join(absent)}.")
+
+
+def cast(part: nn.Module, dtype: torch.dtype) -> None:
+    """Cast a part in place; diffusers' own `to` would warn about float32 modules that these networks do not have."""
+    nn.Module.to(part, dtype=dtype)
 
 
 def build_part(name: str, config: ACTalkerConfig) -> nn.Module:

@@ -1,0 +1,118 @@
+"""ACTalker's published files: which holds which part, under which names, read without running code and checked."""
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+State = Mapping[str, Tensor]
+
+
+class Published(NamedTuple):
+    """Where a part is published: patterns of its place below a folder, best first, and a name to tell the user."""
+
+    patterns: tuple[str, ...]
+    name: str
+
+
+_VASA = "MX31c*"  # expression and head pose in one file
+PUBLISHED = {
+    "unet": Published(("unet-*.safetensors", "unet-*.pth"), "unet-136000.pth"),
+    "vae": Published(
+        ("vae/diffusion_pytorch_model*.safetensors", "*vae*.safetensors"),
+        "vae/ of stable-video-diffusion-img2vid-xt-1-1 in diffusers form",
+    ),
+    "arcface": Published(("backbone.safetensors", "backbone.pth"), "backbone.pth (ArcFace r50)"),
+    "identity_projector": Published(("id_proj_model-*",), "id_proj_model-136000.pth"),
+    "face_mask_encoder": Published(("pose_guider-*",), "pose_guider-136000.pth"),
+    "whisper": Published(
+        ("whisper-tiny*/model.safetensors", "whisper-tiny*/pytorch_model.bin", "whisper*.safetensors"),
+        "whisper-tiny/model.safetensors",
+    ),
+    "audio_projector": Published(("audio_linear-*",), "audio_linear-136000.pth"),
+    "expression": Published(("expression.safetensors", "expression.pth", _VASA), "expression.pth or MX31c_32k.ckpt"),
+    "head_pose": Published(("headpose.safetensors", "headpose.pth", _VASA), "headpose.pth or MX31c_32k.ckpt"),
+    "motion_projector": Published(("vasa_linear-*",), "vasa_linear-136000.pth"),
+}
+
+
+def find_files(folder: Path) -> dict[str, Path]:
+    """The file of each part found anywhere below a folder; absent parts are left out.
+
+    Of several training steps the last is taken. Raises FileNotFoundError if the folder is not there.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder}; give the one that holds ACTalker's files.")
+    found = {}
+    for part, published in PUBLISHED.items():
+        for pattern in published.patterns:
+            files = sorted(path for path in folder.rglob(pattern) if path.is_file())
+            if files:
+                found[part] = files[-1]
+                break
+    return found
+
+
+def read_part(part: str, path: Path) -> dict[str, Tensor]:
+    """The tensors of one part under our names, from the file it was published in.
+
+    Raises FileNotFoundError, or ValueError for a file that cannot be read safely.
+    """
+    state = _read(path)
+    if part == "expression" and "generator" in state:
+        marker = "expression_model."
+        return {k.split(marker, 1)[1]: v for k, v in state["generator"].items() if marker in k}
+    if part == "head_pose" and "pose_model" in state:
+        return dict(state["pose_model"])
+    if "state_dict" in state and not isinstance(state["state_dict"], Tensor):
+        state = state["state_dict"]
+    if part == "whisper":
+        marker = "encoder."
+        return {k.split(marker, 1)[1]: v for k, v in state.items() if k.startswith((marker, f"model.{marker}"))}
+    return {k.removeprefix("module."): v for k, v in state.items()}
+
+
+def _read(path: Path) -> dict:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # files from before torch 1.6 cannot be mapped
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as fault:
+        raise ValueError(
+            f"{path.name} holds no plain tensors that can be read safely (damaged, or it would run code): {fault}"
+        ) from fault
+
+
+def check_part(part: str, path: Path, state: State, module: nn.Module) -> None:
+    """Raise ValueError that names the file and what differs, unless names and shapes are exactly the module's."""
+    expected = {name: tuple(x.shape) for name, x in module.state_dict().items()}
+    found = {name: tuple(x.shape) for name, x in state.items()}
+    faults = []
+    if missing := [name for name in expected if name not in found]:
+        faults.append(f"{len(missing)} tensors are missing, first {missing[0]} {expected[missing[0]]}")
+    if surplus := [name for name in found if name not in expected]:
+        faults.append(f"{len(surplus)} tensors are not known, first {surplus[0]} {found[surplus[0]]}")
+    if wrong := [name for name in expected if name in found and found[name] != expected[name]]:
+        a = wrong[0]
+        faults.append(f"{len(wrong)} tensors have another shape, first {a}: {found[a]}, expected {expected[a]}")
+    if faults:
+        wanted = f"ACTalker's {part} ({PUBLISHED[part].name}, {len(expected)} tensors)"
+        raise ValueError(f"{path.name} is not {wanted}: {'; '.join(faults)}.")
+
+
+def read_json(path: Path) -> dict:
+    """A diffusers or transformers config without its writer's notes; empty where there is none."""
+    if not path.is_file():
+        return {}
+    return {k: v for k, v in json.loads(path.read_text(encoding="utf-8")).items() if not k.startswith("_")}
