@@ -1,0 +1,279 @@
+"""Stage 2: from talking clips to a motion model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ..datasets.tracks import Augment, Track, TrackBatch, TrackBatches, load_tracks, track_loader
+from ..networks.implicit_motion.motion_config import MotionModelConfig
+from ..networks.implicit_motion.motion_model import MotionModel
+from ..sampling.schedule import NoiseSchedule
+from .progress import Average, Log, cosine_rate, save_atomically
+from .stage2_losses import (
+    Stage2Weights,
+    clean_error,
+    linear_map,
+    motion_losses,
+    parameter_weights,
+    readout_loss,
+    simple_loss,
+)
+
+DROP_AUDIO, DROP_APPEARANCE, DROP_BOTH = 0.15, 0.1, 0.05  # for classifier-free guidance
+NO_HISTORY = 0.25  # so that a clip's first window, whose history is zeros, is nothing new
+HISTORY_NOISE = 0.1  # at most; what a window continues at inference is a sample, not the truth
+
+
+@dataclass
+class Condition:
+    """What a training step hides from the network, drawn from one generator."""
+
+    drop_audio: Tensor
+    drop_appearance: Tensor
+    no_history: Tensor
+    history_noise: Tensor
+    t: Tensor
+    eps: Tensor
+
+    @classmethod
+    def draw(cls, motion: Tensor, history: int, timesteps: int, generator: torch.Generator) -> Condition:
+        """motion (B, history + W, 768). Steps t are stratified over the batch: the same distribution, less variance."""
+        count, device = motion.shape[0], motion.device
+
+        def uniform(*shape: int) -> Tensor:
+            return torch.rand(*shape, generator=generator, device=device)
+
+        both = uniform(count) < DROP_BOTH
+        order = torch.randperm(count, generator=generator, device=device)
+        past = torch.randn(motion[:, :history].shape, generator=generator, device=device)
+        return cls(
+            (uniform(count) < DROP_AUDIO) | both,
+            (uniform(count) < DROP_APPEARANCE) | both,
+            uniform(count) < NO_HISTORY,
+            past * HISTORY_NOISE * uniform(count, 1, 1),
+            ((order + uniform(count)) / count * timesteps).long().clamp(max=timesteps - 1),
+            torch.randn(motion[:, history:].shape, generator=generator, device=device),
+        )
+
+
+class Stage2Task:
+    """The loss of one batch. `renderer` gives motion_from_parameters, read_parameters and rest_motion (stage 1)."""
+
+    def __init__(self, model: MotionModel, renderer, weights: Stage2Weights | None = None, appearances=None):
+        self.model, self.renderer, self.weights = model, renderer, weights or Stage2Weights()
+        self.appearances = appearances  # (K, appearance_dim): F_A of stills, for clips that were never painted
+        self.schedule = NoiseSchedule(model.config.timesteps, model.config.snr_shift)
+        device = model.motion_mean.device
+        self.readout = linear_map(renderer.read_parameters, model.config.motion_dim, device).detach()
+        self.parameter_weights = torch.ones(self.readout.shape[1], device=device)
+
+    @torch.no_grad()
+    def measure_motion(self, tracks: list[Track], seed: int, frames: int = 8192) -> None:
+        """Set the model's motion statistics from a sample of the training motion."""
+        generator = torch.Generator().manual_seed(seed)
+        rows = []
+        for i in torch.randint(len(tracks), (256,), generator=generator).tolist():
+            values = torch.from_numpy(tracks[i].values[:: max(1, len(tracks[i].values) * 256 // frames)].copy()).float()
+            values = values.to(self.model.motion_mean.device)
+            rows.append(self.renderer.motion_from_parameters(values) if tracks[i].drawn else values)
+        motion = torch.cat(rows).float()
+        deviation = motion.std(0)
+        self.model.motion_mean.copy_(motion.mean(0))
+        self.model.motion_std.copy_(deviation.clamp_min(0.05 * float(deviation.mean()) + 1e-6))
+        self.model.rest_motion.copy_(self.renderer.rest_motion())
+
+    @torch.no_grad()
+    def weigh_parameters(self, tracks: list[Track]) -> None:
+        """Weights of the read-out from the spread of the drawn tracks' parameters; needs the motion statistics."""
+        drawn = [torch.from_numpy(track.values[::5].copy()) for track in tracks[:512] if track.drawn]
+        if drawn:
+            weights = parameter_weights(torch.cat(drawn).std(0), self.weights.mouth)
+            self.parameter_weights = weights.to(self.readout.device)
+
+    @torch.no_grad()
+    def motion(self, batch: TrackBatch) -> Tensor:
+        """Normalised motion (B, history + W, 768) of a batch."""
+        motion = self.renderer.motion_from_parameters(batch.parameters).float()
+        if batch.motion is not None:
+            motion = torch.where(batch.drawn[:, None, None], motion, batch.motion)
+        return self.model.normalise(motion)
+
+    def losses(self, batch: TrackBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Unweighted terms and their weighted sum, "loss"."""
+        model, past = self.model, self.model.config.history
+        motion = self.motion(batch)
+        hidden = Condition.draw(motion, past, self.schedule.timesteps, generator)
+        begins = batch.begins | hidden.no_history
+        history = (motion[:, :past] + hidden.history_noise).masked_fill(begins[:, None, None], 0.0)
+        x0 = motion[:, past:]
+        window, margin = x0.shape[1], batch.margin
+        samples = model.config.samples_per_frame
+        reach = min(margin, 4)  # frames that a slice and its stem see beyond the window
+        near = batch.audio[:, (margin - reach) * samples : (margin + window + reach) * samples]
+        predicted = model.denoise(
+            self.schedule.add_noise(x0, hidden.eps, hidden.t),
+            hidden.t,
+            model.extract_global(batch.audio).window(margin, margin + window),
+            model.extract_local(near)[:, reach : reach + window],
+            self._appearance(len(x0), generator),
+            history,
+            hidden.drop_audio,
+            hidden.drop_appearance,
+        ).float()
+        kind = model.config.prediction
+        target = self.schedule.target(x0, hidden.eps, hidden.t, kind)
+        error = clean_error(predicted, target, self.schedule.alpha_bar.to(x0.device)[hidden.t], kind)
+        velocity, acceleration = motion_losses(error, ~begins, past)
+        terms = {
+            "simple": simple_loss(predicted, target),
+            "velocity": velocity,
+            "acceleration": acceleration,
+            "readout": readout_loss(error * model.motion_std, self.readout, self.parameter_weights),
+        }
+        weights = self.weights
+        terms["loss"] = (
+            terms["simple"]
+            + weights.velocity * velocity
+            + weights.acceleration * acceleration
+            + weights.readout * terms["readout"]
+        )
+        return terms
+
+    def _appearance(self, count: int, generator: torch.Generator) -> Tensor | None:
+        if self.appearances is None:
+            return None
+        picks = torch.randint(len(self.appearances), (count,), generator=generator, device=generator.device)
+        return self.appearances.to(generator.device)[picks]
+
+
+def train_stage2(
+    data: str | Path,
+    out: str | Path,
+    *,
+    preset: str = "lite",
+    renderer=None,
+    max_minutes: float | None = None,
+    steps: int | None = None,
+    batch: int = 32,
+    device: str = "cpu",
+    precision: str = "fp32",
+    seed: int = 0,
+    resume: bool = True,
+    threads: int | None = None,
+    config: MotionModelConfig | None = None,
+    weights: Stage2Weights | None = None,
+    augment: Augment | None = None,
+    appearances: Tensor | None = None,
+    rate: float = 6e-4,
+    workers: int = 0,
+    save_seconds: float = 120.0,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Train a motion model on the clips of `data`; returns the run's checkpoint file, out/stage2.pt.
+
+    renderer: a trained stage 1 (None: the shipped one), which turns parameters into motion. Stops after `steps` steps
+    or `max_minutes` minutes over all resumed runs, whichever comes first. precision: "fp32" or "bf16" (autocast).
+    augment changes half of the clips that were not drawn changed (corpus.augment.augment). appearances (K, F_A) are
+    given to clips at random. A killed run goes on from its last checkpoint with the batches, noise and losses of an
+    unbroken one. Raises ValueError when neither steps nor max_minutes is given, FileNotFoundError without clips.
+    """
+    if steps is None and max_minutes is None:
+        raise ValueError("train stage2: say when to stop, by steps or by max_minutes")
+    if threads:
+        torch.set_num_threads(threads)
+    if renderer is None:
+        from ..model_loaders.checkpoint import load_renderer
+
+        renderer = load_renderer(None)
+    folder = Path(out)
+    file = folder / "stage2.pt"
+    torch.manual_seed(seed)
+    model = MotionModel(config or getattr(MotionModelConfig, preset)()).to(device)
+    if isinstance(renderer, nn.Module):
+        renderer = renderer.to(device).eval().requires_grad_(False)
+    task = Stage2Task(model, renderer, weights, appearances)
+    tracks = load_tracks(data)
+    average, optimizer = Average(model), _optimizer(model, rate)
+    step, spent = 0, 0.0
+    if resume and file.exists():
+        state = torch.load(file, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        average.values, average.steps = state["average"], state["average_steps"]
+        optimizer.load_state_dict(state["optimizer"])
+        step, spent = state["step"], state["spent"]
+    else:
+        task.measure_motion(tracks, seed)
+        average = Average(model)
+    task.weigh_parameters(tracks)
+
+    def save() -> None:
+        state = {"config": model.config.to_dict(), "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        state |= {"average": average.values, "average_steps": average.steps, "step": step, "spent": spent}
+        save_atomically(file, state)
+
+    def progress() -> float:
+        return max(step / steps if steps else 0.0, spent / (60 * max_minutes) if max_minutes else 0.0)
+
+    autocast = torch.autocast(torch.device(device).type, torch.bfloat16) if precision == "bf16" else nullcontext()
+    log = Log(folder)
+    batches = TrackBatches(tracks, batch, seed, history=model.config.history, augment=augment)
+    began, saved, sums = time.monotonic() - spent, time.monotonic(), {}
+    total, unit = (steps, "step") if steps else (round(60 * max_minutes), "s")
+    bar = tqdm(total=total, initial=step if steps else round(spent), desc="stage 2", unit=unit)
+    model.train()
+    if progress() < 1:
+        for given in track_loader(batches, step, workers):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * cosine_rate(progress())
+            generator = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
+            given = TrackBatch(*(part.to(device) if isinstance(part, Tensor) else part for part in given))
+            with autocast:
+                terms = task.losses(given, generator)
+            optimizer.zero_grad(set_to_none=True)
+            terms["loss"].backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            if torch.isfinite(norm):
+                optimizer.step()
+                average.update(model)
+            step, spent = step + 1, time.monotonic() - began
+            for name, value in terms.items():
+                sums.setdefault(name, []).append(value.detach())
+            if step % 25 == 0 or progress() >= 1:
+                means = {name: float(torch.stack(values).mean()) for name, values in sums.items()}
+                log.write(step, samples=step * batch, spent=spent, **means)
+                bar.set_postfix(loss=f"{means['loss']:.4f}", samples=step * batch)
+                sums = {}
+            bar.n = step if steps else round(spent)
+            bar.update(0)
+            if time.monotonic() - saved > save_seconds or progress() >= 1:
+                save()
+                saved = time.monotonic()
+            if progress() >= 1:
+                break
+    bar.close()
+    report(f"stage 2: {step} steps, {step * batch} windows, {spent / 60:.1f} min -> {file}")
+    return file
+
+
+def _optimizer(model: MotionModel, rate: float) -> torch.optim.AdamW:
+    """Weight decay on matrices alone: Mamba's decay rates and steps, norms and biases are not pulled to zero."""
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    others = [p for p in model.parameters() if p.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
+
+
+def averaged_motion_model(checkpoint: str | Path) -> MotionModel:
+    """The averaged weights of a run, ready to sample."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    model = MotionModel(MotionModelConfig.from_dict(state["config"]))
+    model.load_state_dict(state["average"])
+    return model.eval()
