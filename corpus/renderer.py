@@ -207,5 +207,7 @@ def backward_flow(label: np.ndarray, source_label: np.ndarray) -> tuple[np.ndarr
     row = np.clip(((y + 1) / 2 * size).astype(int), 0, size - 1)
     inside = (np.abs(x) < 1) & (np.abs(y) < 1) & (label[..., 3] < CAVITY - 0.5)
     seen = inside & (label[..., 2] <= nearest[row, column] + _DEPTH_TOLERANCE)
+    # A closed lid lies nearer to the eyeball than the tolerance: what lids and lips can hide must show its own part.
+    seen &= ~np.isin(label[..., 3], (EYE, TEETH, TONGUE)) | (source_label[row, column, 3] == label[..., 3])
     visible = np.where(person, seen, source_label[..., 3] == 0)
     return np.stack([x, y], -1).astype(np.float32), visible

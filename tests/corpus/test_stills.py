@@ -127,6 +127,18 @@ def test_zero_motion_is_the_identity_flow(person):
     assert visible[solid].mean() > 0.99 and not visible[~solid].any()
 
 
+def test_an_eye_behind_a_closed_lid_is_not_visible(person):
+    _, source_label, source, _ = person.draw(parameters(blink_left=1.0))
+    _, label, _, _ = person.draw(parameters(), source)
+    _, visible = backward_flow(label, source_label)
+    eye = label[..., 3] == EYE
+    left, right = eye.copy(), eye.copy()
+    middle = int(np.mean(np.nonzero(eye)[1]))
+    left[:, middle:], right[:, :middle] = False, False
+    assert left.sum() > 5 and not visible[left].any()
+    assert visible[right].mean() > 0.9
+
+
 def test_stored_flow_keeps_a_tenth_of_a_pixel():
     assert 2 / 256 * FLOW_SCALE / 10 > 1
 
