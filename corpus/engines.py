@@ -29,6 +29,9 @@ RATE = 16000
 RECORDED_DELAY = 0.010
 """Sound of flite and festival comes 5-15 ms after their labels."""
 
+STOP_RELEASE = 0.025
+"""Seconds from the burst of espeak-ng's p and b to the end of the phone, measured on its English and German."""
+
 
 @dataclass(frozen=True)
 class Speech:
@@ -82,23 +85,32 @@ def say_espeak(text: str, voice: str, manner: Manner) -> Speech:
     audio = _to_rate(np.frombuffer(samples, "<i2").astype(np.float32) / 32768, told["rate"])
     ends = [time for time, _ in told["phones"][1:]] + [len(audio) / RATE]
     marks = [(start, end, symbol) for (start, symbol), end in zip(told["phones"], ends, strict=True)]
-    return _speech(audio, _closures_before_bursts(audio, marks), "ipa")
+    return _speech(audio, _stops_at_their_closures(audio, marks), "ipa")
 
 
-def _closures_before_bursts(audio: np.ndarray, marks: list[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
-    """espeak marks a voiceless stop at its burst: move its start back over the quiet before it, up to 120 ms."""
+def _stops_at_their_closures(
+    audio: np.ndarray, marks: list[tuple[float, float, str]]
+) -> list[tuple[float, float, str]]:
+    """Stops moved to where the mouth is closed: espeak-ng marks a voiceless one late and counts the release to each.
+
+    The start of a voiceless stop goes back over the quiet before it, up to 120 ms; the end of p and b comes forward by
+    the release and its breath, STOP_RELEASE.
+    """
     power = np.convolve(audio**2, np.full(160, 1 / 160), "same")[::80]  # every 5 ms
     quiet = np.sqrt(power) < 0.004
     result: list[tuple[float, float, str]] = []
     for start, end, symbol in marks:
-        if symbol[:1] in ("p", "t", "k", "c", "q") and result:
+        before = result[-1] if result else None
+        if before and symbol[:1] in ("p", "t", "k", "c", "q"):
             i = first = min(int(start * 200) - 1, len(quiet) - 1)
             while i > 0 and first - i < 24 and quiet[i]:
                 i -= 1
             if first - i >= 3:
-                before = result[-1]
                 start = max(before[0] + 0.01, start - (first - i) / 200)
-                result[-1] = (before[0], min(before[1], start), before[2])
+        elif before and before[2][:1] in ("p", "b"):
+            start -= min(STOP_RELEASE, 0.5 * (before[1] - before[0]))
+        if before:
+            result[-1] = (before[0], min(before[1], start), before[2])
         result.append((start, end, symbol))
     return result
 
