@@ -1,6 +1,7 @@
 """Whole talking clips of drawn people: one setting, motion frame by frame."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -72,8 +73,13 @@ def draw_clip(identity_seed: int, parameters: np.ndarray, size: int = 256) -> It
     return ClipRenderer(size).clip(identity_seed, parameters)
 
 
+@lru_cache(maxsize=2)
+def _shared(size: int) -> ClipRenderer:
+    return ClipRenderer(size)
+
+
 def render_frame(identity: Identity | int, parameters: np.ndarray, size: int = 256) -> np.ndarray:
     """One portrait (size, size, 3) uint8 of an identity (or of the person of a seed) with motion (24,)."""
-    renderer = ClipRenderer(size)
+    renderer = _shared(size)
     renderer.open(identity if isinstance(identity, int) else 0, None if isinstance(identity, int) else identity)
     return renderer.frame(parameters)
