@@ -121,7 +121,7 @@ def ears(identity: Identity, head: Head) -> list[Part]:
 
 def neck_and_torso(clothes: Clothes) -> list[Part]:
     """A flaring neck column and sloped shoulders; canonical: neck angle, y; torso position x, y, facing."""
-    y, angle = np.linspace(-2.0, -0.6, 14)[:, None], np.linspace(-np.pi, np.pi, 33)[None]
+    y, angle = np.linspace(-2.0, -0.6, 18)[:, None], np.linspace(-np.pi, np.pi, 61)[None]
     flare = 1 + 0.75 * smooth_step(-1.15, -1.9, y)
     depth = 1 - 0.32 * smooth_step(-1.05, -0.7, y)
     neck = np.stack(

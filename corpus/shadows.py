@@ -10,7 +10,8 @@ import numpy as np
 from .geometry import unit
 
 _CELLS, _EXTENT = 56, 1.7  # grid over [-extent, extent]; a cell is about six millimetres
-_BIAS, _PENUMBRA = 0.10, 0.16
+_EMPTY = -1.2  # depth where nothing throws a shadow: near enough that blurring makes a soft edge
+_BIAS, _PENUMBRA = 0.12, 0.18
 
 
 def light_frame(direction: np.ndarray) -> np.ndarray:
@@ -27,9 +28,9 @@ def lit_fraction(position: np.ndarray, casters: np.ndarray, frame: np.ndarray) -
     local = position @ frame.T
     cell = (local[:, :2] + _EXTENT) * (_CELLS / (2 * _EXTENT))
     index = np.clip(cell.astype(np.int32), 0, _CELLS - 1)
-    grid = np.full(_CELLS * _CELLS, -9.0, np.float32)
+    grid = np.full(_CELLS * _CELLS, _EMPTY, np.float32)
     np.maximum.at(grid, index[casters, 1] * _CELLS + index[casters, 0], local[casters, 2])
-    grid = cv2.dilate(grid.reshape(_CELLS, _CELLS), np.ones((2, 2), np.uint8))
+    grid = cv2.blur(cv2.dilate(grid.reshape(_CELLS, _CELLS), np.ones((3, 3), np.uint8)), (3, 3))
     depth = cv2.remap(grid, cell[:, :1] - 0.5, cell[:, 1:2] - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
         :, 0
     ]
