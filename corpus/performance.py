@@ -19,9 +19,10 @@ from .visemes import FPS
 
 @dataclass(frozen=True)
 class Style:
-    """A speaker's manner. gain of head motion; nods: share of accents nodded; blinks a second; openness and width of
-    the mouth; smile 0..0.4 and brow (share of accents raised) of a habitual face; lively 0..1, how far all accents
-    show.
+    """A speaker's manner.
+
+    gain: of head motion; nods, brows: share of accents they mark; blinks: a second; openness, width: of the mouth, 1 is
+    average; smile: habitual, 0..0.4; lively: 0..1, how far accents show in the brows.
     """
 
     gain: float

@@ -3,8 +3,9 @@
     python -m mamba_portrait.corpus.tracks --clips 100 --out DIR --seed 1
 
 A clip is the folder OUT/clips/<name> with audio.wav (16 kHz mono, 16 bit), labels.npz (`parameters` (T, 24) float32;
-`phone_start`, `phone_end` in seconds, `phone_class`) and meta.json. Clips are independent and reproducible: clip i of a
-seed is the same whatever was drawn before it, so an interrupted run is continued by starting it again.
+`phone_start`, `phone_end` in seconds, `phone_class`) and meta.json. Clips are independent and reproducible: with
+the same voices installed, clip i of a seed is the same whatever was drawn before it, so an interrupted run is continued
+by starting it again.
 """
 
 import argparse

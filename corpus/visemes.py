@@ -32,10 +32,9 @@ CLOSURES = frozenset(("p", "f"))
 
 @dataclass(frozen=True)
 class Viseme:
-    """Targets and their dominance (how strongly the sound insists), for opening, width, press, tongue; `reach` in
-    seconds.
+    """Targets, and dominance (how strongly the sound insists) for opening, width, press and tongue.
 
-    opening: between the inner lips, 1 is a wide "a"; width: -1 rounded .. 1 spread; teeth: share of the opening made by
+    reach: seconds over which it does; opening: between the inner lips, 1 is a wide "a"; width: -1 rounded .. 1 spread; teeth: share of the opening made by
     the lips rather than the jaw, which shows the teeth.
     """
 
@@ -46,10 +45,6 @@ class Viseme:
     teeth: float = 0.15
     dominance: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 0.5)
     reach: float = 0.055
-
-
-def _consonant(opening, width, press, tongue, teeth, dominance, reach) -> Viseme:
-    return Viseme(opening, width, press, tongue, teeth, dominance, reach)
 
 
 VISEMES: dict[str, Viseme] = {
@@ -69,23 +64,21 @@ VISEMES: dict[str, Viseme] = {
     "U": Viseme(0.12, -0.60, teeth=0.0),
     "u": Viseme(0.02, -0.90, teeth=0.0),
     "ii": Viseme(0.24, 0.30, teeth=0.25),
-    "p": _consonant(0.00, 0.00, 1.0, 0.0, 0.0, (9.0, 0.3, 6.0, 0.3), 0.030),
-    "f": _consonant(0.00, 0.05, 0.45, 0.0, 0.0, (5.0, 0.4, 4.0, 0.3), 0.035),
-    "w": _consonant(0.00, -0.95, 0.1, 0.0, 0.0, (2.5, 2.5, 1.0, 0.3), 0.050),
-    "S": _consonant(0.22, -0.50, 0.0, 0.3, 0.45, (1.4, 1.2, 0.6, 1.0), 0.045),
-    "s": _consonant(0.28, 0.25, 0.0, 0.4, 0.55, (1.4, 0.5, 0.6, 1.0), 0.040),
-    "t": _consonant(0.31, 0.10, 0.0, 0.8, 0.35, (0.8, 0.25, 0.5, 1.5), 0.035),
-    "l": _consonant(0.30, 0.10, 0.0, 1.0, 0.25, (0.6, 0.25, 0.5, 2.0), 0.040),
-    "th": _consonant(0.28, 0.10, 0.0, 1.0, 0.30, (0.9, 0.3, 0.5, 2.0), 0.040),
-    "k": _consonant(0.40, 0.10, 0.0, 0.0, 0.15, (0.4, 0.2, 0.4, 0.5), 0.035),
-    "r": _consonant(0.13, -0.35, 0.0, 0.3, 0.15, (0.9, 0.8, 0.5, 0.7), 0.045),
-    "j": _consonant(0.24, 0.50, 0.0, 0.2, 0.30, (0.9, 0.8, 0.5, 0.7), 0.045),
-    "h": _consonant(0.35, 0.00, 0.0, 0.0, 0.10, (0.12, 0.1, 0.2, 0.3), 0.030),
-    SILENCE: _consonant(0.00, 0.00, 0.0, 0.0, 0.10, (0.5, 0.35, 0.5, 0.5), 0.070),
+    "p": Viseme(0.00, 0.00, 1.0, 0.0, 0.0, (9.0, 0.3, 6.0, 0.3), 0.030),
+    "f": Viseme(0.00, 0.05, 0.45, 0.0, 0.0, (5.0, 0.4, 4.0, 0.3), 0.035),
+    "w": Viseme(0.00, -0.95, 0.1, 0.0, 0.0, (2.5, 2.5, 1.0, 0.3), 0.050),
+    "S": Viseme(0.22, -0.50, 0.0, 0.3, 0.45, (1.4, 1.2, 0.6, 1.0), 0.045),
+    "s": Viseme(0.28, 0.25, 0.0, 0.4, 0.55, (1.4, 0.5, 0.6, 1.0), 0.040),
+    "t": Viseme(0.31, 0.10, 0.0, 0.8, 0.35, (0.8, 0.25, 0.5, 1.5), 0.035),
+    "l": Viseme(0.30, 0.10, 0.0, 1.0, 0.25, (0.6, 0.25, 0.5, 2.0), 0.040),
+    "th": Viseme(0.28, 0.10, 0.0, 1.0, 0.30, (0.9, 0.3, 0.5, 2.0), 0.040),
+    "k": Viseme(0.40, 0.10, 0.0, 0.0, 0.15, (0.4, 0.2, 0.4, 0.5), 0.035),
+    "r": Viseme(0.13, -0.35, 0.0, 0.3, 0.15, (0.9, 0.8, 0.5, 0.7), 0.045),
+    "j": Viseme(0.24, 0.50, 0.0, 0.2, 0.30, (0.9, 0.8, 0.5, 0.7), 0.045),
+    "h": Viseme(0.35, 0.00, 0.0, 0.0, 0.10, (0.12, 0.1, 0.2, 0.3), 0.030),
+    SILENCE: Viseme(0.00, 0.00, 0.0, 0.0, 0.10, (0.5, 0.35, 0.5, 0.5), 0.070),
 }
-"""One viseme for each class of phones.CLASSES; the opening is that of the inner lips, so rounded vowels are nearly
-closed.
-"""
+"""One viseme for each class of phones.CLASSES; opening is of the inner lips, so rounded vowels are nearly closed."""
 
 WIDTH_REACH = 1.5  # lips round and spread over a longer stretch than they open
 ANTICIPATION, CARRY_OVER = 1.2, 0.8  # reach before and after a phone: 120 ms and 80 ms for an average sound
