@@ -59,9 +59,14 @@ def sampled(key: str, first_voice: int, appearance: str) -> Node:
     )
 
 
-def drawn(source: str, appearance: str, motion: Out) -> dict[str, Out]:
-    """The inputs of the nodes that draw frames."""
-    return {"renderer": Out("1"), "source": Out(source), "appearance": Out(appearance), "motion": motion}
+def drawn(source: int, motion: Out) -> dict[str, Out]:
+    """The inputs of the nodes that draw frames; the appearance node follows the source node."""
+    return {"renderer": Out("1"), "source": Out(str(source)), "appearance": Out(str(source + 1)), "motion": motion}
+
+
+def assembled(key: str, motion: Out, **rest: Out) -> Node:
+    """Assemble Video of the portrait in nodes 2 to 5."""
+    return Node(key, "MambaPortraitAssembleVideo", drawn(4, motion) | rest)
 
 
 def saved(key: str, video: str, prefix: str) -> Node:
@@ -69,202 +74,160 @@ def saved(key: str, video: str, prefix: str) -> Node:
     return Node(key, "SaveVideo", {"video": Out(video), "filename_prefix": prefix})
 
 
-RENDERER = Node("1", "MambaPortraitLoadRenderer")
+def read_me(title: str, text: str) -> Group:
+    """The note that explains the graph, and the renderer that all of it shares."""
+    note = Note(HELP.format(title=title, text=text), 340)
+    return Group("Read me", "help", [[note, Node("1", "MambaPortraitLoadRenderer")]])
+
 
 TALKING = Workflow(
     "talking_portrait",
     [
-        Group(
-            "Read me",
-            "help",
-            [
-                [
-                    Note(
-                        HELP.format(
-                            title="A photograph speaks",
-                            text="One portrait and one voice in, a talking portrait out. Press **Run**: picture, "
-                            "voice and weights come "
-                            "with the pack.",
-                        ),
-                        320,
-                    ),
-                    RENDERER,
-                ]
-            ],
-        ),
-        Group("1 · Portrait", "input", portrait(2)),
-        Group("2 · Voice", "voice", voice(6)),
-        Group("3 · Motion", "motion", [[sampled("10", 6, "5")]]),
-        Group(
-            "4 · Video",
-            "render",
-            [
-                [Node("11", "MambaPortraitAssembleVideo", drawn("4", "5", Out("10")) | {"audio": Out("6")})],
-                [saved("12", "11", "video/talking_portrait")],
-            ],
-        ),
+        [
+            read_me(
+                "A photograph speaks",
+                "One portrait and one voice in, a talking portrait out. Press **Run**: picture, voice and weights "
+                "come "
+                "with the pack.",
+            )
+        ],
+        [Group("1 · Portrait", "input", portrait(2)), Group("2 · Voice", "voice", voice(6))],
+        [Group("3 · Motion", "motion", [[sampled("10", 6, "5")]])],
+        [Group("4 · Video", "render", [[assembled("11", Out("10"), audio=Out("6"))]])],
+        [Group("5 · Saved", "render", [[saved("12", "11", "video/talking_portrait")]])],
     ],
 )
 
 PASTED = Workflow(
     "talking_portrait_pasted_back",
     [
-        Group(
-            "Read me",
-            "help",
-            [
-                [
-                    Note(
-                        HELP.format(
-                            title="A face speaks in a large photo",
-                            text="The face is cropped, animated and put back into the whole photo with a soft edge. "
-                            "The photo keeps its "
-                            "own size; everything outside the crop stays as it was.",
-                        ),
-                        340,
-                    ),
-                    RENDERER,
-                ]
-            ],
-        ),
-        Group("1 · Portrait", "input", portrait(2, "picture in a room")),
-        Group("2 · Voice", "voice", voice(6)),
-        Group("3 · Motion", "motion", [[sampled("10", 6, "5")]]),
-        Group(
-            "4 · Video of the whole photo",
-            "render",
-            [
-                [
-                    Node(
-                        "11",
-                        "MambaPortraitAssembleVideo",
-                        drawn("4", "5", Out("10")) | {"audio": Out("6"), "photo": Out("2"), "crop": Out("3", 1)},
-                    )
-                ],
-                [saved("12", "11", "video/pasted_back")],
-            ],
-        ),
+        [
+            read_me(
+                "A face speaks in a large photo",
+                "The face is cropped, animated and put back into the whole photo with a soft edge. The photo keeps "
+                "its "
+                "size; everything outside the crop stays as it was.",
+            )
+        ],
+        [
+            Group("1 · Portrait in a large photo", "input", portrait(2, "picture in a room")),
+            Group("2 · Voice", "voice", voice(6)),
+        ],
+        [Group("3 · Motion", "motion", [[sampled("10", 6, "5")]])],
+        [
+            Group(
+                "4 · Video of the whole photo",
+                "render",
+                [[assembled("11", Out("10"), audio=Out("6"), photo=Out("2"), crop=Out("3", 1))]],
+            )
+        ],
+        [Group("5 · Saved", "render", [[saved("12", "11", "video/pasted_back")]])],
     ],
 )
 
 DRIVEN = Workflow(
     "driven_by_video",
     [
-        Group(
-            "Read me",
-            "help",
-            [
+        [
+            read_me(
+                "A video drives a photograph",
+                "The motion of a face is read from a video, frame by frame, and given to the portrait. The film "
+                "keeps "
+                "the video's frame rate and sound.",
+            )
+        ],
+        [
+            Group("1 · Portrait", "input", portrait(2)),
+            Group(
+                "2 · Driving video",
+                "motion",
                 [
-                    Note(
-                        HELP.format(
-                            title="A video drives a photograph",
-                            text="The motion of a face is read from a video, frame by frame, and given to the "
-                            "portrait. The film keeps "
-                            "the video's frame rate and sound.",
-                        ),
-                        340,
-                    ),
-                    RENDERER,
-                ]
-            ],
-        ),
-        Group("1 · Portrait", "input", portrait(2)),
-        Group(
-            "2 · Driving video",
-            "motion",
-            [
-                [
-                    Node("6", "MambaPortraitExampleDrivingVideo"),
-                    Node(
-                        "7",
-                        "MambaPortraitEncodeDriving",
-                        {"renderer": Out("1"), "video": Out("6"), "crop": "whole frame"},
-                    ),
-                ]
-            ],
-        ),
-        Group(
-            "3 · Video",
-            "render",
-            [
-                [Node("8", "MambaPortraitAssembleVideo", drawn("4", "5", Out("7")) | {"audio": Out("7", 1)})],
-                [saved("9", "8", "video/driven")],
-            ],
-        ),
+                    [Node("6", "MambaPortraitExampleDrivingVideo")],
+                    [
+                        Node(
+                            "7",
+                            "MambaPortraitEncodeDriving",
+                            {"renderer": Out("1"), "video": Out("6"), "crop": "whole frame"},
+                        )
+                    ],
+                ],
+            ),
+        ],
+        [Group("3 · Video", "render", [[assembled("8", Out("7"), audio=Out("7", 1))]])],
+        [Group("4 · Saved", "render", [[saved("9", "8", "video/driven")]])],
     ],
 )
 
 EDITED = Workflow(
     "motion_saved_edited_rerendered",
     [
-        Group(
-            "Read me",
-            "help",
-            [
+        [
+            read_me(
+                "Motion is yours to keep",
+                "Motion made for one face is saved, loaded again, edited by face region, looked at as curves, and "
+                "drawn "
+                "on another face.",
+            )
+        ],
+        [Group("1 · The face it is made for", "input", portrait(2)), Group("2 · Voice", "voice", voice(6))],
+        [
+            Group("3 · Motion, made", "motion", [[sampled("10", 6, "5")]]),
+            Group(
+                "4 · Saved, and loaded again",
+                "motion",
                 [
-                    Note(
-                        HELP.format(
-                            title="Motion is yours to keep",
-                            text="Motion made for one face is saved, loaded again, edited by face region, looked at "
-                            "as curves, and drawn on "
-                            "another face.",
+                    [
+                        Node(
+                            "11", "MambaPortraitSaveMotion", {"motion": Out("10"), "filename_prefix": "motion/greeting"}
                         ),
-                        340,
-                    ),
-                    RENDERER,
-                ]
-            ],
-        ),
-        Group("1 · The face it was made for", "input", portrait(2)),
-        Group("2 · Voice", "voice", voice(6)),
-        Group(
-            "3 · Motion: made, saved, loaded",
-            "motion",
-            [
-                [
-                    sampled("10", 6, "5"),
-                    Node("11", "MambaPortraitSaveMotion", {"motion": Out("10"), "filename_prefix": "motion/greeting"}),
-                    Node("12", "MambaPortraitLoadMotion", {"path": Out("11", 1)}),
-                ]
-            ],
-        ),
-        Group(
-            "4 · Motion: edited",
-            "motion",
-            [
-                [
-                    Node(
-                        "13",
-                        "MambaPortraitEditMotion",
-                        {
-                            "motion": Out("12"),
-                            "renderer": Out("1"),
-                            "mouth": 1.2,
-                            "pose": 0.6,
-                            "smooth": 0.0,
-                        },
-                    ),
-                    Node("14", "MambaPortraitPlotMotion", {"motion": Out("13"), "renderer": Out("1")}),
-                    Node("15", "PreviewImage", {"images": Out("14")}),
-                ]
-            ],
-        ),
-        Group("5 · Another face", "input", portrait(16, "Grace Hopper")),
-        Group(
-            "6 · Video",
-            "render",
-            [
-                [
-                    Node("20", "MambaPortraitDecodeMotion", drawn("18", "19", Out("13")) | {"size": "256"}),
-                    Node(
-                        "21",
-                        "MambaPortraitFramesToVideo",
-                        {"frames": Out("20"), "audio": Out("6"), "fps": Out("20", 1)},
-                    ),
+                        Node("12", "MambaPortraitLoadMotion", {"path": Out("11", 1)}),
+                    ]
                 ],
-                [saved("22", "21", "video/rerendered")],
-            ],
-        ),
+            ),
+        ],
+        [
+            Group(
+                "5 · Edited",
+                "motion",
+                [
+                    [
+                        Node(
+                            "13",
+                            "MambaPortraitEditMotion",
+                            {"motion": Out("12"), "renderer": Out("1"), "mouth": 1.2, "pose": 0.6},
+                        )
+                    ]
+                ],
+            ),
+            Group(
+                "6 · Looked at",
+                "motion",
+                [
+                    [
+                        Node("14", "MambaPortraitPlotMotion", {"motion": Out("13"), "renderer": Out("1")}),
+                        Node("15", "PreviewImage", {"images": Out("14")}),
+                    ]
+                ],
+            ),
+        ],
+        [
+            Group("7 · Another face", "input", portrait(16, "Grace Hopper")),
+            Group(
+                "8 · Frames and film",
+                "render",
+                [
+                    [Node("20", "MambaPortraitDecodeMotion", drawn(18, Out("13")) | {"size": "256"})],
+                    [
+                        Node(
+                            "21",
+                            "MambaPortraitFramesToVideo",
+                            {"frames": Out("20"), "audio": Out("6"), "fps": Out("20", 1)},
+                        )
+                    ],
+                ],
+            ),
+        ],
+        [Group("9 · Saved", "render", [[saved("22", "21", "video/rerendered")]])],
     ],
 )
 

@@ -15,7 +15,7 @@ PADDING = 20
 TITLE = 30  # LiteGraph draws a node's title above its box, and a group's title inside
 SLOT = 20
 WIDGET = 26
-COLORS = {"input": "#3f789e", "voice": "#8A8", "motion": "#a1309b", "render": "#b58b2a", "help": "#444"}
+COLORS = {"input": "#5f98be", "voice": "#88aa88", "motion": "#c060b8", "render": "#b58b2a", "help": "#777"}
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class Group:
 
 @dataclass
 class Workflow:
-    """A named graph."""
+    """A named graph: stacks of groups, left to right, each stack from top to bottom."""
 
     name: str
-    groups: list[Group]
+    stacks: list[list[Group]]
 
     def items(self) -> list[Node | Note]:
-        return [item for group in self.groups for column in group.columns for item in column]
+        return [item for stack in self.stacks for group in stack for column in group.columns for item in column]
 
     def nodes(self) -> list[Node]:
         return [item for item in self.items() if isinstance(item, Node)]
@@ -104,32 +104,39 @@ def _size(item: Node | Note, schemas: dict) -> tuple[int, int]:
 
 def _layout(workflow: Workflow, schemas: dict) -> tuple[dict[int, tuple[int, int]], list[dict]]:
     """Top left corners by id(item), and the groups' frames."""
-    corners, frames = {}, []
+    corners: dict[int, tuple[int, int]] = {}
+    frames: list[dict] = []
     x = 0
-    for number, group in enumerate(workflow.groups, 1):
-        left, lowest = x, 0
-        x += PADDING
-        for column in group.columns:
-            y = TITLE + PADDING
-            for item in column:
-                y += TITLE
-                corners[id(item)] = (x, y)
-                y += _size(item, schemas)[1] + PADDING
-            lowest = max(lowest, y)
-            x += max(_size(item, schemas)[0] for item in column) + GAP
-        x += PADDING - GAP
-        frames.append(
-            {
-                "id": number,
-                "title": group.title,
-                "bounding": [left, 0, x - left, lowest],
-                "color": COLORS[group.color],
-                "font_size": 24,
-                "flags": {},
-            }
-        )
-        x += GAP
+    for stack in workflow.stacks:
+        top, right = 0, x
+        for group in stack:
+            width, height = _place_group(group, x, top, corners, schemas)
+            frames.append(
+                {
+                    "id": len(frames) + 1,
+                    "title": group.title,
+                    "bounding": [x, top, width, height],
+                    "color": COLORS[group.color],
+                    "font_size": 24,
+                    "flags": {},
+                }
+            )
+            top, right = top + height + GAP, max(right, x + width)
+        x = right + GAP
     return corners, frames
+
+
+def _place_group(group: Group, left: int, top: int, corners: dict, schemas: dict) -> tuple[int, int]:
+    """Give each of a group's items its corner; returns the frame's width and height."""
+    x, lowest = left + PADDING, top
+    for column in group.columns:
+        y = top + TITLE + PADDING
+        for item in column:
+            corners[id(item)] = (x, y + TITLE)
+            y += TITLE + _size(item, schemas)[1] + PADDING
+        lowest = max(lowest, y)
+        x += max(_size(item, schemas)[0] for item in column) + GAP
+    return x - GAP + PADDING - left, lowest - top
 
 
 def ui_form(workflow: Workflow, schemas: dict) -> dict:

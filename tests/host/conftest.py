@@ -1,9 +1,11 @@
 """Tiny random networks on disk, so that every workflow runs in seconds; and a short voice."""
 
+import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import pytest
 import torch
 
@@ -15,6 +17,8 @@ from mamba_portrait.networks.implicit_motion.motion_config import MotionModelCon
 from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
 from mamba_portrait.networks.implicit_motion.renderer import Renderer
 from mamba_portrait.networks.implicit_motion.renderer_config import RendererConfig
+
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
 RENDERER = RendererConfig(
     image_size=64,
@@ -82,11 +86,36 @@ def write_driving_video(path: Path, frames: int = 7, fps: int = 30) -> Path:
     return path
 
 
+def facts(path) -> tuple:
+    """(frames, rate, width, height, seconds of sound) of a video file."""
+    with av.open(str(path)) as container:
+        video, sound = container.streams.video[0], container.streams.audio[0]
+        frames = sum(1 for _ in container.decode(video))
+        return frames, video.average_rate, video.width, video.height, float(sound.duration * sound.time_base)
+
+
+def example_workflow(name: str, **replace) -> dict:
+    """An example workflow on tiny networks, with no face finder needed, and some nodes replaced."""
+    graph = json.loads((WORKFLOWS / f"{name}_api.json").read_text())
+    for node in graph.values():
+        if node["class_type"] == "MambaPortraitCrop":
+            node["inputs"].update(finder="box", box_x=180, box_y=70, box_width=90, box_height=90)
+        if weights := TINY.get(node["class_type"] + ".weights"):
+            node["inputs"]["weights"] = weights
+        if other := replace.get(node["class_type"].removeprefix("MambaPortrait")):
+            node.update(class_type=other[0], inputs=other[1])
+    return graph
+
+
 @pytest.fixture(scope="session")
 def tiny() -> SimpleNamespace:
     """The helpers of this file, for the tests of this folder."""
     return SimpleNamespace(
-        overrides=TINY, write_networks=write_tiny_networks, write_voice=write_voice, write_driving=write_driving_video
+        write_networks=write_tiny_networks,
+        write_voice=write_voice,
+        write_driving=write_driving_video,
+        workflow=example_workflow,
+        facts=facts,
     )
 
 

@@ -1,10 +1,7 @@
 """Every example workflow runs without ComfyUI, on tiny random networks, to a video of the right length."""
 
-import json
 from fractions import Fraction
-from pathlib import Path
 
-import av
 import pytest
 import torch
 
@@ -12,38 +9,16 @@ from mamba_portrait.host import headless
 from mamba_portrait.host.workflow import NodeError, run_workflow
 from mamba_portrait.media.motion import load_motion
 
-WORKFLOWS = Path(__file__).parents[2] / "workflows"
 SPOKEN = ["talking_portrait", "talking_portrait_pasted_back", "motion_saved_edited_rerendered"]
-
-
-def facts(path):
-    """(frames, rate, width, height, seconds of sound) of a video file."""
-    with av.open(str(path)) as container:
-        video, sound = container.streams.video[0], container.streams.audio[0]
-        frames = sum(1 for _ in container.decode(video))
-        return frames, video.average_rate, video.width, video.height, float(sound.duration * sound.time_base)
-
-
-def workflow(name, tiny, **replace):
-    """An example workflow on tiny networks, with no face finder needed, and some nodes replaced."""
-    graph = json.loads((WORKFLOWS / f"{name}_api.json").read_text())
-    for node in graph.values():
-        if node["class_type"] == "MambaPortraitCrop":
-            node["inputs"].update(finder="box", box_x=180, box_y=70, box_width=90, box_height=90)
-        if weights := tiny.overrides.get(node["class_type"] + ".weights"):
-            node["inputs"]["weights"] = weights
-        if other := replace.get(node["class_type"].removeprefix("MambaPortrait")):
-            node.update(class_type=other[0], inputs=other[1])
-    return graph
 
 
 @pytest.mark.parametrize("name", SPOKEN)
 def test_spoken_workflows_give_a_frame_for_every_forty_milliseconds(name, tiny, tiny_host):
     tiny.write_voice(tiny_host / "voice.wav", samples=9999)
-    graph = workflow(name, tiny, ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
+    graph = tiny.workflow(name, ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
     run = run_workflow(graph, input_dir=tiny_host, output_dir=tiny_host)
     (path,) = run.files
-    frames, rate, width, height, seconds = facts(path)
+    frames, rate, width, height, seconds = tiny.facts(path)
     assert frames == 16 and rate == 25  # floor(9999 * 25 / 16000 + 0.5)
     assert seconds == pytest.approx(9999 / 16000, abs=0.07)  # AAC comes in blocks of 64 ms
     side = {"talking_portrait": (176, 176), "talking_portrait_pasted_back": (1440, 900)}.get(name, (256, 256))
@@ -52,9 +27,9 @@ def test_spoken_workflows_give_a_frame_for_every_forty_milliseconds(name, tiny, 
 
 def test_a_driving_video_keeps_its_rate_and_sound(tiny, tiny_host):
     tiny.write_driving(tiny_host / "driver.mp4", frames=7, fps=30)
-    graph = workflow("driven_by_video", tiny, ExampleDrivingVideo=("LoadVideo", {"file": "driver.mp4"}))
+    graph = tiny.workflow("driven_by_video", ExampleDrivingVideo=("LoadVideo", {"file": "driver.mp4"}))
     (path,) = run_workflow(graph, input_dir=tiny_host, output_dir=tiny_host).files
-    frames, rate, _, _, seconds = facts(path)
+    frames, rate, _, _, seconds = tiny.facts(path)
     assert (frames, rate) == (7, 30)
     assert seconds == pytest.approx(7 / 30, abs=0.07)
 
@@ -71,12 +46,12 @@ def test_the_shipped_examples_load(tiny, tiny_host):
     run = run_workflow(graph, output_dir=tiny_host)
     assert run.ui["4"]["images"] == [(1, 600, 512, 3)]
     assert run.outputs["2"][0]["sample_rate"] == 16000 and run.outputs["2"][0]["waveform"].shape[:2] == (1, 1)
-    assert facts(run.files[1])[0] == 148
+    assert tiny.facts(run.files[1])[0] == 148
 
 
 def test_the_same_seed_gives_the_same_motion_and_another_seed_another(tiny, tiny_host):
     tiny.write_voice(tiny_host / "voice.wav")
-    graph = workflow("motion_saved_edited_rerendered", tiny, ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
+    graph = tiny.workflow("motion_saved_edited_rerendered", ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
     motions = []
     for seed in (1, 1, 2):
         run = run_workflow(graph, {"MambaPortraitSampleMotion.seed": seed}, input_dir=tiny_host, output_dir=tiny_host)
@@ -87,7 +62,7 @@ def test_the_same_seed_gives_the_same_motion_and_another_seed_another(tiny, tiny
 
 def test_cancel_takes_effect_at_a_solver_step_and_the_next_run_works(tiny, tiny_host):
     tiny.write_voice(tiny_host / "voice.wav")
-    graph = workflow("talking_portrait", tiny, ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
+    graph = tiny.workflow("talking_portrait", ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
     steps = []
 
     def cancel_at_third(node, title, done, total):
@@ -104,7 +79,7 @@ def test_cancel_takes_effect_at_a_solver_step_and_the_next_run_works(tiny, tiny_
 
 def test_cancel_while_drawing_leaves_no_file(tiny, tiny_host):
     tiny.write_voice(tiny_host / "voice.wav")
-    graph = workflow("talking_portrait", tiny, ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
+    graph = tiny.workflow("talking_portrait", ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
 
     def cancel(node, title, done, total):
         if title == "Assemble Video" and done == 4:
@@ -127,7 +102,7 @@ def test_cancel_while_drawing_leaves_no_file(tiny, tiny_host):
 )
 def test_bad_inputs_are_told_in_a_sentence(key, value, message, tiny, tiny_host):
     tiny.write_voice(tiny_host / "voice.wav")
-    graph = workflow("talking_portrait", tiny, ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
+    graph = tiny.workflow("talking_portrait", ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
     with pytest.raises((NodeError, ValueError), match=message):
         run_workflow(graph, {key: value}, input_dir=tiny_host, output_dir=tiny_host)
 
@@ -135,7 +110,7 @@ def test_bad_inputs_are_told_in_a_sentence(key, value, message, tiny, tiny_host)
 def test_values_of_another_renderer_are_refused(tiny, tiny_host, tiny_networks):
     tiny.write_voice(tiny_host / "voice.wav")
     (tiny_networks / "other.safetensors").write_bytes((tiny_networks / "tiny_renderer.safetensors").read_bytes())
-    graph = workflow("talking_portrait", tiny, ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
+    graph = tiny.workflow("talking_portrait", ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
     graph["99"] = {"class_type": "MambaPortraitLoadRenderer", "inputs": {"weights": "other.safetensors"}}
     graph["11"]["inputs"]["renderer"] = ["99", 0]
     with pytest.raises(NodeError, match="was made with 'tiny_renderer.safetensors', but this node has 'other"):

@@ -1,0 +1,221 @@
+"""A real ComfyUI with this pack in it, and a real browser on its page. Skipped, with the reason, where there is none.
+
+ComfyUI is looked for at COMFYUI_PATH, then above this folder (the pack as it lies in custom_nodes). It is run by
+COMFYUI_PYTHON, a virtual environment in or beside it, or this Python, with a base folder of its own: it stays clean.
+"""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from pathlib import Path
+
+import pytest
+
+PACK = Path(__file__).resolve().parents[3]
+START_SECONDS = 300
+
+
+def find_comfyui() -> Path | None:
+    candidates = [os.environ.get("COMFYUI_PATH"), *(Path(os.path.abspath(__file__)).parents)]
+    for folder in filter(None, candidates):
+        if (Path(folder) / "comfy_execution").is_dir() and (Path(folder) / "main.py").is_file():
+            return Path(folder)
+    return None
+
+
+def python_of(comfyui: Path) -> str:
+    names = ("bin/python", "Scripts/python.exe")
+    environments = [
+        base / env / name for base in (comfyui, comfyui.parent) for env in (".venv", "venv") for name in names
+    ]
+    return os.environ.get("COMFYUI_PYTHON") or next((str(p) for p in environments if p.is_file()), sys.executable)
+
+
+class ComfyUI:
+    """A running server."""
+
+    def __init__(self, port: int, base: Path, process: subprocess.Popen):
+        self.url, self.base, self.process = f"http://127.0.0.1:{port}", base, process
+        self.client = uuid.uuid4().hex
+
+    def get(self, path: str):
+        with urllib.request.urlopen(self.url + path, timeout=60) as reply:
+            return json.load(reply)
+
+    def post(self, path: str, body: dict):
+        request = urllib.request.Request(
+            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                text = reply.read()
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{path}: {error.read().decode()}") from error
+        return json.loads(text) if text else None
+
+    def queue(self, prompt: dict) -> str:
+        return self.post("/prompt", {"prompt": prompt, "client_id": self.client})["prompt_id"]
+
+    def wait(self, prompt_id: str, seconds: float = 300) -> dict:
+        """The history entry of a prompt, once it is over."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            history = self.get(f"/history/{prompt_id}")
+            if prompt_id in history:
+                return history[prompt_id]
+            time.sleep(0.2)
+        raise AssertionError(f"the prompt was not over after {seconds} s; server log:\n{self.log()}")
+
+    def run(self, prompt: dict) -> dict:
+        entry = self.wait(self.queue(prompt))
+        assert entry["status"]["status_str"] == "success", json.dumps(entry["status"], indent=1)[-3000:]
+        return entry
+
+    def saved(self, entry: dict) -> list[Path]:
+        """Files that a run put into the output folder."""
+        shown = [item for output in entry["outputs"].values() for item in output.get("images", [])]
+        return [self.base / i["type"] / i["subfolder"] / i["filename"] for i in shown if i["type"] == "output"]
+
+    def log(self) -> str:
+        return (self.base / "server.log").read_text(errors="replace")[-4000:]
+
+
+@pytest.fixture(scope="session")
+def comfyui(tmp_path_factory, tiny):
+    folder = find_comfyui()
+    if folder is None:
+        pytest.skip("no ComfyUI here: set COMFYUI_PATH to a ComfyUI folder to run these tests")
+    base = tmp_path_factory.mktemp("comfyui")
+    for name in ("custom_nodes", "input", "output", "temp", "user", "models/mamba_portrait"):
+        (base / name).mkdir(parents=True)
+    (base / "custom_nodes" / "mamba-portrait").symlink_to(PACK, target_is_directory=True)
+    tiny.write_networks(base / "models" / "mamba_portrait")
+    tiny.write_voice(base / "input" / "voice.wav", samples=9999)
+    tiny.write_driving(base / "input" / "driver.mp4", frames=7, fps=30)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [python_of(folder), "main.py", "--cpu", "--port", str(port), "--listen", "127.0.0.1"]
+    command += ["--base-directory", str(base), "--disable-api-nodes"]
+    with open(base / "server.log", "w") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    server = ComfyUI(port, base, process)
+    try:
+        _await_start(server)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _await_start(server: ComfyUI) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if server.process.poll() is not None:
+            pytest.skip(f"ComfyUI does not start here:\n{server.log()}")
+        try:
+            server.get("/system_stats")
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.5)
+    pytest.skip(f"ComfyUI did not start within {START_SECONDS} s:\n{server.log()}")
+
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe", "--window-size=1900,1000",
+]  # fmt: skip
+
+
+class Browser:
+    """A Chromium page, spoken to over the DevTools pipe (JSON messages that end in a zero byte)."""
+
+    def __init__(self, program: str, profile: Path):
+        theirs_in, self._out = os.pipe()
+        self._in, theirs_out = os.pipe()
+
+        def as_3_and_4() -> None:
+            os.dup2(theirs_in, 13)
+            os.dup2(theirs_out, 14)
+            os.dup2(13, 3)
+            os.dup2(14, 4)
+
+        self.process = subprocess.Popen(
+            [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            preexec_fn=as_3_and_4, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._count, self._buffer, self._session = 0, b"", None
+        targets = self.send("Target.getTargets")["targetInfos"]
+        page = next(t["targetId"] for t in targets if t["type"] == "page")
+        self._session = self.send("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
+        self.send("Page.enable")
+
+    def send(self, method: str, **params) -> dict:
+        """One DevTools command and its answer; events are passed over."""
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            while b"\0" not in self._buffer:
+                chunk = os.read(self._in, 1 << 20)
+                if not chunk:
+                    raise RuntimeError("the browser ended")
+                self._buffer += chunk
+            text, _, self._buffer = self._buffer.partition(b"\0")
+            answer = json.loads(text)
+            if answer.get("id") == self._count:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']}")
+                return answer["result"]
+
+    def evaluate(self, script: str):
+        """The value of a JavaScript expression; promises are awaited."""
+        answer = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise AssertionError(json.dumps(answer["exceptionDetails"], indent=1)[:2000])
+        return answer["result"].get("value")
+
+    def until(self, script: str, seconds: float = 120):
+        """Wait for an expression to become true."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if value := self.evaluate(script):
+                return value
+            time.sleep(0.3)
+        raise AssertionError(f"not within {seconds} s: {script}")
+
+    def screenshot(self, path: Path) -> None:
+        """What the page looks like, as PNG."""
+        path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))
+
+    def close(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None or os.name == "nt":
+        pytest.skip("no Chromium here: install one to test ComfyUI's page")
+    page = Browser(program, tmp_path_factory.mktemp("profile"))
+    yield page
+    page.close()
