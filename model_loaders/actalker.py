@@ -32,9 +32,9 @@ def load_actalker(
 ) -> ACTalker:
     """Load ACTalker onto the CPU, in eval mode, without gradients.
 
-    source: the folder that holds the published files (searched through), a dict of part to file, or the one file
-    written by `save_actalker`. dtype: of the UNet, the VAE and the small networks beside them; the voice, expression
-    and identity networks and the scans' rates stay float32. config: sizes; read from the configs beside the files when None.
+    source: the folder that holds the published files (searched through), a dict of part to file, or one file
+    written by `save_actalker`. dtype: of UNet, VAE and the networks beside them; voice, expression and identity
+    networks and the scans' rates stay float32. config: sizes; None reads the configs beside the files.
     Parts for voice or motion whose files are absent are left out; using them says so.
     Raises FileNotFoundError for absent files, ValueError naming any file that holds something else.
     """

@@ -60,16 +60,21 @@ def encode_identity(
         raise ValueError(f"The face mask is {tuple(face_mask.shape)}, but the photo {tuple(photo.shape[:2])}.")
     size = prepared_size(*photo.shape[:2], image_size or model.config.image_size)
     picture = lanczos(photo[..., :3], size).movedim(-1, 0)
-    face = cut_box(photo[..., :3].movedim(-1, 0).float(), box, FACE_VIEW)
-    embedding = model.arcface((face * 2 - 1)[None].to(model.arcface.conv1.weight))
+    embedding = embed_face(model, photo, box)
     token = model.identity_projector(embedding.to(model.identity_projector.proj1.weight))
     encoder = model.face_mask_encoder
     mask = lanczos(face_mask, size).expand(1, 3, -1, -1).to(encoder.conv_in.weight)
-    latent = _encode_image(model.vae, picture)
+    latent = encode_image(model.vae, picture)
     return Identity(token[None].to(keep_on), latent.to(keep_on), encoder(mask).to(keep_on), size)
 
 
-def _encode_image(vae: torch.nn.Module, picture: Tensor) -> Tensor:
+def embed_face(model: ACTalker, photo: Tensor, box: Box) -> Tensor:
+    """ArcFace's embedding (1, 512) of the face in a box of a photo (H,W,3)."""
+    face = cut_box(photo[..., :3].movedim(-1, 0).float(), box, FACE_VIEW)
+    return model.arcface((face * 2 - 1)[None].to(model.arcface.conv1.weight))
+
+
+def encode_image(vae: torch.nn.Module, picture: Tensor) -> Tensor:
     """(3, H, W) in [0,1] to the unscaled mean latent (4, h, w); in float32 where the VAE's config asks for it."""
     dtype, device = vae.quant_conv.weight.dtype, vae.quant_conv.weight.device
     wide = torch.float32 if vae.config.force_upcast else dtype

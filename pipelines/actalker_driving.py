@@ -50,17 +50,33 @@ def encode_driving(
 ) -> MotionTokens:
     """Frames (T, H, W, 3) in [0,1] to motion tokens.
 
-    boxes: the face's box in every frame, or one for all. landmarks: five points (5, 2) of every frame where known.
-    The expression is read in each frame's own crop, the head's pose in a crop fixed by the first frame.
-    Raises ValueError if boxes or landmarks do not match the frames, RuntimeError if the motion parts were not loaded.
+    Boxes, landmarks and errors as in `read_faces`; RuntimeError if the motion parts were not loaded.
     """
     model.require(MOTION_PARTS, "read a driving video")
+    tokens = model.motion_projector(*read_faces(model, frames, fps, boxes, landmarks))
+    none = model.motion_projector.unconditional()
+    return MotionTokens(tokens.unsqueeze(1).to(keep_on), none.unsqueeze(1).to(keep_on))
+
+
+def read_faces(
+    model: ACTalker,
+    frames: Tensor,
+    fps: Fraction | float,
+    boxes: Sequence[Box],
+    landmarks: Sequence[Tensor | None] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Expression features (T', 512) and head rotation (T', 3) in degrees, at 12.5 frames a second.
+
+    boxes: the face's box in every frame, or one for all. landmarks: five points (5, 2) of every frame where known.
+    The expression is read in each frame's own crop, the head's pose in a crop fixed by the first frame.
+    Raises ValueError if boxes or landmarks do not match the frames.
+    """
     count = len(frames)
     if count == 0 or len(boxes) not in (1, count) or (landmarks is not None and len(landmarks) != count):
         marks = "no" if landmarks is None else len(landmarks)
         raise ValueError(f"The driving video has {count} frames but {len(boxes)} face boxes and {marks} landmarks.")
     head = head_box(boxes[0], tuple(frames.shape[1:3]))
-    weight, tokens = model.expression.resnet50.conv1.weight, []
+    weight, features = model.expression.resnet50.conv1.weight, []
     used = frames_to_watch(count, fps)
     for start in range(0, len(used), BATCH):
         faces, heads = [], []
@@ -70,6 +86,6 @@ def encode_driving(
             faces.append(cut_box(picture, features_box(boxes[i % len(boxes)], marks), VIEW))
             heads.append(cut_box(picture, head, VIEW))
         rotation, _ = model.head_pose(torch.stack(heads) * 2 - 1)
-        tokens.append(model.motion_projector(model.expression(torch.stack(faces)), rotation))
-    none = model.motion_projector.unconditional()
-    return MotionTokens(torch.cat(tokens).unsqueeze(1).to(keep_on), none.unsqueeze(1).to(keep_on))
+        features.append((model.expression(torch.stack(faces)), rotation))
+    expressions, rotations = zip(*features, strict=True)
+    return torch.cat(expressions), torch.cat(rotations)

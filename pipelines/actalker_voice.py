@@ -34,6 +34,16 @@ def encode_voice(model: ACTalker, waveform: Tensor, *, keep_on: str | torch.devi
     Raises ValueError for less than half a frame (40 ms) of sound, RuntimeError if the voice parts were not loaded.
     """
     model.require(VOICE_PARTS, "listen to a voice")
+    projector = model.audio_projector
+    tokens = torch.cat([projector(part) for part in speech_windows(model, waveform).split(64)])
+    return VoiceTokens(tokens.to(keep_on), projector.unconditional().to(keep_on))
+
+
+def speech_windows(model: ACTalker, waveform: Tensor) -> Tensor:
+    """What each generated frame hears: Whisper's states around it (T, 10, layers + 1, channels).
+
+    T and errors as in `encode_voice`.
+    """
     waveform = waveform.reshape(-1).float().cpu()
     frames = frame_count(waveform.numel(), MODEL_RATE, FPS)
     if frames == 0:
@@ -41,11 +51,8 @@ def encode_voice(model: ACTalker, waveform: Tensor, *, keep_on: str | torch.devi
     steps = STEPS_A_FRAME * frames
     states = torch.cat([_hidden_states(model, piece) for piece in waveform.split(PIECE)])[:steps]
     silence = states.new_zeros(BEFORE + AFTER, *states.shape[1:])
-    padded = torch.cat([silence[:BEFORE], states, silence[BEFORE:]])
-    windows = padded.unfold(0, model.config.audio_window, STEPS_A_FRAME)[:frames].movedim(-1, 1)
-    projector = model.audio_projector
-    tokens = torch.cat([projector(part) for part in windows.to(projector.proj1.weight).split(64)])
-    return VoiceTokens(tokens.to(keep_on), projector.unconditional().to(keep_on))
+    padded = torch.cat([silence[:BEFORE], states, silence[BEFORE:]]).to(model.audio_projector.proj1.weight)
+    return padded.unfold(0, model.config.audio_window, STEPS_A_FRAME)[:frames].movedim(-1, 1)
 
 
 def _hidden_states(model: ACTalker, piece: Tensor) -> Tensor:
