@@ -1,6 +1,8 @@
 # demo, test, bench, lint. Each makes its own .venv from a bare Python 3.10 or newer and works offline from then on.
 
-PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3.10 python3,$(shell command -v $(name))))
+SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))
+PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.13 python3.10; do \
+	$$name -c '$(SUITS)' 2>/dev/null && { echo $$name; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -25,10 +27,9 @@ clean:
 
 # The large wheels first and for themselves, so that a change of the package's own needs does not touch them.
 $(VENV)/.torch: requirements-torch.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo "Python 3.10 or newer is needed; name one: make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || \
-		{ echo "$(PYTHON) cannot make virtual environments; on Debian: apt install python3-venv"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer with its venv module is needed (on Debian: apt install python3-venv);" \
+		"name one: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --requirement requirements-torch.txt
 	@touch $@
 
