@@ -3,13 +3,13 @@
 import numpy as np
 from torch import Tensor
 
-from .finders import cascade, yunet
+from .finders import cascade, own, yunet
 from .finders.face import Face
 from .photo import to_uint8
 
 __all__ = ["CHOICES", "FINDERS", "Face", "choose_face", "find_faces"]
 
-SEARCHERS = {"yunet": yunet, "cascade": cascade}  # in the order in which "auto" tries them
+SEARCHERS = {"own": own, "yunet": yunet, "cascade": cascade}  # in the order in which "auto" tries them
 FINDERS = ("auto", *SEARCHERS, "box", "whole")
 CHOICES = ("largest", "left", "right", "center")
 
@@ -24,10 +24,10 @@ def find_faces(
 ) -> list[Face]:
     """Find the faces of one picture (H,W,3), float in [0,1] or uint8, RGB; the largest first, an empty list for none.
 
-    finder: "auto" takes the first finder that can run here; "yunet", "cascade" insist on one;
-    "box" takes `box` (x0, y0, x1, y1 in pixels, around brows to chin) as the face; "whole" the whole picture. A given
-    box wins over any finder. Raises ValueError for a bad box or picture, RuntimeError when the finder cannot run
-    here.
+    finder: "auto" takes the first finder that can run here; "own" (the pack's network), "yunet", "cascade" insist on
+    one; "box" takes `box` (x0, y0, x1, y1 in pixels, around brows to chin) as the face; "whole" the whole picture. A
+    given box wins over any finder. Raises ValueError for a bad box or picture, RuntimeError when the finder cannot
+    run here.
     """
     if image.ndim == 4 and image.shape[0] == 1:
         image = image[0]

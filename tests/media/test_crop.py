@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from mamba_portrait.media.crop import Crop, crop_portrait, cut, paste_back
+from mamba_portrait.media.crop import Crop, crop_box, crop_portrait, cut, paste_back
 from mamba_portrait.media.faces import Face, choose_face, find_faces
 
 
@@ -55,6 +55,14 @@ def test_a_crop_beyond_the_edge_shows_the_mirror_and_is_opaque_there():
     assert torch.equal(piece[:30, 30:], photo[:30, :50].flip(0))
     out = paste_back(photo, torch.ones(1, 80, 80, 3), crop)[0]
     assert torch.equal(out[0, 0], torch.ones(3))
+
+
+def test_photos_are_framed_as_the_drawn_heads_are():
+    """The median drawn head: box 0.538 of the picture, centred at 0.588 of its height."""
+    crop = crop_box((2000, 2000), face_at((800, 900, 1200, 1300), (2000, 2000)))
+    assert 400 / crop.size == pytest.approx(0.538, abs=0.01)
+    assert (1100 - crop.y0) / crop.size == pytest.approx(0.588, abs=0.01)
+    assert (1000 - crop.x0) / crop.size == pytest.approx(0.5, abs=0.002)
 
 
 def test_one_crop_serves_all_frames_of_a_video():
