@@ -34,8 +34,8 @@ CLOSURES = frozenset(("p", "f"))
 class Viseme:
     """Targets, and dominance (how strongly the sound insists) for opening, width, press and tongue.
 
-    reach: seconds over which it does; opening: between the inner lips, 1 is a wide "a"; width: -1 rounded .. 1 spread; teeth: share of the opening made by
-    the lips rather than the jaw, which shows the teeth.
+    reach: seconds over which it does; opening: between the inner lips, 1 is a wide "a"; width: -1 rounded .. 1 spread;
+    teeth: share of the opening made by the lips rather than the jaw, which shows the teeth.
     """
 
     opening: float
