@@ -27,6 +27,17 @@ class RendererConfig:
     motion_widths: tuple[int, ...] = (32, 64, 128, 192)  # motion encoder, down to the 8x8 grid
     motion_blocks: tuple[int, ...] = (1, 1, 2, 2)
     parameters: int = 24  # supervised read-out of a drawn head's parameters from the 768 numbers; the handle for editing
+    # For each parameter (in the order of corpus/parameters.py) its usual spread in the corpus, its weight among the 768 numbers,
+    # and the height on the grid where it acts (-1 top .. 1 bottom, None: everywhere). Only the first shape of the motion space.
+    parameter_spread: tuple[float, ...] = (
+        (0.23, 0.23, 0.2, 0.31, 0.31, 0.18, 0.23, 0.21) + (0.3, 0.3, 0.24, 0.34, 0.34, 0.15, 0.1)
+        + (0.18, 0.11, 0.08, 0.042, 0.038, 0.125, 0.03, 0.03, 0.23)
+    )
+    parameter_emphasis: tuple[float, ...] = (
+        (1.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) + (0.8, 0.8, 0.5, 1.0, 1.0, 0.7, 0.7)
+        + (1.5, 1.5, 1.5, 1.2, 1.2, 1.2, 0.5, 0.5, 0.5)
+    )
+    parameter_place: tuple[float | None, ...] = (0.35,) * 8 + (-0.2,) * 3 + (-0.05,) * 4 + (None,) * 8 + (0.35,)
 
     deviation_channels: int = 16  # c of the 3-D convolutions in DIT
     deviation_layers: int = 3  # n [P: "n layers"]
