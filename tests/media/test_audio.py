@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+
 from mamba_portrait.media import audio
 
 NTSC = Fraction(30000, 1001)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from mamba_portrait.media.crop import Crop, crop_box, crop_portrait, cut, paste_back
 from mamba_portrait.media.faces import Face, choose_face, find_faces
 

@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import pytest
 import torch
-from mamba_portrait.media import motion as m
 from safetensors.torch import save_file
+
+from mamba_portrait.media import motion as m
 
 
 def track(frames=50, fps=Fraction(25), renderer="abc", seed=0):

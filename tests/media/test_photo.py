@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+
 from mamba_portrait.media.photo import load_photo, save_image, to_uint8
 
 

@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 import torch
+
 from mamba_portrait.media.audio import load_audio
 from mamba_portrait.media.video import VideoWriter, probe_video, read_video
 
