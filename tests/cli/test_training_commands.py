@@ -1,0 +1,93 @@
+"""The whole way by commands: draw, train both stages, export, and load what came out."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mamba_portrait.cli import main
+from mamba_portrait.cli.corpus import paint
+from mamba_portrait.media.video import probe_video
+from mamba_portrait.model_loaders.checkpoint import load_checkpoint, load_motion_model, load_renderer
+from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
+from mamba_portrait.networks.implicit_motion.renderer_config import RendererConfig
+
+pytest.importorskip("moderngl")
+pytest.importorskip("scipy")
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    """Two groups of stills and two clips, or a skip that says what the machine lacks."""
+    from mamba_portrait.corpus.engines import available_engines
+    from mamba_portrait.corpus.renderer import HeadRenderer
+
+    if not available_engines():
+        pytest.skip("no speech engine is installed")
+    try:
+        HeadRenderer(64)
+    except Exception as fault:  # no EGL, or no driver behind it
+        pytest.skip(str(fault))
+    folder = tmp_path_factory.mktemp("corpus")
+    assert main(["corpus", "--out", str(folder), "--stills", "2", "--clips", "2", "--seed", "5", "--size", "64"]) == 0
+    return folder
+
+
+@pytest.fixture
+def tiny_lite(monkeypatch):
+    """The preset `lite` at toy widths."""
+    from mamba_portrait.networks.implicit_motion import motion_config, renderer_config
+
+    renderer = RendererConfig.from_dict(TINY["renderer"])
+    model = MotionModelConfig.from_dict(TINY["motion_model"])
+    monkeypatch.setattr(renderer_config.RendererConfig, "lite", classmethod(lambda cls: renderer))
+    monkeypatch.setattr(motion_config.MotionModelConfig, "lite", classmethod(lambda cls: model))
+
+
+TINY: dict[str, dict] = {}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tiny_configs(tiny_weights):
+    for kind, name in (("renderer", "renderer_lite"), ("motion_model", "motion_lite")):
+        TINY[kind] = json.loads(load_checkpoint(tiny_weights / f"{name}.safetensors")[1]["config"])
+
+
+def test_draw_train_and_export(drawn, tiny_lite, tmp_path, capsys):
+    data, device = str(drawn), ["--device", "cpu", "--precision", "fp32"]
+    first, second = tmp_path / "stage1", tmp_path / "stage2"
+    renderer_file, model_file = str(tmp_path / "r.safetensors"), str(tmp_path / "m.safetensors")
+    assert main(["train", "stage1", "--data", data, "--out", str(first), "--steps", "1", *device]) == 0
+    assert main(["export", str(first / "stage1.pt"), "-o", renderer_file, "--note", "a test"]) == 0
+    renderer = load_renderer(renderer_file)
+    training = json.loads(load_checkpoint(renderer_file)[1]["training"])
+    assert training["note"] == "a test" and training["step"] >= 1
+
+    order = ["train", "stage2", "--data", data, "--renderer", renderer_file, "--out", str(second), "--steps", "1"]
+    assert main([*order, "--batch-size", "2", *device]) == 0
+    assert main(["export", str(second / "stage2.pt"), "-o", model_file]) == 0
+    model = load_motion_model(model_file)
+    torch.testing.assert_close(model.rest_motion, renderer.rest_motion(), rtol=1e-2, atol=1e-3)
+    assert "M parameters" in capsys.readouterr().out
+
+
+def test_drawing_goes_on_where_it_stopped(drawn):
+    files = {path: path.stat().st_mtime_ns for path in drawn.rglob("*") if path.is_file()}
+    assert main(["corpus", "--out", str(drawn), "--stills", "2", "--clips", "2", "--seed", "5", "--size", "64"]) == 0
+    assert files == {path: path.stat().st_mtime_ns for path in files}
+
+
+def test_a_clip_is_painted_with_its_voice(drawn, tmp_path):
+    clip = shutil.copytree(next((drawn / "clips").iterdir()), tmp_path / "clip")
+    frames = len(np.load(clip / "labels.npz")["parameters"])
+    paint([clip], 5, 64)
+    info = probe_video(clip / "video.mp4")
+    assert info.has_audio and info.fps == 25 and round(info.duration * 25) == frames
+
+
+def test_a_contact_sheet_is_written(drawn, tmp_path):
+    assert main(["corpus", "--out", str(drawn), "--sheet", str(tmp_path / "sheet.png")]) == 0
+    assert (tmp_path / "sheet.png").stat().st_size > 1000
