@@ -9,8 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..corpus.parameters import COUNT
+
 FLOW_SCALE = 8192.0  # stored int16 = grid coordinate * 8192
-FIELDS = ("rgb", "flow", "label", "param")
+FIELDS = ("rgb", "flow", "label", "param", "mark")
+MOUTH_CORNERS, EYE_CORNERS = (19, 20), (0, 4)  # landmarks, left and right of the image
 
 
 class Groups(NamedTuple):
@@ -20,6 +23,7 @@ class Groups(NamedTuple):
     flow: Tensor  # (N,2,3,128,128,2) int16, where each target pixel lies in the source
     label: Tensor  # (N,2,3,128,128) uint8, visible | part << 1
     param: Tensor  # (N,2,4,24) float32
+    mark: Tensor  # (N,2,4,40,2) float32 landmarks in [0,1]
 
     def displacement(self) -> Tensor:
         """(N,2,3,2,128,128) float32 backward displacement in half pictures."""
@@ -33,7 +37,7 @@ class Groups(NamedTuple):
         return (self.label & 1).float()
 
     def part(self) -> Tensor:
-        """(N,2,3,128,128) uint8 part of the target (0 background, 1 skin, 2 eye, 3 teeth, 4 tongue, 10 mouth cavity, ...)."""
+        """(N,2,3,128,128) uint8 part of the target (0 background, 1 skin, 2 eye, 3 teeth, 4 tongue, 10 cavity, ...)."""
         return self.label >> 1
 
 
@@ -45,26 +49,45 @@ class StillSet:
         self.folder = self.root / "stills" if (self.root / "stills").is_dir() else self.root
         self.shards: list[tuple[np.ndarray, ...]] = []
         self.known: set[str] = set()
+        self.device = None if device is None or torch.device(device).type == "cpu" else torch.device(device)
         self.resident: Groups | None = None
         self.refresh()
         if not self.shards:
-            raise FileNotFoundError(f"{self.root} holds no drawn stills: make some with `python -m mamba_portrait corpus --out {self.root}`")
-        if device is not None and torch.device(device).type != "cpu":
-            parts = (torch.cat([torch.from_numpy(np.array(s[i])).to(device) for s in self.shards]) for i in range(len(FIELDS)))
-            self.resident = Groups(*parts)
+            raise FileNotFoundError(
+                f"{self.root} holds no drawn stills: make some with `python -m mamba_portrait corpus --out {self.root}`"
+            )
 
     def refresh(self) -> int:
-        """Pick up shards that were finished meanwhile (drawing and training may run side by side); returns the number of groups."""
+        """Pick up shards finished meanwhile (drawing and training may run side by side); the number of groups."""
+        new = []
         for path in sorted(self.folder.glob("*_rgb.npy")):
             stem = path.name[: -len("_rgb.npy")]
             files = [self.folder / f"{stem}_{field}.npy" for field in FIELDS]
             if stem not in self.known and all(f.exists() for f in files):
                 self.known.add(stem)
-                self.shards.append(tuple(np.load(f, mmap_mode="r") for f in files))
+                new.append(tuple(np.load(f, mmap_mode="r") for f in files))
+        self.shards += new
+        if self.device is not None and new:
+            self._keep(new)
         return len(self)
+
+    def _keep(self, shards: list[tuple[np.ndarray, ...]]) -> None:
+        """Copy shards to the device's memory field by field: for a moment one is there twice, never the whole."""
+        fields = []
+        for i in range(len(FIELDS)):
+            parts = [torch.from_numpy(np.array(shard[i])).to(self.device) for shard in shards]
+            fields.append(torch.cat(parts if self.resident is None else [self.resident[i], *parts]))
+        self.resident = Groups(*fields)
 
     def __len__(self) -> int:
         return sum(len(s[0]) for s in self.shards)
+
+    def parameters(self) -> Tensor:
+        """(N,24) of all pictures, on the device that holds them."""
+        if self.resident is not None:
+            return self.resident.param.flatten(0, 2)
+        rows = [shard[FIELDS.index("param")].reshape(-1, COUNT) for shard in self.shards]
+        return torch.from_numpy(np.concatenate(rows))
 
     def get(self, indices: np.ndarray) -> Groups:
         """Groups by number, 0 <= index < len(self)."""
@@ -73,5 +96,7 @@ class StillSet:
             return Groups(*(t[at] for t in self.resident))
         starts = np.cumsum([0] + [len(s[0]) for s in self.shards])
         shard = np.searchsorted(starts, indices, side="right") - 1
-        rows = [[self.shards[s][f][i - starts[s]] for s, i in zip(shard, indices, strict=True)] for f in range(len(FIELDS))]
+        rows = [
+            [self.shards[s][f][i - starts[s]] for s, i in zip(shard, indices, strict=True)] for f in range(len(FIELDS))
+        ]
         return Groups(*(torch.from_numpy(np.stack(r)) for r in rows))

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from mamba_portrait.corpus.parameters import COUNT, INDEX
 from mamba_portrait.model_loaders.checkpoint import save_checkpoint
 from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
 from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
@@ -64,3 +66,67 @@ def shipped_tiny(tiny_weights, monkeypatch) -> Path:
     """The tiny networks in the place of the shipped ones."""
     monkeypatch.setenv("MAMBA_PORTRAIT_WEIGHTS", str(tiny_weights))
     return tiny_weights
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> RendererConfig:
+    """The whole of stage 1 at toy widths, for pictures of 64 pixels."""
+    return TINY_RENDERER
+
+
+SIZE, LABELS, FLOW_SCALE, LANDMARKS = 64, 128, 8192, 40
+
+
+def _grid(size):
+    centres = (np.arange(size) + 0.5) / size * 2 - 1
+    return np.meshgrid(centres, centres)
+
+
+def _face(x, y, person, shift, jaw):
+    """A disc of skin with a dark mouth that opens with the jaw: picture, head, mouth, and x before the shift."""
+    u, v = x - shift, y
+    head = u**2 + v**2 < 0.5
+    texture = 0.5 + 0.3 * np.sin(9 * u + person[0]) * np.cos(8 * v + person[1])
+    colour = np.stack([texture * person[2 + i] for i in range(3)], -1)
+    mouth = ((u / 0.25) ** 2 + ((v - 0.3) / (0.02 + 0.2 * jaw)) ** 2 < 1) & head
+    backdrop = 0.3 + 0.2 * np.stack([np.sin(7 * x), np.cos(6 * y), np.sin(5 * y)], -1)
+    picture = np.where(head[..., None], colour, backdrop)
+    return np.where(mouth[..., None], 0.05, picture), head, mouth, u
+
+
+def draw_discs(folder: Path, groups: int, seed: int) -> Path:
+    """One shard of `groups` groups, as corpus/stills.py writes them: discs move sideways and open their mouths."""
+    rng = np.random.default_rng(seed)
+    rgb = np.empty((groups, 2, 4, SIZE, SIZE, 3), np.uint8)
+    flow = np.empty((groups, 2, 3, LABELS, LABELS, 2), np.int16)
+    label = np.empty((groups, 2, 3, LABELS, LABELS), np.uint8)
+    param = np.zeros((groups, 2, 4, COUNT), np.float32)
+    mark = np.full((groups, 2, 4, LANDMARKS, 2), 0.5, np.float32)
+    small, (x, y) = _grid(SIZE), _grid(LABELS)
+    for group in range(groups):
+        param[group, :, :, INDEX["jaw"]] = rng.uniform(0, 1, 4)
+        param[group, :, :, INDEX["shift_x"]] = rng.uniform(-0.2, 0.2, 4)
+        for twin in range(2):
+            person = np.concatenate([rng.uniform(0, 6, 2), rng.uniform(0.4, 1, 3)])
+            for frame in range(4):
+                jaw, shift = (param[group, twin, frame, INDEX[name]] for name in ("jaw", "shift_x"))
+                picture = _face(*small, person, shift, jaw)[0]
+                rgb[group, twin, frame] = np.clip(picture * 255, 0, 255).astype(np.uint8)
+                mark[group, twin, frame, [0, 4]] = [[0.35 + shift / 2, 0.4], [0.65 + shift / 2, 0.4]]  # eyes
+                mark[group, twin, frame, [19, 20]] = [[0.4 + shift / 2, 0.65], [0.6 + shift / 2, 0.65]]  # mouth
+                if frame:
+                    _, head, mouth, u = _face(x, y, person, shift, jaw)
+                    back = np.where(head, u + param[group, twin, 0, INDEX["shift_x"]], x)
+                    flow[group, twin, frame - 1] = np.rint(np.stack([back, y], -1) * FLOW_SCALE)
+                    label[group, twin, frame - 1] = (np.where(mouth, 10, head) << 1) | ~mouth
+    stills = Path(folder) / "stills"
+    stills.mkdir(parents=True, exist_ok=True)
+    for name, array in (("flow", flow), ("label", label), ("param", param), ("mark", mark), ("rgb", rgb)):
+        np.save(stills / f"{seed:06d}_{name}.npy", array)
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def drawn_discs(tmp_path_factory) -> Path:
+    """A folder of 12 groups of stills whose labels are exact, made without a renderer of heads."""
+    return draw_discs(tmp_path_factory.mktemp("discs"), 12, 0)

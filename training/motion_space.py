@@ -1,13 +1,17 @@
-"""First part of stage 1: the motion encoder learns to see what moves, on drawn heads whose parameters are known.
+"""First parts of stage 1: a space for motion, and a motion encoder that sees where in it a face stands.
 
-Alone it learns this in minutes; together with the renderer it hardly starts, because the renderer finds other ways to lower
-its loss. Twins (two people with one motion) keep identity out of the 768 numbers.
+The space comes from the parameters alone: a small network writes them as 768 numbers, a linear map reads them back.
+Then the encoder learns to see in pictures what would have been written, with the space held still; pulled both ways,
+encoder and space agreed on nothing and neither grew. Apart from the renderer this takes minutes; together it hardly
+starts, because the renderer finds other ways to lower its loss. Twins keep identity out of the numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,48 +27,126 @@ _SCALES |= {"shoulder_x": 6.0, "shoulder_y": 6.0, "gaze_x": 2.0, "gaze_y": 2.0, 
 
 
 def parameter_scale(device: torch.device | str = "cpu") -> Tensor:
-    """(24,) weights that make the parameters comparable: radians and shifts are small numbers; the tongue is mostly hidden."""
+    """(24,) weights that make parameters comparable: radians and shifts are small; the tongue is mostly hidden."""
     return torch.tensor([_SCALES.get(name, 1.0) for name in PARAMETERS], device=device)
+
+
+@dataclass(frozen=True)
+class ParameterSpaceWeights:
+    write: float = 1.0  # what is written reads back
+    spread: float = 1e-3  # at about unit scale
+
+
+class ParameterSpaceTask:
+    """The space itself: writer and reader, from the corpus's parameters and mixtures of them."""
+
+    PICTURES = 0
+    ROWS = 96  # a step, however many groups the schedule says
+
+    def __init__(self, renderer: Renderer, stills: StillSet):
+        self.renderer, self.stills, self.weights = renderer, stills, ParameterSpaceWeights()
+        self.known = stills.parameters().to(next(renderer.parameters()).device)
+
+    def parameters(self) -> list[Tensor]:
+        return list(self.renderer.parameters_of_motion.parameters())
+
+    def batch(self, indices: np.ndarray, size: int, generator: torch.Generator | None) -> Tensor:
+        """(96,24) parameters: half as drawn, half with each scaled and moved by itself, so that edits have room."""
+        known, device = self.known, self.known.device
+        rows = known[torch.randint(len(known), (self.ROWS,), generator=generator, device=device)]
+        noise = torch.randn(rows.shape, generator=generator, device=device)
+        mixed = rows * torch.rand(rows.shape, generator=generator, device=device) + 0.3 * known.std(0) * noise
+        alone = torch.arange(self.ROWS, device=device)[:, None] % 2 == 0
+        return torch.where(alone, rows, mixed)
+
+    def losses(self, batch: Tensor) -> dict[str, Tensor]:
+        """(N,24) -> unweighted terms."""
+        scale = parameter_scale(batch.device)
+        motion = self.renderer.motion_from_parameters(batch)
+        read = self.renderer.read_parameters(motion)
+        return {
+            "write": F.smooth_l1_loss(read * scale, batch * scale, beta=0.2),
+            "spread": (motion.float().std() - 1).square(),
+        }
+
+    @torch.no_grad()
+    def measure(self, indices: np.ndarray, size: int) -> dict[str, float]:
+        """R^2 of all parameters written and read, and the scale of motion."""
+        truth = self.stills.parameters().to(self.known.device)
+        motion = self.renderer.motion_from_parameters(truth)
+        error = (self.renderer.read_parameters(motion) - truth).square().mean(0)
+        r2 = 1 - error / truth.var(0).clamp_min(1e-8)
+        return {"written": round(float(r2.min()), 4), "scale": round(float(motion.std()), 3)}
+
+    def follow(self, progress: float) -> dict[str, Tensor]:
+        """Nothing learns beside the space."""
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """Nothing beside the renderer needs keeping."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
 
 
 @dataclass(frozen=True)
 class MotionSpaceWeights:
     absolute: float = 1.0
     relative: float = 2.0
-    write: float = 1.0  # what is written from parameters reads back as them
     agree: float = 0.5  # the encoder sees the motion that is written for the same change
+    place: float = 0.2  # and stands where it is written, but for what only a portrait knows
+
+
+def motion_space_losses(renderer: Renderer, motion: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    """Unweighted terms: motion (N,4,768) seen in four frames of a person, truth (N,4,24); the space is the teacher."""
+    scale = parameter_scale(motion.device)
+    framing = torch.ones_like(scale)  # jostled pictures say nothing of where the head stood
+    framing[[INDEX["shift_x"], INDEX["shift_y"], INDEX["shift_z"]]] = 0
+    read, written = renderer.read_parameters(motion), renderer.motion_from_parameters(truth).detach()
+    change, written_change = motion[:, 1:] - motion[:, :1], written[:, 1:] - written[:, :1]
+    read_change, true_change = read[:, 1:] - read[:, :1], truth[:, 1:] - truth[:, :1]
+    energy = written_change.square().mean() + 1e-3
+    return {
+        "absolute": F.smooth_l1_loss(read * scale * framing, truth * scale * framing, beta=0.2),
+        "relative": F.smooth_l1_loss(read_change * scale, true_change * scale, beta=0.2),
+        "agree": (change - written_change).square().mean() / energy,
+        "place": (motion - written).square().mean(),
+    }
 
 
 class MotionSpaceTask:
-    """One loss for the motion encoder and the read-out, on random groups."""
+    """The motion encoder's losses on random groups."""
+
+    PICTURES = 8  # a group
 
     def __init__(self, renderer: Renderer, stills: StillSet, weights: MotionSpaceWeights | None = None):
         self.renderer, self.stills, self.weights = renderer, stills, weights or MotionSpaceWeights()
 
     def parameters(self) -> list[Tensor]:
-        modules = (self.renderer.motion_encoder, self.renderer.parameters_of_motion)
-        return [p for m in modules for p in m.parameters()]
+        return list(self.renderer.motion_encoder.parameters())
 
-    def losses(self, images: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    def losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """images (N,4,3,S,S): four frames a person; truth (N,4,24) -> unweighted terms."""
-        scale = parameter_scale(images.device)
-        framing = torch.ones_like(scale)  # jostled pictures say nothing of where the head stood
-        framing[[INDEX["shift_x"], INDEX["shift_y"], INDEX["shift_z"]]] = 0
+        images, truth = batch
         motion = self.renderer.encode_motion(images.flatten(0, 1)).view(*images.shape[:2], -1)
-        read = self.renderer.read_parameters(motion)
-        written = self.renderer.motion_from_parameters(truth)
-        change, written_change = motion[:, 1:] - motion[:, :1], written[:, 1:] - written[:, :1]
-        energy = written_change.detach().square().mean() + 1e-3
-        return {
-            "absolute": F.smooth_l1_loss(read * scale * framing, truth * scale * framing, beta=0.2),
-            "relative": F.smooth_l1_loss((read[:, 1:] - read[:, :1]) * scale, (truth[:, 1:] - truth[:, :1]) * scale, beta=0.2),
-            "write": F.smooth_l1_loss(self.renderer.read_parameters(written) * scale, truth * scale, beta=0.2),
-            # The written side is the teacher: pulled both ways, the two agreed on nothing and neither grew.
-            "agree": (change - written_change.detach()).square().mean() / energy,
-        }
+        return motion_space_losses(self.renderer, motion, truth)
 
-    def batch(self, indices, generator: torch.Generator | None, augment: bool = True) -> tuple[Tensor, Tensor]:
-        """Both people of each group, at the encoder's size."""
+    def follow(self, progress: float) -> dict[str, Tensor]:
+        """Nothing learns beside the encoder."""
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """Nothing beside the renderer needs keeping."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+
+    def batch(
+        self, indices: np.ndarray, size: int, generator: torch.Generator | None, augment: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """Both people of each group, at the encoder's own size whatever `size` the schedule says."""
         groups = self.stills.get(indices)
         images = groups.rgb.flatten(0, 2).permute(0, 3, 1, 2).float() / 255
         images = resize(images, self.renderer.config.motion_size)
@@ -73,9 +155,9 @@ class MotionSpaceTask:
         return images.view(-1, 4, *images.shape[1:]), groups.param.flatten(0, 1)
 
     @torch.no_grad()
-    def explained(self, indices) -> dict[str, float]:
+    def measure(self, indices: np.ndarray, size: int) -> dict[str, float]:
         """R^2 of each parameter's change on groups held out."""
-        images, truth = self.batch(indices, None, augment=False)
+        images, truth = self.batch(indices, size, None, augment=False)
         motion = torch.cat([self.renderer.encode_motion(x) for x in images.flatten(0, 1).split(64)])
         read = self.renderer.read_parameters(motion.float()).view_as(truth)
         change, wanted = read[:, 1:] - read[:, :1], truth[:, 1:] - truth[:, :1]

@@ -1,23 +1,23 @@
-"""Stage 1: from drawn stills (or clips) to a renderer, in three parts that a clock divides."""
+"""Stage 1: from drawn stills (or clips) to a renderer, in parts that a clock divides."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from ..datasets.stills import StillSet
 from ..networks.implicit_motion.renderer import Renderer
 from ..networks.implicit_motion.renderer_config import RendererConfig
-from .motion_space import MotionSpaceTask, MotionSpaceWeights
-from .progress import Average, Log, cosine_rate, save_atomically
+from .motion_space import MotionSpaceTask, ParameterSpaceTask
+from .progress import Average, Budget, Every, Learner, Log, Means, mixed_precision, save_atomically
 from .rendering import RenderingTask
 from .stage1_losses import Stage1Weights, total
 
@@ -26,35 +26,50 @@ from .stage1_losses import Stage1Weights, total
 class Part:
     """One part of the schedule: what is learnt, at which size, for which share of the time."""
 
-    name: str
+    name: str  # "space" and "motion" learn the motion space and its encoder; any other name learns to render
     share: float
     size: int
     groups: int  # groups a batch: 8 pictures each for motion, 3 driven frames each for rendering
     rate: float
+    written: float = 0.5  # share driven by written motion instead of pictures
+    joint: bool = False  # the motion encoder learns on with the renderer
+    adversarial: bool = False  # L_adv takes part (late: on blurred pictures it only teaches noise)
 
 
 SCHEDULE = (
-    Part("motion", 0.15, 128, 6, 1e-3),
-    Part("coarse", 0.60, 128, 6, 6e-4),  # flow and masks first, at a quarter of the cost
+    Part("space", 0.01, 128, 1, 1e-3),
+    Part("motion", 0.20, 128, 6, 1e-3),
+    Part("coarse", 0.54, 128, 6, 8e-4, written=1.0),  # flow and masks first, at a quarter of the cost
     Part("fine", 0.25, 256, 3, 3e-4),
 )
 
+# On a GPU small steps wait for their launch: large batches, and time enough for the paper's other two losses.
+GPU_SCHEDULE = (
+    Part("space", 0.02, 128, 1, 1e-3),
+    Part("motion", 0.15, 128, 64, 2e-3),
+    Part("coarse", 0.40, 128, 64, 1.2e-3, written=0.8),
+    Part("fine", 0.24, 256, 24, 6e-4, joint=True),
+    Part("finish", 0.19, 256, 24, 3e-4, joint=True, adversarial=True),
+)
 
-@dataclass
-class Run:
-    """State of a training run; everything that a resumed run needs."""
 
-    renderer: Renderer
-    average: Average
-    folder: Path
-    step: int = 0
-    part: int = 0
-    spent: float = 0.0  # seconds in this part
-    samples: int = 0
+@dataclass(frozen=True)
+class Settings:
+    """How a run trains, whatever the part."""
 
-    @property
-    def file(self) -> Path:
-        return self.folder / "stage1.pt"
+    minutes: float = 60.0
+    steps: int | None = None
+    device: str = "cpu"
+    precision: str = "fp32"
+    seed: int = 0
+    weights: Stage1Weights = field(default_factory=Stage1Weights)
+    vgg: str | Path | None = None
+    save_seconds: float = 120.0
+    report_seconds: float = 30.0
+    report: Callable[[str], None] = print
+
+    def budget(self, part: Part) -> Budget:
+        return Budget(steps=self.steps) if self.steps else Budget(seconds=60 * self.minutes * part.share)
 
 
 def train_stage1(
@@ -63,39 +78,40 @@ def train_stage1(
     *,
     validation: str | Path | None = None,
     preset: str = "lite",
-    minutes: float = 60.0,
-    steps: int | None = None,
-    device: str = "cpu",
-    precision: str = "fp32",
-    seed: int = 0,
-    resume: bool = True,
-    schedule: tuple[Part, ...] = SCHEDULE,
-    weights: Stage1Weights | None = None,
     config: RendererConfig | None = None,
-    report: Callable[[str], None] = print,
+    schedule: tuple[Part, ...] | None = None,
+    weights: Stage1Weights | None = None,
+    resume: bool = True,
+    **settings: Any,
 ) -> Path:
-    """Train a renderer; returns the run's checkpoint file.
+    """Train a renderer; returns the run's checkpoint file, out/stage1.pt.
 
-    data: folder of drawn stills (may still be growing). minutes: the whole schedule, over all resumed runs. steps: instead of
-    the clock, a fixed number of steps a part (tests). precision: "fp32" or "bf16" (autocast). A killed run goes on from its
-    last checkpoint, written every two minutes and at every part's end, with optimiser, average and random state.
+    data: folder of drawn stills (may still be growing). minutes: the whole schedule, over all resumed runs. steps:
+    instead of the clock, a fixed number of steps a part (tests). precision: "fp32" or "bf16" (autocast). vgg: a
+    torchvision VGG-19 file for L_per. The other settings are those of `Settings`. A killed run goes on from its last
+    checkpoint, written every `save_seconds` and at every part's end, with the same batches, noise and losses as an
+    unbroken one on the same data. A CUDA device takes GPU_SCHEDULE with the perceptual and adversarial losses.
     """
-    torch.manual_seed(seed)
-    folder = Path(out)
-    config = config or getattr(RendererConfig, preset)()
-    renderer = channels_last(Renderer(config).to(device))
-    resident = device if torch.device(device).type == "cuda" else None
+    on_gpu = torch.device(settings.get("device", "cpu")).type == "cuda"
+    settings = Settings(weights=weights or (Stage1Weights.for_gpu() if on_gpu else Stage1Weights()), **settings)
+    schedule = schedule or (GPU_SCHEDULE if on_gpu else SCHEDULE)
+    torch.manual_seed(settings.seed)
+    torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
+    renderer = channels_last(Renderer(config or getattr(RendererConfig, preset)()).to(settings.device))
+    resident = settings.device if on_gpu else None
     stills = StillSet(data, resident)
-    held_out = StillSet(validation, resident) if validation else None
-    run = Run(renderer, Average(renderer), folder)
-    state = torch.load(run.file, map_location=device, weights_only=False) if resume and run.file.exists() else None
-    log = Log(folder)
-    for number, part in enumerate(schedule):
-        if state is not None and number < state["part"]:
-            continue
-        _run_part(run, part, number, stills, held_out, state, log, minutes, steps, device, precision, seed, weights, report)
+    trainer = Stage1Trainer(
+        renderer, stills, StillSet(validation, resident) if validation else None, Path(out), settings
+    )
+    state = None
+    if resume and trainer.file.exists():
+        state = torch.load(trainer.file, map_location=settings.device, weights_only=True)
+        trainer.restore(state)
+    trainer.log = Log(Path(out), trainer.step)
+    for number in range(trainer.part, len(schedule)):
+        trainer.run(number, schedule[number], state)
         state = None
-    return run.file
+    return trainer.file
 
 
 def channels_last(module: nn.Module) -> nn.Module:
@@ -106,96 +122,127 @@ def channels_last(module: nn.Module) -> nn.Module:
     return module
 
 
-def _run_part(run, part, number, stills, held_out, state, log, minutes, steps, device, precision, seed, weights, report):
-    motion = part.name == "motion"
-    task = MotionSpaceTask(run.renderer, stills) if motion else RenderingTask(run.renderer, stills, weights)
-    term_weights = MotionSpaceWeights() if motion else task.weights
-    parameters = task.parameters()
-    optimizer = torch.optim.AdamW(parameters, lr=part.rate, weight_decay=1e-3, betas=(0.9, 0.98))
-    generator = torch.Generator(device).manual_seed(seed * 1000 + number)
-    picks = np.random.default_rng([seed, number])
-    run.part, run.spent = number, 0.0
-    if state is not None:
-        _restore(run, state, optimizer, generator, picks)
-    budget = minutes * 60 * part.share
-    autocast = torch.autocast(torch.device(device).type, torch.bfloat16) if precision == "bf16" else nullcontext()
-    done = lambda i: i >= steps if steps else run.spent >= budget  # noqa: E731
-    begun, saved, reported, sums = time.time() - run.spent, time.time(), time.time(), {}
-    at = state["at"] if state is not None else 0
-    bar = tqdm(total=steps or round(budget), initial=at if steps else round(run.spent), desc=part.name, unit="step" if steps else "s", leave=False)
-    while not done(at):
-        progress = at / steps if steps else run.spent / budget
-        for group in optimizer.param_groups:
-            group["lr"] = part.rate * cosine_rate(progress)
-        indices = picks.integers(0, len(stills), part.groups)
-        with autocast:
-            if motion:
-                losses = task.losses(*task.batch(indices, generator))
-            else:
-                losses = task.losses(*task.batch(indices, part.size, generator))
-            loss = total(losses, term_weights)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(parameters, 1.0)
-        if torch.isfinite(norm):
-            optimizer.step()
-            run.average.update(run.renderer)
-        at, run.step, run.samples = at + 1, run.step + 1, run.samples + part.groups * (8 if motion else 3)
-        run.spent = time.time() - begun
-        for key, value in losses.items():
-            sums.setdefault(key, []).append(value.detach())
-        if time.time() - reported > 30 or done(at):
-            means = {k: float(torch.stack(v).mean()) for k, v in sums.items()}
-            log.write(run.step, part=part.name, samples=run.samples, groups=len(stills), loss=float(loss.detach()), **means)
-            sums, reported = {}, time.time()
-            bar.n = at if steps else round(run.spent)
-            bar.set_postfix(loss=f"{float(loss.detach()):.3f}", samples=run.samples)
-            stills.refresh()
-        if time.time() - saved > 120 or done(at):
-            _save(run, at, optimizer, generator, picks)
-            saved = time.time()
-            if held_out is not None:
-                report(f"{part.name} {run.samples} samples, {len(stills)} groups: {_measure(run, task, held_out, motion, part.size)}")
-    bar.close()
+Task = ParameterSpaceTask | MotionSpaceTask | RenderingTask
 
 
-def _measure(run: Run, task, held_out: StillSet, motion: bool, size: int) -> dict[str, float]:
-    run.renderer.eval()
-    indices = np.arange(min(len(held_out), 32))
-    stills, task.stills = task.stills, held_out
-    try:
-        return task.explained(indices) if motion else task.measure(indices[:16], size)
-    finally:
-        task.stills = stills
-        run.renderer.train()
+class Stage1Trainer:
+    """A run: its networks, where it stands in the schedule, and the loop of one part."""
 
+    def __init__(
+        self, renderer: Renderer, stills: StillSet, held_out: StillSet | None, folder: Path, settings: Settings
+    ):
+        self.renderer, self.stills, self.held_out, self.settings = renderer, stills, held_out, settings
+        self.average, self.log = Average(renderer), None
+        self.file = folder / "stage1.pt"
+        self.step, self.samples = 0, 0
+        self.part, self.at, self.spent = 0, 0, 0.0  # part of the schedule; steps and seconds in it
 
-def _save(run: Run, at: int, optimizer, generator: torch.Generator, picks: np.random.Generator) -> None:
-    save_atomically(
-        run.file,
-        {
-            "config": run.renderer.config.to_dict(), "renderer": run.renderer.state_dict(), "average": run.average.values,
-            "average_steps": run.average.steps, "step": run.step, "samples": run.samples, "part": run.part, "at": at,
-            "spent": run.spent, "optimizer": optimizer.state_dict(), "generator": generator.get_state(),
-            "torch": torch.get_rng_state(), "picks": picks.bit_generator.state,
-        },
-    )
+    def run(self, number: int, part: Part, state: dict | None = None) -> None:
+        """Train one part to its end; `state` is a checkpoint within it."""
+        if number != self.part or state is None:
+            self.part, self.at, self.spent = number, 0, 0.0
+        settings, budget = self.settings, self.settings.budget(part)
+        task = self._task(part)
+        optimizer = torch.optim.AdamW(task.parameters(), lr=part.rate, weight_decay=1e-3, betas=(0.9, 0.98))
+        self.learner = Learner(self.renderer, optimizer, self.average, part.rate)
+        self.noise = torch.Generator(settings.device).manual_seed(settings.seed * 1000 + number)
+        self.picks = np.random.default_rng([settings.seed, number])
+        if state is not None:
+            self._restore_part(state, task)
+        saves, reports, means = Every(settings.save_seconds), Every(settings.report_seconds), Means()
+        began = time.monotonic() - self.spent
+        whole, unit = (settings.steps, "step") if settings.steps else (round(budget.seconds), "s")
+        bar = tqdm(
+            total=whole,
+            initial=self.at if settings.steps else round(self.spent),
+            desc=part.name,
+            unit=unit,
+            leave=False,
+        )
+        while (progress := budget.progress(self.at, self.spent)) < 1:
+            losses = self._learn(task, part, progress)
+            means.add(losses)
+            self.spent = time.monotonic() - began
+            over = budget.progress(self.at, self.spent) >= 1
+            if over | reports():
+                values = means.take()
+                self.log.write(self.step, part=part.name, samples=self.samples, groups=len(self.stills), **values)
+                bar.n = self.at if settings.steps else round(self.spent)
+                bar.set_postfix(loss=f"{values['loss']:.3f}", samples=self.samples)
+                self.stills.refresh()
+            if over | saves():
+                save_atomically(self.file, self.state(task))
+                self._measure(task, part)
+        bar.close()
 
+    def _learn(self, task, part: Part, progress: float) -> dict[str, torch.Tensor]:
+        """One step of descent; the losses, and their weighted sum as "loss"."""
+        indices = self.picks.integers(0, len(self.stills), part.groups)
+        with mixed_precision(self.settings.device, self.settings.precision):
+            losses = task.losses(task.batch(indices, part.size, self.noise))
+            loss = total(losses, task.weights)
+        self.learner.step(loss, progress)
+        losses |= task.follow(progress) | {"loss": loss}
+        self.at, self.step = self.at + 1, self.step + 1
+        self.samples += part.groups * task.PICTURES
+        return losses
 
-def _restore(run: Run, state: dict, optimizer, generator: torch.Generator, picks: np.random.Generator) -> None:
-    run.renderer.load_state_dict(state["renderer"])
-    run.average.values, run.average.steps = state["average"], state["average_steps"]
-    run.step, run.samples, run.spent = state["step"], state["samples"], state["spent"]
-    optimizer.load_state_dict(state["optimizer"])
-    generator.set_state(state["generator"].cpu())
-    torch.set_rng_state(state["torch"].cpu())
-    picks.bit_generator.state = state["picks"]
+    def _task(self, part: Part) -> Task:
+        if part.name in ("space", "motion"):
+            return (ParameterSpaceTask if part.name == "space" else MotionSpaceTask)(self.renderer, self.stills)
+        settings = self.settings
+        return RenderingTask(
+            self.renderer,
+            self.stills,
+            settings.weights,
+            written=part.written,
+            joint=part.joint,
+            adversarial=part.adversarial,
+            vgg=settings.vgg,
+        )
+
+    def _measure(self, task: Task, part: Part) -> None:
+        """Figures of held-out people to the log and the report."""
+        if self.held_out is None:
+            return
+        self.renderer.eval()
+        task.stills = self.held_out
+        values = task.measure(np.arange(min(len(self.held_out), 32)), part.size)
+        task.stills = self.stills
+        self.renderer.train()
+        self.log.write(
+            self.step, part=part.name, samples=self.samples, **{f"held_out/{k}": v for k, v in values.items()}
+        )
+        self.settings.report(f"{part.name} {self.samples} samples, {len(self.stills)} groups: {values}")
+
+    def state(self, task: Task) -> dict[str, Any]:
+        """Everything that a resumed run needs."""
+        return {
+            "config": self.renderer.config.to_dict(), "renderer": self.renderer.state_dict(),
+            "average": self.average.values, "average_steps": self.average.steps,
+            "step": self.step, "samples": self.samples, "part": self.part, "at": self.at, "spent": self.spent,
+            "optimizer": self.learner.optimizer.state_dict(), "task": task.state(), "torch": torch.get_rng_state(),
+            "generator": self.noise.get_state(), "picks": self.picks.bit_generator.state,
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Networks and place in the schedule of a checkpoint."""
+        self.renderer.load_state_dict(state["renderer"])
+        self.average.values, self.average.steps = state["average"], state["average_steps"]
+        for name in ("step", "samples", "part", "at", "spent"):
+            setattr(self, name, state[name])
+
+    def _restore_part(self, state: dict[str, Any], task: Task) -> None:
+        self.learner.optimizer.load_state_dict(state["optimizer"])
+        self.noise.set_state(state["generator"].cpu())
+        torch.set_rng_state(state["torch"].cpu())
+        self.picks.bit_generator.state = state["picks"]
+        task.restore(state.get("task", {}))
 
 
 def averaged_renderer(checkpoint: str | Path) -> Renderer:
     """The averaged weights of a run, ready to render."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     renderer = Renderer(RendererConfig.from_dict(state["config"]))
-    values: dict[str, Tensor] = state["average"]
-    renderer.load_state_dict(values)
+    renderer.load_state_dict(state["average"])
     return renderer.eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +17,8 @@ SKIN, EYE, TEETH, TONGUE, CAVITY = 1, 2, 3, 4, 10  # part numbers of corpus/rend
 
 @dataclass(frozen=True)
 class Stage1Weights:
-    """Weight of each term. The paper gives none; these come from the trial of drawn heads, where mouth and eyes had to be weighted
-    tenfold before lips parted instead of stretching."""
+    """Weight of each term. The paper gives none; these come from a trial on drawn heads, where mouth and eyes had to be
+    weighted tenfold before lips parted instead of stretching."""
 
     flow: float = 1.0
     coarse_flow: float = 1.0
@@ -30,8 +31,15 @@ class Stage1Weights:
     gradient: float = 3.0
     multiscale: float = 3.0
     threshold_mask: float = 0.1  # L_pg [P]; small beside exact flow labels, raise it for real video
-    perceptual: float = 0.0  # L_per [P]: needs a GPU's budget; 1.0 there
-    adversarial: float = 0.0  # L_adv [P]: likewise, late
+    perceptual: float = 0.0  # L_per [P]: costs more than the renderer itself, so only where there is a GPU
+    adversarial: float = 0.0  # L_adv [P]: likewise, and late
+    features: float = 0.0  # distance of the discriminators' features, the field's companion of L_adv
+    motion_space: float = 1.0  # where the motion encoder learns on with the renderer: what holds it
+
+    @classmethod
+    def for_gpu(cls) -> Stage1Weights:
+        """With the paper's perceptual and adversarial losses."""
+        return cls(perceptual=2.0, adversarial=0.1, features=1.0)
 
 
 @dataclass
@@ -42,6 +50,7 @@ class Target:
     displacement: Tensor  # (N,2,128,128)
     visible: Tensor  # (N,1,128,128)
     part: Tensor  # (N,1,128,128)
+    landmarks: Tensor | None = None  # (N,40,2) in [0,1], for L_adv
 
     @property
     def mouth(self) -> Tensor:
@@ -58,14 +67,17 @@ def stage1_losses(rendered: Rendered, target: Target) -> dict[str, Tensor]:
     size = target.image.shape[-1]
     out, synthesis, truth = rendered.image, rendered.synthesis.image, target.image
     around_mouth, around_eye = _spread(target.mouth, 15), _spread(target.eye, 5)
-    weight = resize(1 + (target.part == SKIN).float() + 6 * target.mouth + 2 * target.eye + 3 * around_mouth + 3 * around_eye, size)
+    weight = resize(
+        1 + (target.part == SKIN).float() + 6 * target.mouth + 2 * target.eye + 3 * around_mouth + 3 * around_eye, size
+    )
     visible = resize(target.visible, size)
     flow_weight = _flow_weight(target, around_mouth, around_eye)
     return {
         "flow": _flow_error(rendered.motion.field, target.displacement, flow_weight),
         "coarse_flow": _flow_error(rendered.motion.coarse, target.displacement, flow_weight),
         "visible": F.binary_cross_entropy_with_logits(
-            rendered.motion.visible, resize(target.visible, rendered.motion.visible.shape[-1]),
+            rendered.motion.visible,
+            resize(target.visible, rendered.motion.visible.shape[-1]),
             weight=resize(1 + 9 * around_mouth, rendered.motion.visible.shape[-1]),
         ),
         "mask": _mask_error(rendered.keep, visible, resize(1 + 9 * around_mouth, size)),
@@ -81,8 +93,8 @@ def stage1_losses(rendered: Rendered, target: Target) -> dict[str, Tensor]:
 def threshold_mask_loss(deviated: Tensor, truth: Tensor, tau: float = 0.15) -> Tensor:
     """L_pg = sqrt(mean((v_gt - v_dev)^2)) * 1(mean|v_gt - v_dev| > tau)  [P].
 
-    Both (B,C,h,w) are instance-normalised; the channel mean decides the mask per place, and the root is taken over masked places
-    (with 1e-6 inside, where its gradient would be infinite). The truth gives no gradient.
+    Both (B,C,h,w) are instance-normalised; the channel mean decides the mask per place, and the root is taken over
+    masked places (with 1e-6 inside, where its gradient would be infinite). The truth gives no gradient.
     """
     difference = F.instance_norm(deviated.float()) - F.instance_norm(truth.detach().float())
     mask = (difference.abs().mean(1, keepdim=True) > tau).float()
@@ -125,7 +137,9 @@ def _ssim(a: Tensor, b: Tensor) -> Tensor:
 
     mean_a, mean_b = pool(a), pool(b)
     var_a, var_b, cov = pool(a * a) - mean_a**2, pool(b * b) - mean_b**2, pool(a * b) - mean_a * mean_b
-    return ((2 * mean_a * mean_b + 1e-4) * (2 * cov + 9e-4) / ((mean_a**2 + mean_b**2 + 1e-4) * (var_a + var_b + 9e-4))).mean()
+    return (
+        (2 * mean_a * mean_b + 1e-4) * (2 * cov + 9e-4) / ((mean_a**2 + mean_b**2 + 1e-4) * (var_a + var_b + 9e-4))
+    ).mean()
 
 
 def _gradient_error(a: Tensor, b: Tensor) -> Tensor:
@@ -140,6 +154,6 @@ def _multiscale_error(a: Tensor, b: Tensor) -> Tensor:
     return total
 
 
-def total(losses: dict[str, Tensor], weights: Stage1Weights) -> Tensor:
-    """Weighted sum of the named terms."""
+def total(losses: dict[str, Tensor], weights: Any) -> Tensor:
+    """Weighted sum of the named terms; `weights` has an attribute for each."""
     return torch.stack([getattr(weights, name) * value for name, value in losses.items()]).sum()
