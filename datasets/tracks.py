@@ -1,7 +1,7 @@
 """Talking clips as stage 2 trains on them: audio, and the motion that belongs to it, cut into windows.
 
 A clip is a folder with audio.wav (16 kHz mono, 16 bit), meta.json, and either labels.npz (`parameters` (T, 24) of a
-drawn head) or motion.npy ((T, 768), a real video seen by the motion encoder).
+drawn head) or a motion file ((T, 768), a real video seen by the motion encoder; training/stage2_clips.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from torch import Tensor
 from ..corpus.parameters import COUNT, INDEX, REGIONS
 
 SAMPLES = 640  # a frame
-MOTION_FILE = "motion.npy"
 MOUTH = [INDEX[name] for name in REGIONS["mouth"]]
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -51,20 +50,25 @@ class Track:
         return self.values[np.clip(np.arange(start, stop), 0, len(self.values) - 1)]
 
 
-def load_tracks(root: str | Path, split: str | None = "train") -> list[Track]:
-    """All clips under root/clips (or root) of one split, None = all, in the order of their names.
+def clip_folders(root: str | Path) -> list[Path]:
+    """The folders of all finished clips under root/clips (or root), in the order of their names."""
+    root = Path(root)
+    folder = root / "clips" if (root / "clips").is_dir() else root
+    return [file.parent for file in sorted(folder.glob("*/meta.json"))]
+
+
+def load_tracks(root: str | Path, split: str | None = "train", motion_file: str = "motion.npy") -> list[Track]:
+    """All clips of one split, None = all, that have audio and either labels or a motion file.
 
     Raises FileNotFoundError when there is none, ValueError naming a clip whose audio is not 16 kHz mono 16 bit.
     """
-    root = Path(root)
-    folder = root / "clips" if (root / "clips").is_dir() else root
     tracks = []
-    for meta_file in sorted(folder.glob("*/meta.json")):
-        clip, meta = meta_file.parent, json.loads(meta_file.read_text("utf8"))
+    for clip in clip_folders(root):
+        meta = json.loads((clip / "meta.json").read_text("utf8"))
         if split is not None and meta.get("split", "train") != split:
             continue
         drawn = (clip / "labels.npz").exists()
-        if not (drawn or (clip / MOTION_FILE).exists()) or not (clip / "audio.wav").exists():
+        if not (drawn or (clip / motion_file).exists()) or not (clip / "audio.wav").exists():
             continue
         with wave.open(str(clip / "audio.wav"), "rb") as file:
             if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (16000, 1, 2):
@@ -73,7 +77,7 @@ def load_tracks(root: str | Path, split: str | None = "train") -> list[Track]:
             with np.load(clip / "labels.npz") as labels:
                 values = labels["parameters"].astype(np.float32)
         else:
-            values = np.load(clip / MOTION_FILE, mmap_mode="r")
+            values = np.load(clip / motion_file, mmap_mode="r")
         tracks.append(Track(clip, values, drawn, bool(meta.get("augmented", False))))
     if not tracks:
         kind = f" of split {split!r}" if split else ""

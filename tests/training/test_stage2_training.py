@@ -10,10 +10,13 @@ import torch
 
 from mamba_portrait.corpus.parameters import COUNT, INDEX
 from mamba_portrait.datasets.tracks import MOUTH, TrackBatches, load_tracks
+from mamba_portrait.media.video import VideoWriter
 from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
+from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
 from mamba_portrait.sampling.schedule import NoiseSchedule
 from mamba_portrait.training import stage2
 from mamba_portrait.training.stage2 import averaged_motion_model, train_stage2
+from mamba_portrait.training.stage2_clips import encode_clips
 from mamba_portrait.training.stage2_losses import (
     clean_error,
     linear_map,
@@ -21,6 +24,7 @@ from mamba_portrait.training.stage2_losses import (
     parameter_weights,
     readout_loss,
 )
+from mamba_portrait.training.stage2_measure import best_lag, correlation, measure_voices
 
 TINY = MotionModelConfig(
     motion_dim=48,
@@ -211,3 +215,43 @@ def test_real_clips_train_beside_drawn_ones(tmp_path):
     )
     run(tmp_path, tmp_path / "out", 3, appearances=torch.randn(5, 8))
     assert np.isfinite(history_of(tmp_path / "out")).all()
+
+
+def test_lags_are_found_and_their_sign_is_lateness():
+    true = torch.randn(200, generator=torch.Generator().manual_seed(0))
+    late = torch.cat([torch.zeros(2), true[:-2]])
+    assert best_lag(true, true) == (pytest.approx(1), 0)
+    value, lag = best_lag(late, true)
+    assert lag == 2 and value > 0.99
+    assert correlation(torch.ones(200), true) == 0
+
+
+def test_voices_are_measured_from_sampled_motion(clips):
+    torch.manual_seed(0)
+    found = measure_voices(MotionModel(TINY).eval(), LinearFace(), load_tracks(clips, "val"), clips=1, seconds=1.0)
+    assert {"jaw", "lag", "amplitude", "speed"} <= found.keys()
+
+
+class Seeing(torch.nn.Module):
+    """A renderer that sees nothing but the mean brightness."""
+
+    def __init__(self):
+        super().__init__()
+        self.motion_encoder = torch.nn.Linear(1, TINY.motion_dim)
+
+    def encode_motion(self, frames):
+        return self.motion_encoder(frames.mean((1, 2, 3))[:, None])
+
+
+def test_real_clips_are_encoded_once(tmp_path):
+    folder = tmp_path / "clips" / "real"
+    write_clip(folder, 20, 0, motion=np.zeros((20, 48)))
+    with VideoWriter(folder / "video.mp4", fps=25) as video:
+        video.write(np.full((20, 32, 32, 3), 128, np.uint8))
+    renderer = Seeing()
+    name = encode_clips(tmp_path, renderer)
+    motion = load_tracks(tmp_path, motion_file=name)[0].values
+    assert motion.shape == (20, 48) and motion.dtype == np.float16
+    stamp = (folder / name).stat().st_mtime_ns
+    assert encode_clips(tmp_path, renderer) == name and (folder / name).stat().st_mtime_ns == stamp
+    assert encode_clips(tmp_path, Seeing()) != name

@@ -1,0 +1,59 @@
+"""How well a motion model follows voices that it never heard: a glance during training, not the evaluation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..corpus.parameters import INDEX
+from ..datasets.tracks import Track
+from ..networks.implicit_motion.motion_model import MotionModel
+from ..sampling.windows import sample_motion
+
+LAGS = range(-2, 3)  # frames
+SHOWN = ("jaw", "pucker", "spread", "press")
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    """Pearson's correlation of two series; 0 where one of them does not move."""
+    a, b = a - a.mean(), b - b.mean()
+    scale = (a.norm() * b.norm()).item()
+    return (a @ b).item() / scale if scale > 1e-8 else 0.0
+
+
+def best_lag(drawn: Tensor, true: Tensor) -> tuple[float, int]:
+    """The highest correlation over lags of -2 .. 2 frames, and its lag: positive where the drawn motion is late."""
+
+    def at(lag: int) -> float:
+        length = len(true) - abs(lag)
+        return correlation(drawn[max(lag, 0) :][:length], true[max(-lag, 0) :][:length])
+
+    return max((at(lag), lag) for lag in LAGS)
+
+
+@torch.no_grad()
+def measure_voices(model: MotionModel, renderer, tracks: list[Track], clips: int = 8, seconds: float = 6.0) -> dict:
+    """Sample motion for drawn clips and read it: correlations of the mouth; the jaw's lag, amplitude and speed.
+
+    `amplitude` and `speed` are standard deviations of the jaw and of its frame differences over those of the truth.
+    """
+    device = model.motion_mean.device
+    sums: dict[str, list[float]] = {}
+    drawn = [track for track in tracks if track.drawn]
+    for seed, track in enumerate(drawn[:: max(1, len(drawn) // clips)][:clips]):
+        frames = min(len(track.values), round(seconds * 25))
+        audio = torch.from_numpy(track.audio(0, frames))[None].to(device)
+        motion = sample_motion(
+            model, model.extract_global(audio), model.extract_local(audio), None, frames=frames, seed=seed
+        )
+        read = renderer.read_parameters(motion).cpu()
+        true = torch.from_numpy(track.values[:frames].copy())
+        for name in SHOWN:
+            value, lag = best_lag(read[:, INDEX[name]], true[:, INDEX[name]])
+            sums.setdefault(name, []).append(value)
+            if name == "jaw":
+                sums.setdefault("lag", []).append(lag)
+        jaw, truth = read[:, INDEX["jaw"]], true[:, INDEX["jaw"]]
+        sums.setdefault("amplitude", []).append((jaw.std() / truth.std().clamp_min(1e-3)).item())
+        sums.setdefault("speed", []).append((jaw.diff().std() / truth.diff().std().clamp_min(1e-3)).item())
+    return {name: round(sum(values) / len(values), 3) for name, values in sums.items()}
