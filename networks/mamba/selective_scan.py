@@ -9,13 +9,15 @@ are contiguous, the recurrence is one fused multiply-add a step, and C is contra
 pass recomputes each chunk from the state at its start, so memory grows with L / chunk and not with L.
 """
 
+import functools
+
 import torch
 from torch.autograd.function import once_differentiable
 
 from . import backend
 from .recurrence import Solver, sequential, solve_reverse, two_level
 
-FORMS = ("auto", "sequential", "chunked", "two_level", "kernels")
+FORMS = ("auto", "sequential", "chunked", "two_level", "triton", "kernels")
 
 # Elements of one (steps, batch, G, N, D) block. CPU: a block stays in the cache. CUDA: 2 GiB a float32 block.
 _CPU_BLOCK = 1 << 20
@@ -43,8 +45,9 @@ def selective_scan(
     B, C        (batch, L, N) or (batch, L, G, N).
     skip        (D,) or (G, D), the direct path ("D" in the paper), or None.
     state       (batch, D, N) or (batch, G, D, N) to start from, float32 or float64; None is zero.
-    form        which implementation; "auto" takes mamba_ssm's kernels on CUDA if importable and no state is given,
-                else the two-level form on CUDA and the chunked form on the CPU.
+    form        which implementation. "auto" takes the chunked form on the CPU; on CUDA mamba_ssm's kernels if they
+                import and no state is given, else our Triton kernel where no gradient is needed and Triton works, else
+                the two-level form.
     chunk       steps held at once; chosen from the sizes when None.
 
     The arithmetic is float32 (float64 for float64 inputs) whatever the input precision; y has u's dtype.
@@ -60,30 +63,29 @@ def selective_scan(
         )  # fmt: skip
         return y.squeeze(2), last.squeeze(1)
     _check_shapes(u, delta, A, B, C)
-    form = _choose(form, u, state)
+    form = _choose(form, state, (u, delta, A, B, C))
     if form == "kernels":
         return _scan_kernels(u, delta, A, B, C, skip)
+    dtype = torch.float64 if u.dtype == torch.float64 else torch.float32
+    if state is None:
+        state = u.new_zeros(u.shape[0], *A.shape, dtype=dtype)
     if form == "sequential":
-        y, last = selective_scan_reference(u, delta, A, B, C, state=state)
+        y, last = selective_scan_reference(u, delta, A, B, C, state)
+    elif form == "triton":
+        y, last = _triton_scan()(u, delta, A, B, C, state)
     else:
         solver = sequential if form == "chunked" else two_level
-        dtype = torch.float64 if u.dtype == torch.float64 else torch.float32
-        if state is None:
-            state = u.new_zeros(u.shape[0], *A.shape, dtype=dtype)
-        rates, start = A.to(dtype).mT, state.to(dtype).mT
-        y, last = _ChunkedScan.apply(u, delta, rates, B, C, start, solver, chunk)
+        y, last = _ChunkedScan.apply(u, delta, A.to(dtype).mT, B, C, state.to(dtype).mT, solver, chunk)
         last = last.mT
     if skip is not None:
         y = y + (skip.to(torch.promote_types(skip.dtype, y.dtype)) * u).to(y.dtype)
     return y, last
 
 
-def selective_scan_reference(u, delta, A, B, C, *, state=None) -> tuple[torch.Tensor, torch.Tensor]:
+def selective_scan_reference(u, delta, A, B, C, state) -> tuple[torch.Tensor, torch.Tensor]:
     """The recurrence as it is written, a step at a time, for (batch, L, G, D) inputs in their own precision."""
-    batch, length, groups, channels = u.shape
-    h = u.new_zeros(batch, groups, channels, A.shape[-1]) if state is None else state.to(u.dtype)
-    outputs = []
-    for t in range(length):
+    h, outputs = state.to(u.dtype), []
+    for t in range(u.shape[1]):
         dt = delta[:, t].unsqueeze(-1)
         h = torch.exp(dt * A) * h + dt * u[:, t].unsqueeze(-1) * B[:, t].unsqueeze(-2)
         outputs.append((h * C[:, t].unsqueeze(-2)).sum(-1))
@@ -104,16 +106,47 @@ def _check_shapes(u, delta, A, B, C) -> None:
         raise ValueError("selective_scan: the sequence is empty; give at least one step.")
 
 
-def _choose(form: str, u: torch.Tensor, state: torch.Tensor | None) -> str:
+def _choose(form: str, state: torch.Tensor | None, inputs: tuple[torch.Tensor, ...]) -> str:
+    device = inputs[0].device
     if form != "auto":
         return form
-    if u.device.type == "cuda" and state is None and backend.kernels() is not None:
-        backend.log_choice("selective scan: mamba_ssm kernels")
-        return "kernels"
-    if u.device.type == "cpu":
+    if device.type == "cpu":
         return "chunked"
-    backend.log_choice("selective scan: PyTorch, two-level")
+    if device.type != "cuda":
+        return "two_level"
+    if state is None and backend.kernels() is not None:
+        backend.log_choice("mamba_ssm kernels (Mamba-1)")
+        return "kernels"
+    differentiated = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
+    if not differentiated and inputs[0].dtype != torch.float64 and _triton_works(device):
+        backend.log_choice("our Triton kernel (Mamba-1)")
+        return "triton"
+    backend.log_choice("PyTorch, two-level (Mamba-1)")
     return "two_level"
+
+
+def _triton_scan():
+    from .scan_triton import scan_triton
+
+    return scan_triton
+
+
+@functools.cache
+def _triton_works(device: torch.device) -> bool:
+    """Whether Triton imports, compiles for this GPU and gives the recurrence's numbers there; asked once a device.
+
+    A driver, compiler or library that does not fit fails in many ways, and none of them may take the model down.
+    """
+    try:
+        g = torch.Generator().manual_seed(0)
+        u, delta, B, C = (torch.rand(1, 5, 1, 3, generator=g).to(device) for _ in range(4))
+        A, state = -torch.rand(1, 3, 3, generator=g).to(device), torch.rand(1, 1, 3, 3, generator=g).to(device)
+        got, _ = _triton_scan()(u, delta, A, B, C, state)
+        want, _ = selective_scan_reference(u, delta, A, B, C, state)
+        return bool((got - want).abs().max() < 1e-4)
+    except Exception as fault:
+        backend.log_choice(f"no Triton on {device}: {type(fault).__name__}")
+        return False
 
 
 def _scan_kernels(u, delta, A, B, C, skip):

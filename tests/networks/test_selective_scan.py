@@ -1,7 +1,12 @@
 """The selective scan's fast forms equal the sequential recurrence; Mamba-1 carries its state."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
+
 from mamba_portrait.networks.mamba.mamba1 import Mamba
 from mamba_portrait.networks.mamba.recurrence import sequential, two_level
 from mamba_portrait.networks.mamba.selective_scan import selective_scan
@@ -108,6 +113,25 @@ def test_two_level_recurrence_of_any_length():
         sequential(decay, want, start)
         two_level(decay.clone(), got, start)
         torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-12)
+
+
+def test_triton_kernel_equals_the_recurrence():
+    """In Triton's interpreter, to be chosen before the kernel's file is imported: hence a process of its own."""
+    pytest.importorskip("triton", reason="Triton is not installed (it comes with torch for CUDA)")
+    run = subprocess.run([sys.executable, "-c", TRITON], env=os.environ | {"TRITON_INTERPRET": "1"})
+    assert run.returncode == 0
+
+
+TRITON = """
+import torch
+from mamba_portrait.networks.mamba.selective_scan import selective_scan
+torch.manual_seed(0)
+tensors = dict(u=torch.randn(2, 5, 2, 33), delta=torch.rand(2, 5, 2, 33), A=-torch.rand(2, 33, 5) * 8,
+               B=torch.randn(2, 5, 2, 5), C=torch.randn(2, 5, 2, 5), skip=torch.randn(2, 33),
+               state=torch.randn(2, 2, 33, 5))
+want, got = (selective_scan(**tensors, form=form) for form in ("sequential", "triton"))
+assert all((a - b).abs().max() < 1e-4 for a, b in zip(want, got))
+"""
 
 
 def test_wrong_shapes_are_named():
