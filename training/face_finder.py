@@ -21,6 +21,7 @@ from .face_scenes import HeadStore, scene
 from .face_targets import losses, make_targets
 from .progress import Average, Log, cosine_rate, save_atomically
 
+SAVE_SECONDS = 20.0  # of computing between two saves
 WEIGHTS = {"heat": 1.0, "box": 1.0, "marks": 2.0}
 
 
@@ -29,11 +30,11 @@ class FinderSchedule:
     """Sizes and rates of a run; a scene is photographed `reuse` times before it is drawn anew."""
 
     size: int = 192
-    batch: int = 32
+    batch: int = 16
     rate: float = 2e-3
     decay: float = 1e-4
     pool: int = 1024
-    reuse: float = 3.0
+    reuse: float = 4.0
 
 
 @dataclass
@@ -80,7 +81,7 @@ def train_face_finder(
     """Train for `minutes` of work in all, resuming what `folder` holds, and write the averaged weights to `out`.
 
     data: drawn stills (corpus/stills.py). The clock is the run's own computing time, so a busy machine trains no
-    less. A kill loses at most the steps since the last save, a minute of work.
+    less. A kill loses at most the steps since the last save.
     """
     plan, folder = schedule or FinderSchedule(), Path(folder)
     network = FaceFinder(config).to(memory_format=torch.channels_last)
@@ -111,7 +112,7 @@ def train_face_finder(
             if step % 50 == 0:
                 log.write(step, samples=step * plan.batch, minutes=spent / 60, **values)
                 bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()})
-            if spent - saved > 60:
+            if spent - saved > SAVE_SECONDS:
                 saved = spent
                 pool.heads.refresh()
                 _save(file, network, optimiser, average, step, spent)

@@ -8,8 +8,6 @@ import numpy as np
 from .face import Face, square
 
 SEARCH_SIDE = 640  # longer side of the picture that is searched
-SIDE = 0.94  # our brow-to-chin box as a part of the cascade's, which reaches into the forehead
-SHIFT = 0.04  # and its centre, lower by this part
 
 
 def _file() -> str:
@@ -36,6 +34,6 @@ def find(image: np.ndarray) -> list[Face]:
             break
     faces = []
     for (x, y, w, h), count in zip(np.asarray(boxes, float).reshape(-1, 4) / scale, np.ravel(counts), strict=True):
-        box = square(x + w / 2, y + h / 2 + SHIFT * h, SIDE * h)
+        box = square(x + w / 2, y + h / 2, h)  # the cascade's own box is ours, within a few per cent
         faces.append(Face(box, float(count / (count + 5)), None, "cascade", (height, width)))
     return faces
