@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from ..datasets.tracks import Augment, Track, TrackBatch, TrackBatches, load_tra
 from ..networks.implicit_motion.motion_config import MotionModelConfig
 from ..networks.implicit_motion.motion_model import MotionModel
 from ..sampling.schedule import NoiseSchedule
-from .progress import Average, Log, cosine_rate, save_atomically
+from .progress import Average, Budget, Every, Learner, Log, Means, mixed_precision, save_atomically
+from .stage2_clips import encode_clips
 from .stage2_losses import (
     Stage2Weights,
     clean_error,
@@ -26,6 +26,7 @@ from .stage2_losses import (
     readout_loss,
     simple_loss,
 )
+from .stage2_measure import measure_voices
 
 DROP_AUDIO, DROP_APPEARANCE, DROP_BOTH = 0.15, 0.1, 0.05  # for classifier-free guidance
 NO_HISTORY = 0.25  # so that a clip's first window, whose history is zeros, is nothing new
@@ -175,6 +176,7 @@ def train_stage2(
     rate: float = 6e-4,
     workers: int = 0,
     save_seconds: float = 120.0,
+    measure: bool = False,
     report: Callable[[str], None] = print,
 ) -> Path:
     """Train a motion model on the clips of `data`; returns the run's checkpoint file, out/stage2.pt.
@@ -182,8 +184,9 @@ def train_stage2(
     renderer: a trained stage 1 (None: the shipped one), which turns parameters into motion. Stops after `steps` steps
     or `max_minutes` minutes over all resumed runs, whichever comes first. precision: "fp32" or "bf16" (autocast).
     augment changes half of the clips that were not drawn changed (corpus.augment.augment). appearances (K, F_A) are
-    given to clips at random. A killed run goes on from its last checkpoint with the batches, noise and losses of an
-    unbroken one. Raises ValueError when neither steps nor max_minutes is given, FileNotFoundError without clips.
+    given to clips at random. `measure` ends with figures on the clips kept for validation. A killed run goes on from
+    its last checkpoint with the batches, noise and losses of an unbroken one. Raises ValueError when neither steps nor
+    max_minutes is given, FileNotFoundError without clips.
     """
     if steps is None and max_minutes is None:
         raise ValueError("train stage2: say when to stop, by steps or by max_minutes")
@@ -200,8 +203,10 @@ def train_stage2(
     if isinstance(renderer, nn.Module):
         renderer = renderer.to(device).eval().requires_grad_(False)
     task = Stage2Task(model, renderer, weights, appearances)
-    tracks = load_tracks(data)
+    motion_file = encode_clips(data, renderer) if isinstance(renderer, nn.Module) else "motion.npy"
+    tracks = load_tracks(data, "train", motion_file)
     average, optimizer = Average(model), _optimizer(model, rate)
+    learner = Learner(model, optimizer, average, rate)
     step, spent = 0, 0.0
     if resume and file.exists():
         state = torch.load(file, map_location=device, weights_only=True)
@@ -211,7 +216,7 @@ def train_stage2(
         step, spent = state["step"], state["spent"]
     else:
         task.measure_motion(tracks, seed)
-        average = Average(model)
+        average = learner.average = Average(model)  # with the statistics that were just measured
     task.weigh_parameters(tracks)
 
     def save() -> None:
@@ -219,48 +224,47 @@ def train_stage2(
         state |= {"average": average.values, "average_steps": average.steps, "step": step, "spent": spent}
         save_atomically(file, state)
 
-    def progress() -> float:
-        return max(step / steps if steps else 0.0, spent / (60 * max_minutes) if max_minutes else 0.0)
-
-    autocast = torch.autocast(torch.device(device).type, torch.bfloat16) if precision == "bf16" else nullcontext()
-    log = Log(folder)
+    budget = Budget(steps, 60 * max_minutes if max_minutes else None)
+    log = Log(folder, step)
     batches = TrackBatches(tracks, batch, seed, history=model.config.history, augment=augment)
-    began, saved, sums = time.monotonic() - spent, time.monotonic(), {}
+    began, saves, means = time.monotonic() - spent, Every(save_seconds), Means()
     total, unit = (steps, "step") if steps else (round(60 * max_minutes), "s")
     bar = tqdm(total=total, initial=step if steps else round(spent), desc="stage 2", unit=unit)
     model.train()
-    if progress() < 1:
-        for given in track_loader(batches, step, workers):
-            for group in optimizer.param_groups:
-                group["lr"] = rate * cosine_rate(progress())
-            generator = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
-            given = TrackBatch(*(part.to(device) if isinstance(part, Tensor) else part for part in given))
-            with autocast:
-                terms = task.losses(given, generator)
-            optimizer.zero_grad(set_to_none=True)
-            terms["loss"].backward()
-            norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            if torch.isfinite(norm):
-                optimizer.step()
-                average.update(model)
-            step, spent = step + 1, time.monotonic() - began
-            for name, value in terms.items():
-                sums.setdefault(name, []).append(value.detach())
-            if step % 25 == 0 or progress() >= 1:
-                means = {name: float(torch.stack(values).mean()) for name, values in sums.items()}
-                log.write(step, samples=step * batch, spent=spent, **means)
-                bar.set_postfix(loss=f"{means['loss']:.4f}", samples=step * batch)
-                sums = {}
-            bar.n = step if steps else round(spent)
-            bar.update(0)
-            if time.monotonic() - saved > save_seconds or progress() >= 1:
-                save()
-                saved = time.monotonic()
-            if progress() >= 1:
-                break
+    over = budget.progress(step, spent) >= 1
+    for given in () if over else track_loader(batches, step, workers):
+        generator = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
+        given = TrackBatch(*(part.to(device) if isinstance(part, Tensor) else part for part in given))
+        with mixed_precision(device, precision):
+            terms = task.losses(given, generator)
+        learner.step(terms["loss"], budget.progress(step, spent))
+        means.add(terms)
+        step, spent = step + 1, time.monotonic() - began
+        over = budget.progress(step, spent) >= 1
+        if step % 25 == 0 or over:
+            values = means.take()
+            log.write(step, samples=step * batch, spent=spent, **values)
+            bar.set_postfix(loss=f"{values['loss']:.4f}", samples=step * batch)
+        bar.n = step if steps else round(spent)
+        bar.update(0)
+        if over | saves():
+            save()
+        if over:
+            break
     bar.close()
+    if measure:
+        report(f"voices held out: {_measure(file, renderer, data, device)}")
     report(f"stage 2: {step} steps, {step * batch} windows, {spent / 60:.1f} min -> {file}")
     return file
+
+
+def _measure(file: Path, renderer, data: str | Path, device: str) -> dict[str, float]:
+    """Figures of the averaged model on the clips kept for validation; empty where there are none."""
+    try:
+        tracks = load_tracks(data, "val")
+    except FileNotFoundError:
+        return {}
+    return measure_voices(averaged_motion_model(file).to(device), renderer, tracks)
 
 
 def _optimizer(model: MotionModel, rate: float) -> torch.optim.AdamW:
