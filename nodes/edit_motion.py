@@ -12,7 +12,7 @@ REGIONS = {
     "pose": "head and shoulders",
 }
 TURNS = {"yaw": "Turns the head", "pitch": "Nods the head", "roll": "Tilts the head"}
-SIDES = {"yaw": "the right of the image", "pitch": "down", "roll": "the left of the image"}
+SIDES = {"yaw": "the right of the image", "pitch": "the floor", "roll": "the left of the image"}
 
 
 def _gain(region: str, what: str) -> io.Float.Input:

@@ -134,7 +134,8 @@ def _await_start(server: ComfyUI) -> None:
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe", "--window-size=1900,1000",
+    "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe",
+    "--window-size=1900,1000",
 ]  # fmt: skip
 
 

@@ -1,0 +1,84 @@
+"""What users read: tooltips on every input, help pages, translations, and workflow files that fit the nodes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mamba_portrait.corpus.parameters import PARAMETERS as DRAWN_PARAMETERS
+from mamba_portrait.corpus.parameters import REGIONS as DRAWN_REGIONS
+from mamba_portrait.host.workflow import node_classes
+from mamba_portrait.locales import build as texts
+from mamba_portrait.pipelines.regions import PARAMETERS, REGIONS
+from mamba_portrait.workflows import build as graphs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def own_nodes():
+    return {name: cls for name, cls in node_classes().items() if name.startswith("MambaPortrait")}
+
+
+def test_every_node_explains_itself():
+    for name, schema in texts.own_schemas().items():
+        assert schema.display_name and schema.category.startswith("Mamba Portrait/"), name
+        assert schema.description.endswith("."), name
+        assert schema.search_aliases, name
+        for socket in (*schema.inputs, *schema.outputs):
+            assert socket.tooltip and socket.tooltip.rstrip(")").endswith("."), f"{name}.{socket.id}"
+
+
+def test_required_inputs_come_before_optional_widgets():
+    """ComfyUI's page puts required inputs first; saved widget values are read back in that order."""
+    for name, schema in texts.own_schemas().items():
+        widgets = [socket.optional for socket in schema.inputs if hasattr(socket, "default")]
+        assert widgets == sorted(widgets), name
+
+
+def test_execute_takes_exactly_the_inputs():
+    for name, cls in own_nodes().items():
+        code = cls.execute.__func__.__code__
+        taken = set(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
+        assert taken == {socket.id for socket in cls.GET_SCHEMA().inputs}, name
+
+
+def test_generated_texts_are_up_to_date():
+    for name, text in texts.documents().items():
+        assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name}: run python -m "
+        "mamba_portrait.locales.build"
+
+
+def test_chinese_says_everything_that_english_says():
+    for file in ("nodeDefs.json", "main.json"):
+        english, chinese = (
+            json.loads((ROOT / "locales" / language / file).read_text(encoding="utf-8")) for language in ("en", "zh")
+        )
+        assert outline(english) == outline(chinese)
+
+
+def outline(value):
+    return {key: outline(inner) for key, inner in value.items()} if isinstance(value, dict) else bool(value)
+
+
+@pytest.mark.parametrize("name", sorted(graphs.documents()))
+def test_workflow_files_fit_the_nodes(name):
+    written = (ROOT / "workflows" / name).read_text(encoding="utf-8")
+    assert written == graphs.dump(graphs.documents()[name]), f"{name}: run python -m mamba_portrait.workflows.build"
+
+
+@pytest.mark.parametrize("name", [n for n in sorted(graphs.documents()) if not n.endswith("_api.json")])
+def test_both_forms_have_the_same_links_and_values(name):
+    page = json.loads((ROOT / "workflows" / name).read_text(encoding="utf-8"))
+    api = json.loads((ROOT / "workflows" / name.replace(".json", "_api.json")).read_text(encoding="utf-8"))
+    nodes = {str(node["id"]): node for node in page["nodes"] if node["type"] != "MarkdownNote"}
+    assert nodes.keys() == api.keys()
+    links = {number: [str(origin), slot] for number, origin, slot, *_ in page["links"]}
+    for key, node in nodes.items():
+        wired = {i["name"]: links[i["link"]] for i in node["inputs"] if i["link"] is not None}
+        assert wired == {k: v for k, v in api[key]["inputs"].items() if isinstance(v, list)}
+        assert node["type"] == api[key]["class_type"]
+
+
+def test_region_names_are_those_of_the_drawn_heads():
+    assert PARAMETERS == DRAWN_PARAMETERS
+    assert {k: set(v) for k, v in REGIONS.items()} == {k: set(v) for k, v in DRAWN_REGIONS.items()}
