@@ -33,26 +33,35 @@ _ATTEMPTS = 20
 
 
 def draw_tracks(
-    out: str | Path, clips: int, seed: int, progress: Callable[[int, int], None] | None = None
+    out: str | Path,
+    clips: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    first: int = 0,
+    splits: tuple[str, ...] | None = None,
 ) -> list[Path]:
-    """Write clips 0..clips-1 of a seed under out/clips and return their folders; those already complete are kept.
+    """Write clips first..first+clips-1 of a seed under out/clips and return their folders; complete ones are kept.
 
-    progress(done, clips) is called after each. Raises RuntimeError when no speech engine is installed, ValueError for a
-    negative number of clips.
+    splits: only voices of these, so that a corpus can be all voices held out; processes with ranges of their own may
+    share a folder. progress(done, clips) is called after each. Raises RuntimeError when no speech engine is installed,
+    or none with such voices, ValueError for a negative number of clips.
     """
     if clips < 0:
         raise ValueError(f"The number of clips must not be negative, not {clips}.")
-    available = voices.installed()
+    available = tuple(v for v in voices.installed() if splits is None or voices.split_of(v.speaker) in splits)
+    if not available:
+        raise RuntimeError(f"no installed voice is of the splits {', '.join(splits)}: install flite or festival voices")
     folder = Path(out) / "clips"
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for index in range(clips):
+    for index in range(first, first + clips):
         path = folder / f"voice_{seed}_{index:06d}"
         if not (path / "meta.json").exists():
             _write_clip(path, *draw_clip(available, seed, index))
         written.append(path)
         if progress:
-            progress(index + 1, clips)
+            progress(index + 1 - first, clips)
     return written
 
 

@@ -1,0 +1,85 @@
+"""Measures without weights of their own: pictures against pictures, and curves against curves."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+LAGS = 6  # frames either way in which a curve may be late or early
+
+
+def psnr(pictures: Tensor, truth: Tensor) -> Tensor:
+    """(B,) decibels of (B,3,H,W) in [0,1]; 100 where nothing differs."""
+    error = (pictures.float() - truth.float()).square().flatten(1).mean(1)
+    return -10 * error.clamp_min(1e-10).log10()
+
+
+def ssim(pictures: Tensor, truth: Tensor) -> Tensor:
+    """(B,) structural similarity of (B,3,H,W) in [0,1]: a Gaussian window of 11 pixels, deviation 1.5 (Wang 2004)."""
+    offsets = torch.arange(11, device=pictures.device, dtype=torch.float32) - 5
+    line = (-(offsets**2) / (2 * 1.5**2)).exp()
+    line = line / line.sum()
+    channels = pictures.shape[1]
+
+    def blur(x: Tensor) -> Tensor:
+        rows = F.conv2d(x, line.view(1, 1, 11, 1).expand(channels, 1, 11, 1), groups=channels)
+        return F.conv2d(rows, line.view(1, 1, 1, 11).expand(channels, 1, 1, 11), groups=channels)
+
+    a, b = pictures.float(), truth.float()
+    mean_a, mean_b = blur(a), blur(b)
+    var_a, var_b, cov = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2, blur(a * b) - mean_a * mean_b
+    similar = (2 * mean_a * mean_b + 0.01**2) * (2 * cov + 0.03**2)
+    return (similar / ((mean_a**2 + mean_b**2 + 0.01**2) * (var_a + var_b + 0.03**2))).flatten(1).mean(1)
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    """Pearson's correlation of two curves (T,); 0 where one of them does not move."""
+    a, b = a.double() - a.double().mean(), b.double() - b.double().mean()
+    scale = float(a.norm() * b.norm())
+    return float(a @ b) / scale if scale > 1e-8 else 0.0
+
+
+def best_lag(curve: Tensor, truth: Tensor, lags: int = LAGS) -> tuple[float, int]:
+    """The highest correlation over lags of at most `lags` frames, and its lag: positive where the curve is late."""
+
+    def at(lag: int) -> float:
+        length = len(truth) - abs(lag)
+        return correlation(curve[max(lag, 0) :][:length], truth[max(-lag, 0) :][:length])
+
+    most = min(lags, len(truth) - 3)
+    return max(((at(lag), lag) for lag in range(-most, most + 1)), key=lambda pair: (pair[0], -abs(pair[1])))
+
+
+def slope(curve: Tensor, commanded: Tensor) -> float:
+    """How much of a commanded movement comes out: the least-squares slope of curve over commanded (T,)."""
+    centred = commanded.double() - commanded.double().mean()
+    energy = float(centred.square().sum())
+    return float(centred @ curve.double()) / energy if energy > 1e-12 else math.nan
+
+
+def speed_ratios(curve: Tensor, truth: Tensor) -> dict[str, float]:
+    """Deviation of a curve (T,...), of its frame differences and of theirs, over the same of the truth."""
+    ratios = {}
+    for order, name in enumerate(("amplitude", "velocity", "acceleration")):
+        a, b = (x.double().diff(n=order, dim=0) if order else x.double() for x in (curve, truth))
+        ratios[name] = float(a.std(0).mean() / b.std(0).mean().clamp_min(1e-6))
+    return ratios
+
+
+def mouth_opening(landmarks: Tensor, upper: int, lower: int, eyes: tuple[int, int]) -> Tensor:
+    """(T,) gap of the inner lips in distances of the outer corners of the eyes, from landmarks (T,K,2)."""
+    apart = (landmarks[:, eyes[0]] - landmarks[:, eyes[1]]).norm(dim=1).clamp_min(1e-6)
+    return (landmarks[:, lower] - landmarks[:, upper]).norm(dim=1) / apart
+
+
+def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Mean of each name over rows that have it; what is not finite is left out."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    means = {}
+    for name in names:
+        values = [row[name] for row in rows if name in row and math.isfinite(row[name])]
+        means[name] = sum(values) / len(values) if values else math.nan
+    return means

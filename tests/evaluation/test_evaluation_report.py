@@ -1,0 +1,120 @@
+"""The card's figures: they are what they say on cases that are known, and the report holds them all."""
+
+import json
+import wave
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mamba_portrait.corpus.parameters import COUNT, INDEX
+from mamba_portrait.datasets.stills import StillSet
+from mamba_portrait.datasets.tracks import load_tracks
+from mamba_portrait.evaluation.metrics import psnr
+from mamba_portrait.evaluation.reenactment import measure_reenactment
+from mamba_portrait.evaluation.report import evaluate, held_out_tracks, table
+from mamba_portrait.evaluation.sheets import COMMANDS, command, motion_sheet, parameters_of
+from mamba_portrait.evaluation.voices import measure_voices
+from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
+
+
+def write_clip(folder, split, frames=50):
+    folder.mkdir(parents=True)
+    jaw = np.clip(np.sin(np.arange(frames) * 0.7), 0, 1)
+    with wave.open(str(folder / "audio.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes((np.repeat(jaw, 640) * 9000 * np.sin(np.arange(frames * 640) * 0.08)).astype("<i2").tobytes())
+    parameters = np.zeros((frames, COUNT), np.float32)
+    parameters[:, INDEX["jaw"]] = jaw
+    np.savez(folder / "labels.npz", parameters=parameters)
+    (folder / "meta.json").write_text(json.dumps({"split": split, "fps": "25", "speaker": "x"}))
+
+
+@pytest.fixture(scope="module")
+def networks(tiny_weights):
+    return (
+        load_renderer(tiny_weights / "renderer_lite.safetensors"),
+        load_motion_model(tiny_weights / "motion_lite.safetensors"),
+    )
+
+
+@pytest.fixture(scope="module")
+def corpus(drawn_discs, tmp_path_factory):
+    root = tmp_path_factory.mktemp("held_out")
+    (root / "stills").symlink_to(drawn_discs / "stills")
+    for name, split in (("a", "test"), ("b", "val"), ("c", "train")):
+        write_clip(root / "clips" / name, split)
+    return root
+
+
+def test_copying_is_measured_as_copying(networks, corpus):
+    """A renderer that always keeps the photo where it is gains nothing over copying."""
+    stills = StillSet(corpus)
+    figures = measure_reenactment(networks[0], stills, groups=4, batch=3)
+    pictures = stills.get(np.arange(4)).rgb[:, 0].permute(0, 1, 4, 2, 3).float() / 255
+    copied = pictures[:, :1].expand(-1, 3, -1, -1, -1).flatten(0, 1)
+    assert figures["copy"] == pytest.approx(psnr(copied, pictures[:, 1:].flatten(0, 1)).mean().item(), abs=1e-3)
+    assert figures["rest"] > 30 and abs(figures["gain_video"]) < 3
+    assert figures["gain_twin"] == pytest.approx(figures["twin"] - figures["copy"])
+    assert np.isfinite(figures["mouth"])
+
+
+def test_a_perfect_voice_scores_one(networks, corpus, monkeypatch):
+    """With the true motion in the place of the model's, correlation and speeds are one, and the lag is zero."""
+    renderer, model = networks
+    tracks = held_out_tracks(corpus)
+
+    class Perfect:
+        def __init__(self, audio):
+            loud = audio.view(-1, 640).abs().amax(1)
+            self.values = torch.zeros(len(loud), COUNT)
+            self.values[:, INDEX["jaw"]] = loud / 9000 * 32768
+
+    monkeypatch.setattr("mamba_portrait.evaluation.voices._speak", lambda model, audio, *_: Perfect(audio))
+    monkeypatch.setattr(type(renderer), "read_parameters", lambda self, motion: motion)
+    figures = measure_voices(renderer, model, tracks, None)
+    assert figures["jaw"] > 0.98 and figures["lag"] == 0 and figures["silence"] < 0.01
+    assert figures["amplitude"] == pytest.approx(1, abs=0.1) and figures["velocity"] == pytest.approx(1, abs=0.1)
+
+
+def test_the_report_has_every_figure_and_the_sheets(networks, corpus, tmp_path):
+    seen = []
+    figures = evaluate(
+        *networks, corpus=corpus, out=tmp_path, groups=3, clips=2, progress=lambda *step: seen.append(step)
+    )
+    assert json.loads((tmp_path / "figures.json").read_text()) == pytest.approx(figures, nan_ok=True)
+    text = (tmp_path / "figures.md").read_text()
+    assert text == table(figures) and f"{figures['rest']:.2f} | >= 38" in text and "voice" in text
+    assert {name for name, _, _ in seen} == {"reenactment", "voices"}
+    sheet = cv2.imread(str(tmp_path / "commanded.jpg"))
+    assert sheet.shape == (20 + 4 * 192, 192 * (1 + len(COMMANDS)), 3)
+    assert cv2.imread(str(tmp_path / "driven.jpg")).shape[1] == 7 * 192
+
+
+def test_only_voices_held_out_count(corpus, tmp_path):
+    assert [track.folder.name for track in held_out_tracks(corpus)] == ["a", "b"]
+    write_clip(tmp_path / "clips" / "c", "train", 10)
+    with pytest.raises(FileNotFoundError, match="training voices"):
+        held_out_tracks(tmp_path)
+    with pytest.raises(ValueError, match="drawn clips"):
+        measure_voices(None, None, [])
+    assert len(load_tracks(corpus, None)) == 3
+
+
+def test_commands_are_parameters_and_rest_changes_nothing(networks):
+    values = parameters_of({"jaw": 0.5, "yaw": -0.1})
+    assert values[INDEX["jaw"]] == 0.5 and values.count_nonzero() == 2
+    photo = torch.rand(3, 80, 80)
+    still = command(networks[0], photo, parameters_of({})[None], 80)
+    assert (still[0] - photo).abs().mean() < 0.03
+    with pytest.raises(ValueError, match="corpus"):
+        evaluate(*networks)
+
+
+def test_a_sheet_needs_a_picture_format(networks, tmp_path):
+    path = motion_sheet(networks[0], [torch.rand(3, 40, 40)], tmp_path / "sheet.png", size=48)
+    assert cv2.imread(str(path)).shape == (20 + 48, 48 * (1 + len(COMMANDS)), 3)
+    with pytest.raises((ValueError, cv2.error)):
+        motion_sheet(networks[0], [torch.rand(3, 40, 40)], tmp_path / "sheet.txt", size=48)
+    assert not (tmp_path / "sheet.txt").exists()
