@@ -65,8 +65,13 @@ def write_tiny_networks(folder: Path) -> None:
     """tiny_renderer.safetensors and tiny_motion.safetensors, the same at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        save_checkpoint(folder / "tiny_renderer.safetensors", Renderer(RENDERER), "renderer", RENDERER)
-        save_checkpoint(folder / "tiny_motion.safetensors", MotionModel(MOTION), "motion_model", MOTION)
+        for name, kind, network, config in (
+            ("tiny_renderer", "renderer", Renderer(RENDERER), RENDERER),
+            ("tiny_motion", "motion_model", MotionModel(MOTION), MOTION),
+        ):
+            for parameter in network.parameters():  # layers that begin at zero would hide what they do
+                parameter.data.add_(0.02 * torch.randn_like(parameter))
+            save_checkpoint(folder / f"{name}.safetensors", network, kind, config)
 
 
 def write_voice(path: Path, samples: int = 8000, rate: int = 16000) -> Path:
@@ -99,7 +104,7 @@ def example_workflow(name: str, **replace) -> dict:
     graph = json.loads((WORKFLOWS / f"{name}_api.json").read_text())
     for node in graph.values():
         if node["class_type"] == "MambaPortraitCrop":
-            node["inputs"].update(finder="box", box_x=180, box_y=70, box_width=90, box_height=90)
+            node["inputs"].update(finder="box", scale=2.0, box_x=180, box_y=70, box_width=90, box_height=90)
         if weights := TINY.get(node["class_type"] + ".weights"):
             node["inputs"]["weights"] = weights
         if other := replace.get(node["class_type"].removeprefix("MambaPortrait")):

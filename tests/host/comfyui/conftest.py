@@ -74,6 +74,16 @@ class ComfyUI:
             time.sleep(0.2)
         raise AssertionError(f"the prompt was not over after {seconds} s; server log:\n{self.log()}")
 
+    def wait_for_another(self, known: set[str], seconds: float = 600) -> dict:
+        """The history entry of the next prompt that is not among the known ones."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for key, entry in self.get("/history").items():
+                if key not in known:
+                    return entry
+            time.sleep(0.5)
+        raise AssertionError(f"nothing was over after {seconds} s; server log:\n{self.log()}")
+
     def run(self, prompt: dict) -> dict:
         entry = self.wait(self.queue(prompt))
         assert entry["status"]["status_str"] == "success", json.dumps(entry["status"], indent=1)[-3000:]

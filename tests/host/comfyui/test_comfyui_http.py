@@ -22,7 +22,7 @@ def test_every_node_is_there_with_its_tooltips(comfyui):
 @pytest.mark.parametrize(
     ("name", "size"),
     [
-        ("talking_portrait", (176, 176)),
+        ("talking_portrait", (180, 180)),
         ("talking_portrait_pasted_back", (1440, 900)),
         ("motion_saved_edited_rerendered", (256, 256)),
     ],
