@@ -89,6 +89,17 @@ def test_decoding_in_batches_equals_one_by_one(renderer):
     torch.testing.assert_close(one, many, atol=2e-5, rtol=0)
 
 
+def test_motion_read_by_another_renderer_is_refused(renderer):
+    made, looks = encoded(renderer)
+    read = portrait.watch(renderer.module, torch.rand(3, 40, 40, 3), Fraction(25))
+    settings = ("photo", "relative", 1.0, 1.0, 4)
+    assert decode.DecodeMotion.execute(renderer, made, looks, read, *settings)[0].shape[0] == 3
+    with torch.no_grad():
+        next(renderer.module.motion_encoder.parameters()).mul_(1.1)
+    with pytest.raises(ValueError, match="The motion was made with renderer"):
+        decode.DecodeMotion.execute(renderer, made, looks, read, *settings)
+
+
 def test_odd_portraits_give_even_frames(renderer):
     made, looks = encoded(renderer, 51, 49)
     settings = dict(size="photo", mode="absolute", gain=1.0, articulation=1.0, batch=4)
