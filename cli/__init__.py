@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 
-COMMANDS = ("animate", "reenact", "run", "corpus", "train", "export", "bench")
+COMMANDS = ("animate", "reenact", "run", "corpus", "train", "export", "evaluate", "bench")
 CANCELLED, BAD_INPUT = 130, 2
 
 EXAMPLES = """examples:

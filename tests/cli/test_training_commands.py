@@ -73,6 +73,21 @@ def test_draw_train_and_export(drawn, tiny_lite, tmp_path, capsys):
     torch.testing.assert_close(model.rest_motion, renderer.rest_motion(), rtol=1e-2, atol=1e-3)
     assert "M parameters" in capsys.readouterr().out
 
+    order = [
+        "evaluate",
+        "--corpus",
+        data,
+        "--out",
+        str(tmp_path / "figures"),
+        "--renderer",
+        renderer_file,
+        "--no-voice",
+    ]
+    assert main([*order, "--groups", "2", *device]) == 0
+    figures = json.loads((tmp_path / "figures" / "figures.json").read_text())
+    assert figures and all(f"{value:.2f}" for value in figures.values())
+    assert str(tmp_path / "figures" / "figures.json") in capsys.readouterr().out
+
 
 def test_drawing_goes_on_where_it_stopped(drawn):
     files = {path: path.stat().st_mtime_ns for path in drawn.rglob("*") if path.is_file()}
