@@ -1,5 +1,7 @@
 """What tests of several folders share."""
 
+import json
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +76,12 @@ def tiny_config() -> RendererConfig:
     return TINY_RENDERER
 
 
+@pytest.fixture(scope="session")
+def tiny_motion_config() -> MotionModelConfig:
+    """The whole of stage 2 at toy widths."""
+    return TINY_MOTION_MODEL
+
+
 SIZE, LABELS, FLOW_SCALE, LANDMARKS = 64, 128, 8192, 40
 
 
@@ -130,3 +138,28 @@ def draw_discs(folder: Path, groups: int, seed: int) -> Path:
 def drawn_discs(tmp_path_factory) -> Path:
     """A folder of 12 groups of stills whose labels are exact, made without a renderer of heads."""
     return draw_discs(tmp_path_factory.mktemp("discs"), 12, 0)
+
+
+def draw_clip(folder: Path, split: str, frames: int = 50) -> Path:
+    """A talking clip, as corpus/tracks.py writes them: a hum whose loudness opens the jaw."""
+    folder.mkdir(parents=True)
+    jaw = np.clip(np.sin(np.arange(frames) * 0.7), 0, 1)
+    hum = np.repeat(jaw, 640) * 9000 * np.sin(np.arange(frames * 640) * 0.08)
+    with wave.open(str(folder / "audio.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(hum.astype("<i2").tobytes())
+    parameters = np.zeros((frames, COUNT), np.float32)
+    parameters[:, INDEX["jaw"]] = jaw
+    np.savez(folder / "labels.npz", parameters=parameters)
+    (folder / "meta.json").write_text(json.dumps({"split": split, "fps": "25", "speaker": "x"}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drawn_clips(drawn_discs, tmp_path_factory) -> Path:
+    """The discs and three clips, one of each split."""
+    root = tmp_path_factory.mktemp("drawn")
+    (root / "stills").symlink_to(drawn_discs / "stills")
+    for name, split in (("a", "test"), ("b", "val"), ("c", "train")):
+        draw_clip(root / "clips" / name, split)
+    return root

@@ -14,6 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from ..datasets.stills import StillSet
+from ..evaluation.sheets import driven_sheet
 from ..networks.implicit_motion.renderer import Renderer
 from ..networks.implicit_motion.renderer_config import RendererConfig
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
@@ -202,13 +203,16 @@ class Stage1Trainer:
         )
 
     def _measure(self, task: Task, part: Part) -> None:
-        """Figures of held-out people to the log and the report."""
+        """Figures of held-out people to the log and the report, and a sheet of how they look."""
         if self.held_out is None:
             return
         self.renderer.eval()
         task.stills = self.held_out
         values = task.measure(np.arange(min(len(self.held_out), 32)), part.size)
         task.stills = self.stills
+        if isinstance(task, RenderingTask):
+            sheet = self.file.parent / "sheets" / f"{self.samples:09d}.jpg"
+            driven_sheet(self.renderer, self.held_out, sheet, groups=4)
         self.renderer.train()
         self.log.write(
             self.step, part=part.name, samples=self.samples, **{f"held_out/{k}": v for k, v in values.items()}

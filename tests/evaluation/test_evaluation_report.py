@@ -1,7 +1,6 @@
 """The card's figures: they are what they say on cases that are known, and the report holds them all."""
 
 import json
-import wave
 
 import cv2
 import numpy as np
@@ -19,18 +18,6 @@ from mamba_portrait.evaluation.voices import measure_voices
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
 
 
-def write_clip(folder, split, frames=50):
-    folder.mkdir(parents=True)
-    jaw = np.clip(np.sin(np.arange(frames) * 0.7), 0, 1)
-    with wave.open(str(folder / "audio.wav"), "wb") as file:
-        file.setparams((1, 2, 16000, 0, "NONE", ""))
-        file.writeframes((np.repeat(jaw, 640) * 9000 * np.sin(np.arange(frames * 640) * 0.08)).astype("<i2").tobytes())
-    parameters = np.zeros((frames, COUNT), np.float32)
-    parameters[:, INDEX["jaw"]] = jaw
-    np.savez(folder / "labels.npz", parameters=parameters)
-    (folder / "meta.json").write_text(json.dumps({"split": split, "fps": "25", "speaker": "x"}))
-
-
 @pytest.fixture(scope="module")
 def networks(tiny_weights):
     return (
@@ -39,18 +26,9 @@ def networks(tiny_weights):
     )
 
 
-@pytest.fixture(scope="module")
-def corpus(drawn_discs, tmp_path_factory):
-    root = tmp_path_factory.mktemp("held_out")
-    (root / "stills").symlink_to(drawn_discs / "stills")
-    for name, split in (("a", "test"), ("b", "val"), ("c", "train")):
-        write_clip(root / "clips" / name, split)
-    return root
-
-
-def test_copying_is_measured_as_copying(networks, corpus):
+def test_copying_is_measured_as_copying(networks, drawn_clips):
     """A renderer that always keeps the photo where it is gains nothing over copying."""
-    stills = StillSet(corpus)
+    stills = StillSet(drawn_clips)
     figures = measure_reenactment(networks[0], stills, groups=4, batch=3)
     pictures = stills.get(np.arange(4)).rgb[:, 0].permute(0, 1, 4, 2, 3).float() / 255
     copied = pictures[:, :1].expand(-1, 3, -1, -1, -1).flatten(0, 1)
@@ -60,10 +38,10 @@ def test_copying_is_measured_as_copying(networks, corpus):
     assert np.isfinite(figures["mouth"])
 
 
-def test_a_perfect_voice_scores_one(networks, corpus, monkeypatch):
+def test_a_perfect_voice_scores_one(networks, drawn_clips, monkeypatch):
     """With the true motion in the place of the model's, correlation and speeds are one, and the lag is zero."""
     renderer, model = networks
-    tracks = held_out_tracks(corpus)
+    tracks = held_out_tracks(drawn_clips)
 
     class Perfect:
         def __init__(self, audio):
@@ -78,10 +56,10 @@ def test_a_perfect_voice_scores_one(networks, corpus, monkeypatch):
     assert figures["amplitude"] == pytest.approx(1, abs=0.1) and figures["velocity"] == pytest.approx(1, abs=0.1)
 
 
-def test_the_report_has_every_figure_and_the_sheets(networks, corpus, tmp_path):
+def test_the_report_has_every_figure_and_the_sheets(networks, drawn_clips, tmp_path):
     seen = []
     figures = evaluate(
-        *networks, corpus=corpus, out=tmp_path, groups=3, clips=2, progress=lambda *step: seen.append(step)
+        *networks, corpus=drawn_clips, out=tmp_path, groups=3, clips=2, progress=lambda *step: seen.append(step)
     )
     assert json.loads((tmp_path / "figures.json").read_text()) == pytest.approx(figures, nan_ok=True)
     text = (tmp_path / "figures.md").read_text()
@@ -92,14 +70,15 @@ def test_the_report_has_every_figure_and_the_sheets(networks, corpus, tmp_path):
     assert cv2.imread(str(tmp_path / "driven.jpg")).shape[1] == 7 * 192
 
 
-def test_only_voices_held_out_count(corpus, tmp_path):
-    assert [track.folder.name for track in held_out_tracks(corpus)] == ["a", "b"]
-    write_clip(tmp_path / "clips" / "c", "train", 10)
+def test_only_voices_held_out_count(drawn_clips, tmp_path):
+    assert [track.folder.name for track in held_out_tracks(drawn_clips)] == ["a", "b"]
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "c").symlink_to(drawn_clips / "clips" / "c")
     with pytest.raises(FileNotFoundError, match="training voices"):
         held_out_tracks(tmp_path)
     with pytest.raises(ValueError, match="drawn clips"):
         measure_voices(None, None, [])
-    assert len(load_tracks(corpus, None)) == 3
+    assert len(load_tracks(drawn_clips, None)) == 3
 
 
 def test_commands_are_parameters_and_rest_changes_nothing(networks):

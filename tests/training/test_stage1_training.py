@@ -135,6 +135,7 @@ def test_a_tiny_run_lowers_every_part_of_the_loss(drawn_discs, tiny_config, tmp_
         values = list(lines(tmp_path, part, name).values())
         assert len(values) == 50 and np.mean(values[-10:]) < share * np.mean(values[:10]), part
     assert set(lines(tmp_path, "coarse", "held_out/psnr")) == {150}
+    assert [path.name for path in (tmp_path / "sheets").iterdir()] == ["000001100.jpg"]
     assert averaged_renderer(file).config == tiny_config
 
 
