@@ -210,6 +210,8 @@ def train_stage2(
     step, spent = 0, 0.0
     if resume and file.exists():
         state = torch.load(file, map_location=device, weights_only=True)
+        if state["config"] != model.config.to_dict():
+            raise ValueError(f"{file} belongs to another config; train into another folder, or afresh (resume=False)")
         model.load_state_dict(state["model"])
         average.values, average.steps = state["average"], state["average_steps"]
         optimizer.load_state_dict(state["optimizer"])

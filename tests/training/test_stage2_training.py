@@ -181,6 +181,8 @@ def test_other_predictions_train(clips, tmp_path, kind):
     config = dataclasses.replace(TINY, prediction=kind)
     train_stage2(clips, tmp_path, steps=3, config=config, renderer=LinearFace(), batch=4)
     assert np.isfinite(history_of(tmp_path)).all()
+    with pytest.raises(ValueError, match="another config"):
+        run(clips, tmp_path, 6)
 
 
 def test_killed_and_resumed_equals_unbroken(clips, tmp_path, monkeypatch):
