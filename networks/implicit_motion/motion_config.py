@@ -63,7 +63,7 @@ class MotionModelConfig:
 
     timesteps: int = 1000
     prediction: str = "eps"
-    """The paper predicts the noise, which is the default. A network narrower than motion_dim cannot pass 768 independent
+    """The paper predicts the noise: the default. A network narrower than motion_dim cannot pass 768 independent
     numbers of noise through its width, so narrow models predict "x0" (S2G-MDDiffusion does), which has low rank."""
     snr_shift: float = 1.0
     """Open. Divides the signal-to-noise ratios of the cosine schedule by snr_shift^2. Above 1 where the 768 numbers
