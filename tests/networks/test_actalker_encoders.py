@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from mamba_portrait.networks.actalker.arcface import ArcFace
 from mamba_portrait.networks.actalker.expression import ExpressionEncoder
 from mamba_portrait.networks.actalker.face_mask_encoder import FaceMaskEncoder

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from mamba_portrait.networks.actalker.conditions import downsample_mask, selected
 from mamba_portrait.networks.actalker.pcm import ParallelControlMamba
-from safetensors.torch import load_file
 
 GOLDEN = Path(__file__).parents[1] / "data" / "actalker_pcm.safetensors"
 
