@@ -74,13 +74,14 @@ class Crew:
 
     def check(self) -> bool:
         """Whether anyone still works; RuntimeError when a worker failed (its own message went to stderr)."""
+        working = any(worker.is_alive() for worker in self.workers)  # asked first: who ends meanwhile shows below
         failed = [worker.exitcode for worker in self.workers if worker.exitcode]
         if failed:
             raise RuntimeError(
                 f"{len(failed)} of {len(self.workers)} processes that draw the corpus failed (see above): "
                 "stills need moderngl with EGL, voices need espeak-ng, flite or festival"
             )
-        return any(worker.is_alive() for worker in self.workers)
+        return working
 
 
 def _parts(count: int, workers: int, unit: int) -> list[tuple[int, int]]:

@@ -39,12 +39,13 @@ DRAWN_HEADS = 12
 def media_pipe() -> FaceMesh:
     """MediaPipe's face mesh for still pictures; ImportError that names the extra where it is not installed."""
     try:
-        from mediapipe.solutions.face_mesh import FaceMesh as Mesh
-    except ImportError as fault:
+        import mediapipe
+
+        mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True, max_num_faces=1)
+    except (ImportError, AttributeError) as fault:
         raise ImportError(
-            'the face mesh needs MediaPipe with its solutions: pip install "mamba-portrait[eval]" "mediapipe<0.10.30"'
+            "the face mesh needs MediaPipe with its `solutions`: pip install mediapipe==0.10.21"
         ) from fault
-    mesh = Mesh(static_image_mode=True, refine_landmarks=True, max_num_faces=1)
 
     def look(picture: np.ndarray) -> np.ndarray | None:
         found = mesh.process(np.ascontiguousarray(picture)).multi_face_landmarks
