@@ -14,10 +14,10 @@ def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
         image = np.repeat((image @ np.float32([0.3, 0.59, 0.11]))[..., None], 3, axis=2)
         image = image * (1 + rng.normal(0, 0.04, 3) * (rng.random() < 0.5)).astype(np.float32)  # sepia or blue toning
     if rng.random() < 0.3:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.8)))
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.4)))
     if rng.random() < 0.08:
         image = _shaken(rng, image)
-    if rng.random() < 0.2:
+    if rng.random() < 0.15:
         image = _enlarged(rng, image)
     if rng.random() < 0.3:
         noise = rng.standard_normal(image.shape[:2] + (3 if rng.random() < 0.6 else 1,), np.float32)
@@ -60,7 +60,7 @@ def _shaken(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 def _enlarged(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Shrunk and blown up again."""
     height, width = image.shape[:2]
-    factor = rng.uniform(0.3, 0.8)
+    factor = rng.uniform(0.45, 0.8)
     small = cv2.resize(image, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
     return cv2.resize(
         small, (width, height), interpolation=cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_NEAREST

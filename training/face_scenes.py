@@ -13,18 +13,18 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..corpus.backgrounds import background
 from ..corpus.rig import LANDMARKS
+from .face_backdrops import backdrop
 
 _INDEX = {name: i for i, name in enumerate(LANDMARKS)}
 _BROWS = [_INDEX[f"{side}_brow_{part}"] for side in ("left", "right") for part in ("outer", "middle", "inner")]
 _HULL = [i for name, i in _INDEX.items() if name not in ("crown", "forehead")]
-# Fitted so that on drawn heads the box is MediaPipe's (its short-range detector's, median of 62 heads): side and centre.
+# Fitted so that on drawn heads the box is that of MediaPipe (short-range detector, median of 62 heads): side and centre.
 BOX_SIDE = 1.12  # in heights from the chin to the brows
 BOX_SHIFT = 0.09  # centre of the box above the middle of brows and chin, in the same heights
 
 KINDS = {"portrait": 0.42, "group": 0.38, "empty": 0.20}
-SMALLEST = 9.0  # pixels: smaller faces are neither faces nor background
+SMALLEST = 13.0  # pixels: smaller faces, dots to any eye, are neither faces nor background
 VISIBLE = 0.6  # part of the box that must lie in the picture for a face to count
 
 
@@ -93,7 +93,7 @@ def scene(rng: np.random.Generator, heads: HeadStore, size: int) -> tuple[np.nda
     if kind == "portrait":
         image, faces = _portrait(rng, heads.draw(rng), size)
     else:
-        image, faces = background(rng, size), []
+        image, faces = _close_up(rng, heads, size) if rng.random() < 0.12 else backdrop(rng, size), []
         count = 0 if kind == "empty" else int(rng.integers(1, 6))
         for _ in range(int(rng.integers(0, 4)) if kind == "empty" or rng.random() < 0.4 else 0):
             image = _lay(image, *_placed(rng, _spoiled(rng, heads.draw(rng)), size)[:2])
@@ -143,15 +143,23 @@ def _portrait(rng: np.random.Generator, head: Head, size: int) -> tuple[np.ndarr
     border = cv2.BORDER_REFLECT if rng.random() < 0.6 else cv2.BORDER_REPLICATE
     warped = _warp(head, _similarity(rng, head, side, target), size, border)
     if border == cv2.BORDER_REFLECT:  # a mirror image of the face at the edge would be a face without a label
-        image = _lay(background(rng, size), warped.picture, warped.person) if side < 0.45 * size else warped.picture
+        image = _lay(backdrop(rng, size), warped.picture, warped.person) if side < 0.45 * size else warped.picture
     else:
         image = warped.picture
     return image, [face_row(warped.marks)]
 
 
+def _close_up(rng: np.random.Generator, heads: HeadStore, size: int) -> np.ndarray:
+    """Skin, hair, cloth or a single feature of a drawn person, so near that no face is left to be seen."""
+    head = heads.draw(rng)
+    side = size * rng.uniform(2.5, 5)
+    target = size / 2 + rng.uniform(-0.6, 0.6, 2) * side
+    return _warp(head, _similarity(rng, head, side, target), size, cv2.BORDER_REFLECT).picture
+
+
 def _placed(rng: np.random.Generator, head: Head, size: int) -> Head:
-    """The head somewhere in the scene, its face SMALLEST pixels to half of the scene large."""
-    side = np.exp(rng.uniform(np.log(SMALLEST), np.log(0.55 * size)))
+    """The head somewhere in the scene, its face from too small to count to half of the scene large."""
+    side = np.exp(rng.uniform(np.log(0.8 * SMALLEST), np.log(0.55 * size)))
     target = rng.uniform(0.2 * side, size - 0.2 * side, 2)
     return _warp(head, _similarity(rng, head, side, target), size, cv2.BORDER_REPLICATE)
 

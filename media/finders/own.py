@@ -60,6 +60,6 @@ def _look(network: FaceFinder, image: np.ndarray, side: int, min_score: float) -
     pixels = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
     pixels = F.pad(pixels, (0, -w % 32, 0, -h % 32), mode="replicate")
     with torch.inference_mode():
-        rows = decode(network(pixels.contiguous(memory_format=torch.channels_last)), min_score)[0].clone()
-    rows[:, 1:] *= torch.tensor([width / w, height / h] + [(width / w + height / h) / 2] + [width / w, height / h] * 5)
-    return rows
+        rows = decode(network(pixels.contiguous(memory_format=torch.channels_last)), min_score)[0]
+    x, y = width / w, height / h
+    return rows * torch.tensor([1.0, x, y, (x + y) / 2] + [x, y] * 5)
