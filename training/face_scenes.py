@@ -19,7 +19,7 @@ from .face_backdrops import backdrop
 _INDEX = {name: i for i, name in enumerate(LANDMARKS)}
 _BROWS = [_INDEX[f"{side}_brow_{part}"] for side in ("left", "right") for part in ("outer", "middle", "inner")]
 _HULL = [i for name, i in _INDEX.items() if name not in ("crown", "forehead")]
-# Fitted so that on drawn heads the box is that of MediaPipe (short-range detector, median of 62 heads): side and centre.
+# Fitted so that on drawn heads the box is that of MediaPipe (short-range detector, median of 62 heads).
 BOX_SIDE = 1.12  # in heights from the chin to the brows
 BOX_SHIFT = 0.09  # centre of the box above the middle of brows and chin, in the same heights
 
