@@ -9,11 +9,13 @@ import folder_paths
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import ComfyExtension, InputImpl, io, ui
+from PIL import Image
 
 VideoFromFile = InputImpl.VideoFromFile
 Interrupted = management.InterruptProcessingException
 
 MODEL_FOLDER = "mamba_portrait"
+PREVIEW_SIDE = 512
 
 __all__ = [
     "ComfyExtension",
@@ -28,6 +30,7 @@ __all__ = [
     "load_device",
     "model_file",
     "model_files",
+    "model_subfolders",
     "progress_bar",
     "save_path",
     "temp_directory",
@@ -54,6 +57,13 @@ def model_file(name: str) -> Path:
         folders = " or ".join(folder_paths.get_folder_paths(MODEL_FOLDER))
         raise FileNotFoundError(f"The model file '{name}' is not there. Put it into {folders} and press R to refresh.")
     return Path(path)
+
+
+def model_subfolders(name: str) -> list[Path]:
+    """The folders `name` that are there: in our model folders, beside them, and where extra_model_paths.yaml says."""
+    ours = [Path(folder) / name for folder in folder_paths.get_folder_paths(MODEL_FOLDER)]
+    listed = map(Path, folder_paths.folder_names_and_paths.get(name, ((), ()))[0])
+    return [f for f in dict.fromkeys((*ours, Path(folder_paths.models_dir) / name, *listed)) if f.is_dir()]
 
 
 def input_file(name: str) -> Path:
@@ -95,14 +105,21 @@ def check_interrupt() -> None:
 
 
 class progress_bar:  # noqa: N801 - called like a function: progress_bar(total) gives a callable
-    """A callable `(done, total)` that moves the node's progress bar and raises `Interrupted` once the user cancels."""
+    """A callable `(done, total)` that moves the node's progress bar and raises `Interrupted` once the user cancels.
+
+    preview: a picture (H,W,3) in [0,1] that the page shows on the node meanwhile.
+    """
 
     def __init__(self, total: int | None = None):
         self._bar = comfy.utils.ProgressBar(total or 1)
         check_interrupt()
 
-    def __call__(self, done: int, total: int | None = None) -> None:
-        self._bar.update_absolute(done, total)
+    def __call__(self, done: int, total: int | None = None, preview: torch.Tensor | None = None) -> None:
+        shown = None
+        if preview is not None:
+            pixels = (preview.clamp(0, 1) * 255).round().byte().cpu().numpy()
+            shown = ("JPEG", Image.fromarray(pixels), PREVIEW_SIDE)
+        self._bar.update_absolute(done, total, shown)
         check_interrupt()
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "load_device",
     "model_file",
     "model_files",
+    "model_subfolders",
     "progress_bar",
     "save_path",
     "settings",
@@ -62,6 +63,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     progress: Callable[[int, int], None] | None = None
+    preview: Callable[[torch.Tensor], None] | None = None
 
 
 settings = Settings()
@@ -124,6 +126,13 @@ def model_file(name: str) -> Path:
     raise FileNotFoundError(f"The model file '{name}' is not there. Put it into {folders}.")
 
 
+def model_subfolders(name: str) -> list[Path]:
+    """The folders `name` that are there, in the model folders or beside one."""
+    ours = [folder / name for folder in settings.model_folders]
+    beside = [folder.parent / name for folder in settings.model_folders]
+    return [folder for folder in dict.fromkeys((*ours, *beside)) if folder.is_dir()]
+
+
 def input_file(name: str) -> Path:
     """A file by its path, or by its name in the input folder."""
     path = Path(settings.input_directory) / re.sub(r" \[(input|output|temp)\]$", "", name)
@@ -183,16 +192,21 @@ def check_interrupt() -> None:
 
 
 class progress_bar:  # noqa: N801 - called like a function: progress_bar(total) gives a callable
-    """A callable `(done, total)` that reports to `settings.progress` and raises `Interrupted` after `interrupt`."""
+    """A callable `(done, total)` that reports to `settings.progress` and raises `Interrupted` after `interrupt`.
+
+    preview: a picture (H,W,3) in [0,1] of the work so far, for `settings.preview`.
+    """
 
     def __init__(self, total: int | None = None):
         self._total = total or 1
         check_interrupt()
 
-    def __call__(self, done: int, total: int | None = None) -> None:
+    def __call__(self, done: int, total: int | None = None, preview: torch.Tensor | None = None) -> None:
         self._total = total or self._total
         if settings.progress is not None:
             settings.progress(done, self._total)
+        if preview is not None and settings.preview is not None:
+            settings.preview(preview)
         check_interrupt()
 
 

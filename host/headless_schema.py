@@ -192,6 +192,7 @@ Image = Custom("IMAGE")
 Mask = Custom("MASK")
 Audio = Custom("AUDIO")
 Video = Custom("VIDEO")
+Latent = Custom("LATENT")
 AnyType = Custom("*")
 
 

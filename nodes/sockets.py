@@ -13,6 +13,12 @@ GlobalAudio = io.Custom("MAMBA_AUDIO_GLOBAL")
 LocalAudio = io.Custom("MAMBA_AUDIO_LOCAL")
 Motion = io.Custom("MAMBA_MOTION")
 Crop = io.Custom("MAMBA_CROP")
+Control = io.Custom("MAMBA_CONTROL")
+FaceBox = io.Custom("MAMBA_FACE_BOX")
+ACTalker = io.Custom("MAMBA_ACTALKER")
+ACTalkerIdentity = io.Custom("MAMBA_ACTALKER_IDENTITY")
+ACTalkerVoice = io.Custom("MAMBA_ACTALKER_VOICE")
+ACTalkerMotion = io.Custom("MAMBA_ACTALKER_MOTION")
 
 ROOT = "Mamba Portrait"
 
@@ -25,12 +31,12 @@ class Encoded:
     made_by: str
 
 
-def same_network(encoded: Encoded, network_name: str, what: str) -> Any:
+def same_network(encoded: Encoded, network_name: str, what: str, loader: str = "Load Renderer") -> Any:
     """The value, if the named network made it; else a ValueError that says what to rewire."""
     if encoded.made_by != network_name:
         raise ValueError(
             f"The {what} was made with '{encoded.made_by}', but this node has '{network_name}': "
-            "wire one and the same Load Renderer to both nodes."
+            f"wire one and the same {loader} to both nodes."
         )
     return encoded.value
 
