@@ -14,7 +14,7 @@ PORTRAITS = {
     "Grace Hopper": "portrait_2.jpg",
     "picture in a room": "portrait_in_room.jpg",
 }
-VOICES = {"greeting": "greeting.flac"}
+VOICES = {"greeting": "greeting.flac", "woman": "voice.wav", "man": "voice_2.wav"}
 DRIVING = {"drawn head": "driving.mp4"}
 
 
@@ -57,7 +57,14 @@ class ExampleVoice(io.ComfyNode):
             ["sample audio", "demo"],
             description="A short spoken sentence that comes with the pack. Use Load Audio instead for your own "
             "recording.",
-            inputs=[io.Combo.Input("name", options=list(VOICES), default="greeting", tooltip="A synthetic voice.")],
+            inputs=[
+                io.Combo.Input(
+                    "name",
+                    options=list(VOICES),
+                    default="greeting",
+                    tooltip="Sentences spoken by free speech synthesizers.",
+                )
+            ],
             outputs=[io.Audio.Output(display_name="audio", tooltip="The recording.")],
         )
 

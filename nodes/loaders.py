@@ -14,7 +14,7 @@ from .sockets import MotionModel, Renderer, schema
 _PART = re.compile(r"-\d{5}-of-\d{5}(?=\.safetensors$)")
 
 
-def _files_of(kind: str) -> dict[str, str]:
+def files_of(kind: str) -> dict[str, str]:
     """Names to choose from -> a file to load each by: checkpoints of this kind, those in several parts once."""
     found = {}
     for name in model_files():
@@ -28,11 +28,11 @@ def _files_of(kind: str) -> dict[str, str]:
 
 
 def _choices(kind: str) -> list[str]:
-    return [SHIPPED[kind], *(name for name in _files_of(kind) if name != SHIPPED[kind])]
+    return [SHIPPED[kind], *(name for name in files_of(kind) if name != SHIPPED[kind])]
 
 
 def _load(kind: str, weights: str, load: Callable[[Path | None], torch.nn.Module]) -> ManagedModel:
-    file = _files_of(kind).get(weights)
+    file = files_of(kind).get(weights)
     shipped = file is None and weights == SHIPPED[kind]  # its absence is the loader's to explain
     return ManagedModel(load(None if shipped else model_file(file or weights)), weights)
 

@@ -1,0 +1,63 @@
+"""How much, and where, voice and driving video rule: one socket for ACTalker and for implicit motion."""
+
+import torch
+
+from ..host import io
+from ..sampling.control import Control
+from .sockets import Control as ControlSocket
+from .sockets import schema
+
+
+def single_mask(mask: torch.Tensor | None) -> torch.Tensor | None:
+    """A host's MASK, (H,W) or (B,H,W), to one (H,W) on the CPU; of a clip's masks the union."""
+    if mask is None:
+        return None
+    mask = mask.detach().float().cpu()
+    return mask if mask.dim() == 2 else mask.reshape(-1, *mask.shape[-2:]).amax(0)
+
+
+def _gate(name: str, who: str, where: str) -> io.Float.Input:
+    return io.Float.Input(
+        name,
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        step=0.05,
+        tooltip=f"How far the gate of the {who} is open: 0 shut, 1 open. In joint motion it rules {where}.",
+    )
+
+
+def _mask(name: str, who: str) -> io.Mask.Input:
+    return io.Mask.Input(
+        name,
+        optional=True,
+        tooltip=f"Where in the photo the {who} rules, with ACTalker. Joint Motion divides the face by region and "
+        "leaves masks aside.",
+    )
+
+
+class JointControl(io.ComfyNode):
+    """Gates and masks."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "JointControl",
+            "Control Gates",
+            "Motion",
+            ["joint control", "gate", "mask", "audio and video"],
+            description="Opens and shuts the gates of voice and driving video, and says where in the picture each "
+            "rules. For ACTalker "
+            "Sample and for Joint Motion alike.",
+            inputs=[
+                _gate("audio", "voice", "the mouth"),
+                _gate("motion", "driving video", "brows, eyes and head"),
+                _mask("audio_mask", "voice"),
+                _mask("motion_mask", "driving video"),
+            ],
+            outputs=[ControlSocket.Output(display_name="control", tooltip="Gates and masks.")],
+        )
+
+    @classmethod
+    def execute(cls, audio, motion, audio_mask=None, motion_mask=None) -> io.NodeOutput:
+        return io.NodeOutput(Control(audio, motion, single_mask(audio_mask), single_mask(motion_mask)))
