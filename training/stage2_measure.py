@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from ..corpus.parameters import INDEX
 from ..datasets.tracks import Track
+from ..evaluation.metrics import best_lag
 from ..networks.implicit_motion.motion_model import MotionModel
 from ..sampling.windows import sample_motion
 
-LAGS = range(-2, 3)  # frames
+LAGS = 2  # frames either way
 SHOWN = ("jaw", "pucker", "spread", "press")
-
-
-def correlation(a: Tensor, b: Tensor) -> float:
-    """Pearson's correlation of two series; 0 where one of them does not move."""
-    a, b = a - a.mean(), b - b.mean()
-    scale = (a.norm() * b.norm()).item()
-    return (a @ b).item() / scale if scale > 1e-8 else 0.0
-
-
-def best_lag(drawn: Tensor, true: Tensor) -> tuple[float, int]:
-    """The highest correlation over lags of -2 .. 2 frames, and its lag: positive where the drawn motion is late."""
-
-    def at(lag: int) -> float:
-        length = len(true) - abs(lag)
-        return correlation(drawn[max(lag, 0) :][:length], true[max(-lag, 0) :][:length])
-
-    return max((at(lag), lag) for lag in LAGS)
 
 
 @torch.no_grad()
@@ -49,7 +32,7 @@ def measure_voices(model: MotionModel, renderer, tracks: list[Track], clips: int
         read = renderer.read_parameters(motion).cpu()
         true = torch.from_numpy(track.values[:frames].copy())
         for name in SHOWN:
-            value, lag = best_lag(read[:, INDEX[name]], true[:, INDEX[name]])
+            value, lag = best_lag(read[:, INDEX[name]], true[:, INDEX[name]], LAGS)
             sums.setdefault(name, []).append(value)
             if name == "jaw":
                 sums.setdefault("lag", []).append(lag)
