@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 
-COMMANDS = ("animate", "reenact", "run", "corpus", "train", "export", "evaluate", "bench")
+COMMANDS = ("animate", "reenact", "run", "corpus", "train", "export", "evaluate", "bench", "convert-actalker")
 CANCELLED, BAD_INPUT = 130, 2
 
 EXAMPLES = """examples:
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"mamba-portrait {__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        command = importlib.import_module(f".{name}", __name__).add(commands)
+        command = importlib.import_module("." + name.replace("-", "_"), __name__).add(commands)
         for leaf in command if isinstance(command, list) else [command]:
             leaf.add_argument("--debug", action="store_true", help="on an error, show where it happened")
     return root

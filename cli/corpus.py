@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import math
+import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 
 from tqdm import tqdm
 
 from .options import command, positive_int
 
-SHARD = 32  # groups that corpus.stills writes together
 PAINTED_SEED = 1_000_000  # people of different corpus seeds do not meet
 
 
@@ -42,7 +41,7 @@ corpus --out data/train --sheet sheet.png
     )
     parser.add_argument("--seed", type=int, default=0, help="another seed, other people and words (%(default)s)")
     parser.add_argument("--size", type=int, default=256, help="side of the pictures (%(default)s)")
-    parser.add_argument("--jobs", type=positive_int, default=1, help="processes that draw stills (%(default)s)")
+    parser.add_argument("--jobs", type=positive_int, default=1, help="processes that draw (%(default)s)")
     parser.add_argument("--sheet", metavar="FILE.png", help="then write a contact sheet of the first stills")
     return parser
 
@@ -53,16 +52,14 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("Nothing to draw: give --stills, --clips or --sheet.")
     if options.painted > options.clips:
         raise ValueError(f"--painted {options.painted} of --clips {options.clips}: there are not that many clips.")
+    draw(options)
     if options.stills:
-        draw_all_stills(options.out, options.stills, options.seed, options.size, options.jobs)
         print(f"{options.stills} groups of stills in {Path(options.out) / 'stills'}")
     if options.clips:
-        from ..corpus.tracks import draw_tracks
-
-        with _bar(options.clips, "clips") as report:
-            folders = draw_tracks(options.out, options.clips, options.seed, report)
-        print(f"{len(folders)} clips in {Path(options.out) / 'clips'}")
-        paint(folders[: options.painted], options.seed, options.size)
+        print(f"{options.clips} clips in {Path(options.out) / 'clips'}")
+    if options.painted:
+        folders = [Path(options.out) / "clips" / f"voice_{options.seed}_{i:06d}" for i in range(options.painted)]
+        paint(folders, options.seed, options.size)
     if options.sheet:
         from ..corpus.sheet import contact_sheet
         from ..media.photo import save_image
@@ -76,32 +73,40 @@ def _bar(total: int, what: str) -> Iterator:
         yield lambda done, _total: bar.update(done - bar.n)
 
 
-def draw_all_stills(out: str | Path, groups: int, seed: int, size: int, jobs: int = 1) -> None:
-    """Groups 0 .. groups of a seed, in this process or in several; the files do not depend on how many."""
-    from ..corpus.stills import draw_stills
+def draw(options: argparse.Namespace) -> None:
+    """Stills and clips of a seed, in this process or in several; the files do not depend on how many."""
+    stills, clips = options.stills, options.clips
+    if options.jobs > 1:
+        from ..corpus.crew import SHARD, Crew
 
-    with _bar(groups, "stills") as report:
-        if jobs == 1:
-            draw_stills(out, groups, seed, size, progress=report)
-            return
-        starts = range(0, groups, SHARD)
-        done = 0
-        with ProcessPoolExecutor(min(jobs, len(starts)), get_context("spawn")) as pool:
-            counts = [min(SHARD, groups - start) for start in starts]
-            tasks = {
-                pool.submit(draw_stills, out, count, seed, size, start): count
-                for start, count in zip(starts, counts, strict=True)
-            }
-            for task in as_completed(tasks):
-                task.result()
-                done += tasks[task]
-                report(done, groups)
+        arguments = {"groups": stills, "clips": clips, "seed": options.seed, "jobs": options.jobs, "size": options.size}
+        with _bar(stills, "stills") as painted, _bar(clips, "clips") as spoken:
+            with Crew(options.out, seconds=math.inf, **arguments) as crew:
+                working = True
+                while working:
+                    working = crew.check()
+                    painted(min(stills, SHARD * _count(options.out, "stills/*_rgb.npy")), stills)
+                    spoken(min(clips, _count(options.out, "clips/*/meta.json")), clips)
+                    time.sleep(0.5)
+        return
+    if stills:
+        from ..corpus.stills import draw_stills
+
+        with _bar(stills, "stills") as report:
+            draw_stills(options.out, stills, options.seed, options.size, progress=report)
+    if clips:
+        from ..corpus.tracks import draw_tracks
+
+        with _bar(clips, "clips") as report:
+            draw_tracks(options.out, clips, options.seed, report)
+
+
+def _count(folder: str, pattern: str) -> int:
+    return sum(1 for _ in Path(folder).glob(pattern))
 
 
 def paint(folders: list[Path], seed: int, size: int) -> None:
     """Give clips a video.mp4 of a drawn person who speaks them."""
-    if not folders:
-        return
     import numpy as np
     import torch
 

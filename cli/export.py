@@ -25,9 +25,7 @@ export runs/a/stage1.pt -o runs/renderer.safetensors
 export runs/b/stage2.pt --note "corpus seed 1, 3600 clips"
 """,
     )
-    parser.add_argument(
-        "checkpoint", metavar="RUN.pt", help="stage1.pt or stage2.pt of your own run (a pickle: open no stranger's)"
-    )
+    parser.add_argument("checkpoint", metavar="RUN.pt", help="stage1.pt or stage2.pt of a run")
     parser.add_argument("-o", "--out", metavar="FILE.safetensors", help="default: the place of the shipped weights")
     parser.add_argument("--note", default="", help="a line about the training, kept in the file")
     return parser
@@ -66,7 +64,7 @@ def read_run(checkpoint: str | Path):
     if not path.is_file():
         raise FileNotFoundError(f"There is no training checkpoint '{path}'.")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=False)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ValueError(f"{path.name} cannot be read as a training checkpoint: {error}") from error
     if not isinstance(state, dict) or not {"config", "average"} <= state.keys():

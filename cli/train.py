@@ -1,4 +1,4 @@
-"""train: both stages, from a corpus to a run's checkpoint."""
+"""train: either stage, or the whole way from nothing to weights."""
 
 from __future__ import annotations
 
@@ -8,39 +8,45 @@ from .options import add_machine, command, machine, positive_int
 
 
 def add(commands) -> list[argparse.ArgumentParser]:
-    """Declare the command and its two stages."""
+    """Declare the command, its two stages, and both with everything around them."""
     parser = command(
         commands,
         "train",
-        "train the renderer (stage1) or the motion model (stage2)",
+        "train the renderer (stage1), the motion model (stage2), or all from nothing",
         None,
         """
 train stage1 --data data/train --validation data/held_out --out runs/a --minutes 60
 train stage2 --data data/train --renderer runs/renderer.safetensors --out runs/b --minutes 30
 export runs/a/stage1.pt -o runs/renderer.safetensors
+train all --data data/train --out runs/c --minutes 30 --device cuda
 """,
     )
     stages = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
     first = command(stages, "stage1", "from labelled stills to a renderer", run_stage1)
     second = command(stages, "stage2", "from talking clips to a motion model", run_stage2)
-    for stage in (first, second):
+    whole = command(stages, "all", "draw, train both stages, measure and write weights in a given time", run_all)
+    for stage in (first, second, whole):
         stage.add_argument("--data", required=True, metavar="DIR", help="a corpus; it may still be growing")
-        stage.add_argument("--out", required=True, metavar="DIR", help="the run's folder: checkpoint, log, curves")
+        stage.add_argument("--out", required=True, metavar="DIR", help="the run's folder: checkpoints and logs")
         stage.add_argument(
             "--preset", choices=("lite", "paper"), default="lite", help="size of the network (%(default)s)"
         )
         stage.add_argument("--minutes", "--max-minutes", type=float, default=60.0, help="over all resumed runs (60)")
-        stage.add_argument("--steps", type=positive_int, help="a number of steps instead of the clock")
-        stage.add_argument("--seed", type=int, default=0)
-        stage.add_argument("--fresh", action="store_true", help="begin anew instead of resuming the run in --out")
+        stage.add_argument("--seed", type=int, default=1 if stage is whole else 0)
         add_machine(stage)
-    first.add_argument("--validation", metavar="DIR", help="a corpus of other people, measured now and then")
-    second.add_argument(
-        "--renderer", metavar="FILE", help="the renderer it will speak through (default: the shipped one)"
-    )
+    for stage in (first, second):
+        stage.add_argument("--steps", type=positive_int, help="a number of steps instead of the clock")
+        stage.add_argument("--fresh", action="store_true", help="begin anew instead of resuming the run in --out")
+    for stage in (first, whole):
+        stage.add_argument("--validation", metavar="DIR", help="a corpus of other people, to measure on")
+        stage.add_argument("--vgg", metavar="FILE", help="torchvision's VGG-19 weights, for the perceptual loss")
+    second.add_argument("--renderer", metavar="FILE", help="the renderer it speaks through (default: the shipped one)")
     second.add_argument("--batch-size", type=positive_int, default=32, help="windows a step (%(default)s)")
     second.add_argument("--workers", type=int, default=0, help="processes that prepare batches (%(default)s)")
-    return [first, second]
+    whole.add_argument("--jobs", type=positive_int, help="processes that draw (default: all cores)")
+    whole.add_argument("--stills", type=int, metavar="GROUPS", help="groups drawn at most (default: as many as fit)")
+    whole.add_argument("--clips", type=int, help="clips drawn at most (default: as many as fit)")
+    return [first, second, whole]
 
 
 def run_stage1(options: argparse.Namespace) -> None:
@@ -59,21 +65,27 @@ def run_stage1(options: argparse.Namespace) -> None:
             precision="bf16" if here.bf16 else "fp32",
             seed=options.seed,
             resume=not options.fresh,
+            vgg=options.vgg,
         )
     print(path)
 
 
 def run_stage2(options: argparse.Namespace) -> None:
-    """Train a motion model; prints the run's checkpoint."""
+    """Train a motion model; prints the run's checkpoint. Stills of the corpus lend their looks to the clips."""
+    from ..corpus.augment import augment
     from ..model_loaders.checkpoint import load_renderer
+    from ..training.recipe import appearances, count_stills
     from ..training.stage2 import train_stage2
 
     with machine(options) as here:
+        renderer = load_renderer(options.renderer).to(here.device)
         path = train_stage2(
             options.data,
             options.out,
             preset=options.preset,
-            renderer=load_renderer(options.renderer),
+            renderer=renderer,
+            appearances=appearances(renderer, options.data) if count_stills(options.data) else None,
+            augment=augment,
             max_minutes=None if options.steps else options.minutes,
             steps=options.steps,
             batch=options.batch_size,
@@ -82,5 +94,27 @@ def run_stage2(options: argparse.Namespace) -> None:
             seed=options.seed,
             resume=not options.fresh,
             workers=options.workers,
+        )
+    print(path)
+
+
+def run_all(options: argparse.Namespace) -> None:
+    """Draw, train, measure; prints the folder of the weights. A killed run goes on when it is called again."""
+    from ..training.recipe import train_all
+
+    with machine(options) as here:
+        path = train_all(
+            options.data,
+            options.out,
+            minutes=options.minutes,
+            device=str(here.device),
+            held_out=options.validation,
+            preset=options.preset,
+            seed=options.seed,
+            precision=None if options.precision == "auto" else options.precision,
+            jobs=options.jobs,
+            groups=options.stills,
+            clips=options.clips,
+            vgg=options.vgg,
         )
     print(path)

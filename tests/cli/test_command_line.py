@@ -9,7 +9,9 @@ import pytest
 from mamba_portrait.cli import COMMANDS, main, parser
 
 
-@pytest.mark.parametrize("command", [[name] for name in COMMANDS] + [["train", "stage1"], ["train", "stage2"]])
+@pytest.mark.parametrize(
+    "command", [[name] for name in COMMANDS] + [["train", "stage1"], ["train", "stage2"], ["train", "all"]]
+)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         parser().parse_args([*command, "--help"])

@@ -10,6 +10,7 @@ import torch
 
 from mamba_portrait.cli import main
 from mamba_portrait.cli.corpus import paint
+from mamba_portrait.media.audio import load_audio, write_wav
 from mamba_portrait.media.video import probe_video
 from mamba_portrait.model_loaders.checkpoint import load_checkpoint, load_motion_model, load_renderer
 from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
@@ -95,9 +96,19 @@ def test_drawing_goes_on_where_it_stopped(drawn):
     assert files == {path: path.stat().st_mtime_ns for path in files}
 
 
+def test_several_processes_draw_the_same(drawn, tmp_path):
+    order = ["corpus", "--out", str(tmp_path), "--stills", "2", "--clips", "1", "--seed", "5", "--size", "64"]
+    assert main([*order, "--jobs", "2"]) == 0
+    for name in ("stills/000000_rgb.npy", "clips/voice_5_000000/audio.wav", "clips/voice_5_000000/labels.npz"):
+        assert (tmp_path / name).read_bytes() == (drawn / name).read_bytes()
+
+
 def test_a_clip_is_painted_with_its_voice(drawn, tmp_path):
-    clip = shutil.copytree(next((drawn / "clips").iterdir()), tmp_path / "clip")
-    frames = len(np.load(clip / "labels.npz")["parameters"])
+    clip, frames = shutil.copytree(next((drawn / "clips").iterdir()), tmp_path / "clip"), 10
+    motion = np.load(clip / "labels.npz")["parameters"]
+    np.savez(clip / "labels.npz", parameters=motion[:frames])
+    waveform, rate = load_audio(clip / "audio.wav")
+    write_wav(clip / "audio.wav", waveform[:, : frames * rate // 25], rate)
     paint([clip], 5, 64)
     info = probe_video(clip / "video.mp4")
     assert info.has_audio and info.fps == 25 and round(info.duration * 25) == frames

@@ -1,0 +1,47 @@
+"""convert-actalker: ACTalker's published files to one file that describes itself."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .options import command
+
+PRECISIONS = ("fp16", "bf16", "fp32")
+
+
+def add(commands) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser = command(
+        commands,
+        "convert-actalker",
+        "turn ACTalker's published files into one safetensors file that describes itself",
+        run,
+        """
+convert-actalker models/actalker -o models/mamba_portrait/actalker.safetensors
+convert-actalker checkpoints --precision bf16 -o actalker_bf16.safetensors
+""",
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="holds the published files, in any subfolders")
+    parser.add_argument("-o", "--out", metavar="FILE.safetensors", required=True, help="the file to write")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="fp16", help="of UNet and VAE (default: fp16, as published)"
+    )
+    return parser
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do it; prints what was written."""
+    import torch
+
+    from ..model_loaders.actalker import convert_actalker
+
+    path = Path(options.out)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"The file to write must end in .safetensors, not '{path.name}'.")
+    if not Path(options.folder).is_dir():
+        raise FileNotFoundError(f"There is no folder {options.folder}; give the one that holds ACTalker's files.")
+    dtypes = dict(zip(PRECISIONS, (torch.float16, torch.bfloat16, torch.float32), strict=True))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    convert_actalker(options.folder, path, dtype=dtypes[options.precision])
+    print(f"{path}  {path.stat().st_size / 1e9:.2f} GB")
