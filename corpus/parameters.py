@@ -1,7 +1,8 @@
 """The motion parameters of a drawn head: the language that speech, renderer and read-out share.
 
-Expressions are 0..1 of a wide but natural range (negative values allowed where the muscle has an opposite), angles are radians,
-shifts are in half head widths. A head at rest, facing the camera with lips closed and eyes open, is the zero vector.
+Expressions are 0..1 of a wide but natural range (negative values allowed where the muscle has an opposite), angles are
+radians, shifts are in half head widths. A head at rest, facing the camera with lips closed and eyes open, is the zero
+vector.
 """
 
 PARAMETERS: tuple[str, ...] = (

@@ -1,4 +1,4 @@
-"""Photographic variation for drawn pictures: what cameras, files and light do, so that drawn heads stop looking like one camera."""
+"""Photographic variation: what cameras, files and light do, so that drawn heads stop looking like one camera."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 def vary(images: Tensor, generator: torch.Generator | None = None, shared: int = 1) -> Tensor:
     """Random gamma, brightness, contrast, saturation, tint, blur and noise on (B,3,H,W) in [0,1].
 
-    `shared` consecutive images get the same treatment (frames of one clip); about a quarter are blurred, 30 % get noise.
+    `shared` consecutive images get the same treatment (frames of a clip); about a quarter are blurred, 30 % get noise.
     """
     b, device = images.shape[0], images.device
     clips = b // shared

@@ -19,7 +19,7 @@ from ..corpus.augment import augment
 from ..corpus.crew import SHARD, Crew
 from ..datasets.stills import StillSet
 from ..evaluation.report import draw_held_out, evaluate, table
-from ..model_loaders.checkpoint import save_checkpoint
+from ..model_loaders.checkpoint import load_motion_model, load_renderer, save_checkpoint
 from ..networks.implicit_motion.motion_config import MotionModelConfig
 from ..networks.implicit_motion.renderer import Renderer
 from ..networks.implicit_motion.renderer_config import RendererConfig
@@ -175,12 +175,13 @@ def _finish(recipe: Recipe, clock: Clock, stage1: Path, stage2: Path) -> Path:
     renderer, model = averaged_renderer(stage1), averaged_motion_model(stage2)
     weights = recipe.out / "weights"
     facts = {"training": json.dumps(_facts(recipe, clock, stage1, stage2))}
-    save_checkpoint(weights / f"renderer_{recipe.preset}.safetensors", renderer, "renderer", renderer.config, facts)
-    save_checkpoint(weights / f"motion_{recipe.preset}.safetensors", model, "motion_model", model.config, facts)
+    files = weights / f"renderer_{recipe.preset}.safetensors", weights / f"motion_{recipe.preset}.safetensors"
+    save_checkpoint(files[0], renderer, "renderer", renderer.config, facts)
+    save_checkpoint(files[1], model, "motion_model", model.config, facts)
     with clock("evaluate"):
         figures = evaluate(
-            renderer.to(recipe.device),
-            model.to(recipe.device),
+            load_renderer(files[0]).to(recipe.device),
+            load_motion_model(files[1]).to(recipe.device),
             corpus=recipe.measured_on,
             out=recipe.out / "evaluation",
             groups=recipe.measured[0],

@@ -47,8 +47,8 @@ SCHEDULE = (
 # On a GPU small steps wait for their launch: large batches, and time enough for the paper's other two losses.
 GPU_SCHEDULE = (
     Part("space", 0.02, 128, 1, 1e-3),
-    Part("motion", 0.15, 128, 64, 2e-3),
-    Part("coarse", 0.40, 128, 64, 1.2e-3, written=0.8),
+    Part("motion", 0.15, 128, 64, 1.2e-3),
+    Part("coarse", 0.40, 128, 64, 1e-3, written=0.8),
     Part("fine", 0.24, 256, 24, 6e-4, joint=True),
     Part("finish", 0.19, 256, 24, 3e-4, joint=True, adversarial=True),
 )
