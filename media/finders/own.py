@@ -18,7 +18,7 @@ FILE = "face_finder.safetensors"
 SIDES = (192, 384)  # longer side of the picture at each look: large faces, then small ones
 FAR_SIDE = 768  # one more look where no face fills FAR of the longer side
 FAR = 0.12
-MIN_SCORE = 0.45
+MIN_SCORE = 0.5
 
 
 def _path() -> Path:
