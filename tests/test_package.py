@@ -11,8 +11,8 @@ import mamba_portrait
 
 ROOT = Path(mamba_portrait.__file__).parent
 LIBRARY = (
-    *("cli", "corpus", "datasets", "evaluation", "host", "media", "model_loaders", "networks", "nodes", "pipelines"),
-    *("sampling", "training", "workflows"),
+    *("cli", "corpus", "datasets", "evaluation", "host", "locales", "media", "model_loaders", "networks", "nodes"),
+    *("pipelines", "sampling", "training", "workflows"),
 )
 
 
