@@ -34,7 +34,9 @@ def add_film(parser: argparse.ArgumentParser) -> None:
     """What the film looks like."""
     group = parser.add_argument_group("film")
     group.add_argument("-o", "--out", required=True, metavar="OUT.mp4", help="the video to write (.mp4, .mov, .mkv)")
-    group.add_argument("--size", type=side, metavar="PIXELS", help="side of the portrait (default: the crop's own)")
+    group.add_argument(
+        "--size", type=side, metavar="PIXELS", help="side of the portrait (default: the crop's own, at least 256)"
+    )
     group.add_argument("--paste-back", action="store_true", help="the whole photo with the moving face in it")
     group.add_argument(
         "--motion", choices=("relative", "absolute"), default="relative", help="relative: to the photo's own pose"
@@ -102,8 +104,8 @@ def write_film(
 
     if options.save_motion:
         save_motion(options.save_motion, motion)
-    height, width = face.source.image.shape[-2:]
-    size = (options.size, options.size) if options.size else (height - height % 2, width - width % 2)
+    side = options.size or max(face.source.image.shape[-1], renderer.config.image_size)
+    side -= side % 2  # video encoders want even sides
     with progress("frames", "frame") as bar:
         frames = portrait.render(
             renderer,
@@ -113,7 +115,7 @@ def write_film(
             mode=options.motion,
             gain=options.gain,
             articulation=options.articulation,
-            size=size,
+            size=(side, side),
             batch=options.batch,
             bf16=machine.bf16,
             progress=bar,

@@ -127,4 +127,4 @@ def side(text: str) -> int | None:
         raise argparse.ArgumentTypeError(f"'{text}' is neither '{SIZES}' nor a number of pixels") from error
     if not 64 <= value <= 4096:
         raise argparse.ArgumentTypeError(f"must lie between 64 and 4096 pixels, not {value}")
-    return value + value % 2  # video encoders want even sides
+    return value
