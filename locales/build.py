@@ -17,7 +17,7 @@ PREFIX = "MambaPortrait"
 MAIN = {
     "nodeCategories": {
         "Mamba Portrait": "Mamba Portrait",
-        **{name: name for name in ("Loaders", "Portrait", "Voice", "Motion", "Render", "Examples")},
+        **{name: name for name in ("Loaders", "Portrait", "Voice", "Motion", "Render", "ACTalker", "Examples")},
     },
     "dataTypes": {
         "MAMBA_RENDERER": "Mamba renderer",
@@ -28,6 +28,12 @@ MAIN = {
         "MAMBA_AUDIO_LOCAL": "Mamba local audio",
         "MAMBA_MOTION": "Mamba motion",
         "MAMBA_CROP": "Mamba crop",
+        "MAMBA_CONTROL": "Mamba control",
+        "MAMBA_FACE_BOX": "Mamba face box",
+        "MAMBA_ACTALKER": "ACTalker",
+        "MAMBA_ACTALKER_IDENTITY": "ACTalker identity",
+        "MAMBA_ACTALKER_VOICE": "ACTalker voice",
+        "MAMBA_ACTALKER_MOTION": "ACTalker motion",
     },
 }
 

@@ -54,4 +54,52 @@ The file holds 768 numbers a frame, the reference, the frame rate and the render
     "MambaPortraitMixMotion": """
 Both motions are taken relative to their own references, so that a driving video and a voice can be mixed.
 """,
+    "MambaPortraitJointControl": """
+For one control of both worlds: wire it to ACTalker Sample, or to Joint Motion. A gate at 0 takes its source out
+entirely.
+""",
+    "MambaPortraitJointMotion": """
+- A driving video with new words: its head, brows and eyes, the voice's mouth.
+- Both gates open: mouth from the voice, the rest from the video. With `audio` at 0.7 the video keeps 0.3 of the mouth.
+- The mouth is told from the rest by the renderer's read-out: lips, jaw, tongue and smile. What it cannot read counts as
+the rest.
+""",
+    "MambaPortraitLoadACTalker": """
+Put the published files into `models/actalker` (any subfolders); nothing is downloaded. Needs
+`pip install diffusers transformers`. Which files, from where, under which licence:
+
+- always: `unet-136000.pth`, `pose_guider-136000.pth`, `id_proj_model-136000.pth`; for a voice also
+  `audio_linear-136000.pth`,
+  for a driving video `vasa_linear-136000.pth`. They were in the authors' OneDrive folder, which they report as gone
+  (May 2026); no other place is known. No licence is stated.
+- always: `vae/`, `scheduler/` and `unet/config.json` of `stable-video-diffusion-img2vid-xt-1-1`, from Hugging Face,
+  after accepting its terms. Stability AI Community License.
+- always: `backbone.pth` (ArcFace r50); came with the authors' files. No licence stated; such models are mostly for
+  non-commercial research.
+- for a voice: `whisper-tiny/model.safetensors`, Hugging Face `openai/whisper-tiny`. Apache-2.0.
+- for a driving video: `expression.pth` and `headpose.pth`, Hugging Face `tencent/HunyuanPortrait`, for academic,
+  research and education only; or the authors' own `MX31c_32k.ckpt`.
+
+So the whole can be loaded only by those who kept the files. Each is read without running code and checked by names and
+shapes; a message says which file is wrong. Files for voice or video may be absent if you do not use them.
+`python -m mamba_portrait convert-actalker FOLDER -o models/mamba_portrait/actalker.safetensors` makes one file of them.
+""",
+    "MambaPortraitACTalkerMasks": """
+- One source alone needs no control: it rules the face mask.
+- The face box of this pack reaches from the brows to the chin; give a box of your own to match another detector.
+""",
+    "MambaPortraitACTalkerEncodeIdentity": """
+Done once per photo and cached. The whole photo is generated anew: crop it first if the face is small.
+""",
+    "MambaPortraitACTalkerEncodeDriving": """
+The published model frames the features by private landmarks. Here the box of five landmarks takes their place where the
+finder gives them (`own`, `yunet`), as HunyuanPortrait does; else the face box.
+""",
+    "MambaPortraitACTalkerSample": """
+At 576 x 576 a UNet call in fp16 takes 3.6 GB for the weights and about 12 GB for its work with `rows_at_once` 4, 5 GB
+with 1 (counted, not measured). A shut gate leaves out its guidance row: three calls' work instead of four.
+""",
+    "MambaPortraitACTalkerDecode": """
+The latents are plain SVD latents, unscaled: other nodes for such latents fit as well.
+""",
 }

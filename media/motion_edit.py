@@ -131,7 +131,7 @@ def _one_euro(values: Tensor, seconds: float, fps: float) -> Tensor:
     return torch.stack(out)
 
 
-def _same_language(first: Motion, second: Motion) -> Motion:
+def same_language(first: Motion, second: Motion) -> Motion:
     """`second` at `first`'s rate; raises ValueError when another renderer made it."""
     if first.renderer and second.renderer and first.renderer != second.renderer:
         raise ValueError(
@@ -142,7 +142,7 @@ def _same_language(first: Motion, second: Motion) -> Motion:
 
 def concatenate_motions(first: Motion, second: Motion, crossfade: float = 0.2) -> Motion:
     """One after the other, about the first one's reference and at its rate, overlapping for `crossfade` seconds."""
-    second = _same_language(first, second)
+    second = same_language(first, second)
     tail = second.values.to(first.values) + (first.reference - second.reference.to(first.values))
     overlap = min(math.floor(crossfade * first.fps + 0.5), first.frames, second.frames)
     if overlap < 0:
@@ -155,7 +155,7 @@ def concatenate_motions(first: Motion, second: Motion, crossfade: float = 0.2) -
 def blend_motions(first: Motion, second: Motion, weight: float = 0.5) -> Motion:
     """The weighted mean of both motions' changes: weight 0 gives the first, 1 the second; the shorter holds its last
     frame."""
-    second = _same_language(first, second)
+    second = same_language(first, second)
     frames = max(first.frames, second.frames)
 
     def held(motion: Motion) -> Tensor:

@@ -97,9 +97,7 @@ class LoadACTalker(io.ComfyNode):
                     "rates stay fp32.",
                 ),
             ],
-            outputs=[
-                ACTalker.Output(display_name="actalker", tooltip="The networks, for all nodes of this category.")
-            ],
+            outputs=[ACTalker.Output(display_name="actalker", tooltip="The networks, for all nodes of this category.")],
         )
 
     @classmethod

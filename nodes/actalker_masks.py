@@ -78,7 +78,9 @@ class ACTalkerMasks(io.ComfyNode):
                 _corner("box_height", "Height"),
             ],
             outputs=[
-                FaceBox.Output(display_name="face_box", tooltip="The face's box in the first picture, for its identity."),
+                FaceBox.Output(
+                    display_name="face_box", tooltip="The face's box in the first picture, for its identity."
+                ),
                 io.Mask.Output(display_name="face_mask", tooltip="The extended face: what may move at all."),
                 io.Mask.Output(display_name="audio_mask", tooltip="What the voice rules, for Control Gates."),
                 io.Mask.Output(display_name="motion_mask", tooltip="What the driving video rules, for Control Gates."),

@@ -49,25 +49,27 @@ def edit_regions(
         pose = torch.zeros(len(PARAMETERS), device=device)
         for name, degrees in turn.items():
             pose[PARAMETERS.index(name)] = math.radians(degrees)
-        offset = _write(renderer, pose) - _write(renderer, torch.zeros_like(pose))
+        offset = write_regions(renderer, pose) - write_regions(renderer, torch.zeros_like(pose))
     return edit_motion(
         motion,
         speed=speed,
         smooth=smooth,
         parameter_gain=None if bool((gain == 1).all()) else gain,
-        read=lambda values: _read(renderer, values),
-        write=lambda values: _write(renderer, values),
+        read=lambda values: read_regions(renderer, values),
+        write=lambda values: write_regions(renderer, values),
         offset=offset,
     )
 
 
 @torch.inference_mode()
-def _read(renderer: Renderer, values: torch.Tensor) -> torch.Tensor:
+def read_regions(renderer: Renderer, values: torch.Tensor) -> torch.Tensor:
+    """Motion (T,768) to the read-out's parameters (T,24), named by `PARAMETERS`."""
     return renderer.read_parameters(values.to(next(renderer.parameters()).device)).float().cpu()
 
 
 @torch.inference_mode()
-def _write(renderer: Renderer, parameters: torch.Tensor) -> torch.Tensor:
+def write_regions(renderer: Renderer, parameters: torch.Tensor) -> torch.Tensor:
+    """Parameters (T,24) to motion (T,768); what they do not describe is at rest."""
     return renderer.motion_from_parameters(parameters.to(next(renderer.parameters()).device)).float().cpu()
 
 
@@ -75,4 +77,4 @@ def plot_regions(motion: Motion, renderer: Renderer | None, size: tuple[int, int
     """Curves of the motion over time -> picture (H,W,3) in [0,1]; with a renderer, a row for each region."""
     if renderer is None:
         return plot_motion(motion, size=size)
-    return plot_motion(motion, _read(renderer, motion.values), PARAMETERS, REGIONS, size)
+    return plot_motion(motion, read_regions(renderer, motion.values), PARAMETERS, REGIONS, size)

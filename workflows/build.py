@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from ..host.workflow import node_classes
-from .examples import WORKFLOWS
+from . import examples, joint
 from .forms import api_form, ui_form
 
 FOLDER = Path(__file__).parent
@@ -19,7 +19,7 @@ def documents() -> dict[str, dict]:
     """File name -> content, of all workflows in both forms."""
     schemas = {node_id: cls.GET_SCHEMA() for node_id, cls in node_classes().items()}
     found = {}
-    for workflow in WORKFLOWS:
+    for workflow in (*examples.WORKFLOWS, *joint.WORKFLOWS):
         found[f"{workflow.name}.json"] = ui_form(workflow, schemas)
         found[f"{workflow.name}_api.json"] = api_form(workflow, schemas)
     return found
