@@ -132,7 +132,10 @@ def speak(
     progress: Progress | None = None,
     **sampling,
 ) -> Motion:
-    """Voice features -> Motion at 25 fps, relative to the resting face.
+    """Voice features -> Motion at 25 fps, relative to the resting face, which it also starts from.
+
+    The paper starts from zeros; zeros are no face of ours, and a mouth that springs open in the silence before the first
+    word was what they gave.
 
     `style` lends the speaking style of another recording (Mamba-g's summary vector) to this voice.
     `sampling` goes to `sample_motion`: steps, solver, audio_guidance, appearance_guidance, mode, window, overlap, seed.
@@ -147,6 +150,7 @@ def speak(
     chosen = (style or global_audio).style
     heard = GlobalAudio(chosen.to(device), global_audio.frames.to(device))
     appearance = None if appearance is None else appearance.to(device)
+    sampling.setdefault("history", model.rest_motion.expand(model.config.history, -1))
     with autocast(device, bf16):
         values = sample_motion(
             model, heard, local_audio.to(device), appearance, frames=frames, progress=progress, **sampling
