@@ -72,8 +72,8 @@ Put the published files into `models/actalker` (any subfolders); nothing is down
   `audio_linear-136000.pth`,
   for a driving video `vasa_linear-136000.pth`. They were in the authors' OneDrive folder, which they report as gone
   (May 2026); no other place is known. No licence is stated.
-- always: `vae/`, `scheduler/` and `unet/config.json` of `stable-video-diffusion-img2vid-xt-1-1`, from Hugging Face,
-  after accepting its terms. Stability AI Community License.
+- always: `vae/` of `stable-video-diffusion-img2vid-xt-1-1` in diffusers form, from Hugging Face, after accepting its
+  terms; `scheduler/` and `unet/config.json` are read where they lie beside it. Stability AI Community License.
 - always: `backbone.pth` (ArcFace r50); came with the authors' files. No licence stated; such models are mostly for
   non-commercial research.
 - for a voice: `whisper-tiny/model.safetensors`, Hugging Face `openai/whisper-tiny`. Apache-2.0.
