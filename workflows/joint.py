@@ -14,8 +14,6 @@ is wired, and its picture is noise. Choose your files in *Load ACTalker*; its he
 Video*.
 """
 
-MASKS = {"image": Out("2"), "finder": "auto"}
-
 
 def actalker_note(title: str, text: str) -> Group:
     """The note, and the networks: node 1."""
@@ -30,7 +28,7 @@ def actalker_portrait() -> Group:
         "1 · Portrait",
         "input",
         [
-            [Node("2", "MambaPortraitExamplePortrait"), Node("3", "MambaPortraitACTalkerMasks", MASKS)],
+            [Node("2", "MambaPortraitExamplePortrait"), Node("3", "MambaPortraitACTalkerMasks", {"image": Out("2")})],
             [Node("4", "MambaPortraitACTalkerEncodeIdentity", identity)],
         ],
     )
