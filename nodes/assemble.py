@@ -41,7 +41,7 @@ def _video(path) -> io.NodeOutput:
 
 
 class AssembleVideo(io.ComfyNode):
-    """Render straight into a file: memory does not grow with the length."""
+    """Render straight into a file: no frame is kept."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -51,9 +51,7 @@ class AssembleVideo(io.ComfyNode):
             "Render",
             ["render video", "talking head video", "combine", "export"],
             description="Draws the frames and writes them straight into a video with the voice, without ever holding "
-            "them all: ten "
-            "minutes take no more memory than ten seconds. Wire photo and crop to get the whole picture instead of "
-            "the portrait.",
+            "them all. Wire photo and crop to get the whole picture instead of the portrait.",
             inputs=[
                 *rendering_inputs(),
                 io.Audio.Input("audio", optional=True, tooltip="The voice that goes into the video."),

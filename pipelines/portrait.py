@@ -134,8 +134,8 @@ def speak(
 ) -> Motion:
     """Voice features -> Motion at 25 fps, relative to the resting face, which it also starts from.
 
-    The paper starts from zeros; zeros are no face of ours, and a mouth that springs open in the silence before the first
-    word was what they gave.
+    The paper starts from zeros; zeros are no face of ours, and a mouth that springs open in the silence before the
+    first word was what they gave.
 
     `style` lends the speaking style of another recording (Mamba-g's summary vector) to this voice.
     `sampling` goes to `sample_motion`: steps, solver, audio_guidance, appearance_guidance, mode, window, overlap, seed.

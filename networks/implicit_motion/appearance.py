@@ -10,13 +10,15 @@ from .renderer_config import RendererConfig
 
 
 class AppearanceExtractor(nn.Module):
-    """Coarsest features (B,C,h,w) -> F_A (B,appearance_dim), unit scale. A mean for the whole and one learnt query for the telling
-    detail; where a mole sits is not for a vector to carry, the decoder's skips do that."""
+    """Coarsest features (B,C,h,w) -> F_A (B,appearance_dim), unit scale. A mean for the whole and one learnt query for
+    the telling detail; where a mole sits is not for a vector to carry, the decoder's skips do that."""
 
     def __init__(self, channels: int, config: RendererConfig):
         super().__init__()
         self.query = nn.Conv2d(channels, 1, 1)
-        self.project = nn.Sequential(nn.Linear(2 * channels, 2 * channels), nn.SiLU(), nn.Linear(2 * channels, config.appearance_dim))
+        self.project = nn.Sequential(
+            nn.Linear(2 * channels, 2 * channels), nn.SiLU(), nn.Linear(2 * channels, config.appearance_dim)
+        )
         self.norm = nn.LayerNorm(config.appearance_dim)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -26,9 +26,9 @@ class Synthesis(NamedTuple):
 class ImageDecoder(nn.Module):
     """phi' = w(F_id); phi_m = d phi' + (1-d) F_id; phi_r = max(0, phi_m) + beta min(0, phi_m); I_R = U(phi_r).
 
-    The same blend is repeated with the texture skips. U ends in a picture and a mask: the mask keeps the warped photo wherever
-    it is right, so a vector never has to carry what can be copied, and the output has the photo's own resolution.
-    """
+    The same blend is repeated with the texture skips. U ends in a picture and a mask: the mask keeps the warped photo
+    wherever it is right, so a vector never has to carry what can be copied, and the output has the photo's own
+    resolution."""
 
     def __init__(self, config: RendererConfig):
         super().__init__()

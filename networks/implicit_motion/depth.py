@@ -1,4 +1,5 @@
-"""Implicit depth: features expanded along S_d planes, weighed and refined (paper, "implicit depth feature estimation")."""
+"""Implicit depth: features expanded along S_d planes, weighed and refined (paper, "implicit depth feature
+estimation")."""
 
 from __future__ import annotations
 
@@ -31,8 +32,11 @@ class DepthExpansion(nn.Module):
         super().__init__()
         self.planes, self.channels = config.depth_planes, config.depth_channels
         self.expand = nn.Conv2d(channels, self.channels * self.planes, 1)
-        # The text calls omega_m depth-wise weights, while its mean leaves only C numbers: so FC maps C to S_d, one weight a plane.
-        self.plane_weights = nn.Sequential(nn.Linear(self.channels, self.channels), nn.SiLU(), nn.Linear(self.channels, self.planes))
+        # The text calls omega_m depth-wise weights, while its mean leaves only C numbers: so FC maps C to S_d, one
+        # weight a plane.
+        self.plane_weights = nn.Sequential(
+            nn.Linear(self.channels, self.channels), nn.SiLU(), nn.Linear(self.channels, self.planes)
+        )
         self.refine = nn.Sequential(*(ResBlock3D(self.channels) for _ in range(config.resnet3d_blocks)))
 
     def forward(self, features: Tensor) -> Tensor:

@@ -52,11 +52,10 @@ class CrossBlock(nn.Module):
 class DeviationTransformer(nn.Module):
     """M_0, M_i (B,768) -> Deviation.
 
-    Delta_i = (V_nor^i - V_nor^0) / sqrt(delta^2 + 1e-5) * k_sc^i + k_sh^i  [P], with two choices of ours. k_sh is the difference
-    between the frame's head and the source's, so M_i = M_0 gives exactly zero: the printed formula does not force it, and
-    without it a still face drifts. And a region's shift has a term linear in M_i - M_0: large motion (a turning head) is close
-    to linear, and the transformer then only learns what is not.
-    """
+    Delta_i = (V_nor^i - V_nor^0) / sqrt(delta^2 + 1e-5) * k_sc^i + k_sh^i  [P], with two choices of ours. k_sh is the
+    difference between the frame's head and the source's, so M_i = M_0 gives exactly zero: the printed formula does not
+    force it, and without it a still face drifts. And a region's shift has a term linear in M_i - M_0: large motion (a
+    turning head) is close to linear, and the transformer then only learns what is not."""
 
     def __init__(self, config: RendererConfig):
         super().__init__()
@@ -101,7 +100,8 @@ class DeviationTransformer(nn.Module):
 
     def _embed(self, motion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         g, depth = self.config.motion_grid, self.config.motion_depth
-        v = motion.view(-1, g, g, depth).permute(0, 3, 1, 2)[:, None]  # V as (B,1,12,8,8): depth where a 3-D convolution expects it
+        # V as (B,1,12,8,8): depth where a 3-D convolution expects it
+        v = motion.view(-1, g, g, depth).permute(0, 3, 1, 2)[:, None]
         e = self.convolutions(v)
         mean, variance = e.mean((2, 3, 4), keepdim=True), e.var((2, 3, 4), keepdim=True, unbiased=False)
         tokens = self.embed(e.flatten(1, 2).flatten(2).transpose(1, 2)) + self.position

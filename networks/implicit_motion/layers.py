@@ -15,9 +15,8 @@ def group_norm(channels: int) -> nn.GroupNorm:
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
     """A padded convolution that keeps its input's scale (He initialisation, no bias at the start).
 
-    PyTorch's default loses two thirds of the variance a layer: after four, a picture is a whisper under constant biases, and the
-    motion encoder sat at its starting loss for thousands of pictures.
-    """
+    PyTorch's default loses two thirds of the variance a layer: after four, a picture is a whisper under constant
+    biases, and the motion encoder sat at its starting loss for thousands of pictures."""
     layer = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)
@@ -41,7 +40,8 @@ class ResBlock(nn.Module):
 
 
 class Modulate(nn.Module):
-    """Feature-wise scale and shift by a vector (FiLM); starts as the identity, and a zero vector is always the identity."""
+    """Feature-wise scale and shift by a vector (FiLM); starts as the identity, and a zero vector is always the
+    identity."""
 
     def __init__(self, vector: int, channels: int):
         super().__init__()
@@ -82,7 +82,8 @@ def with_coordinates(x: Tensor) -> Tensor:
 
 
 class Pyramid(nn.Module):
-    """An image in [0,1] to feature maps at 1/2, 1/4, ... of its side: `widths` channels a level, residual blocks from the second on."""
+    """An image in [0,1] to feature maps at 1/2, 1/4, ... of its side: `widths` channels a level, residual blocks from
+    the second on."""
 
     def __init__(self, widths: tuple[int, ...], block_counts: tuple[int, ...]):
         super().__init__()

@@ -13,7 +13,8 @@ from .layers import Modulate, ResBlock, blocks, conv, resize, upsample
 from .renderer_config import RendererConfig
 from .warp import convex_upsample, invert, warp
 
-RESPONSE_SCALE = 0.2  # motion fields start near zero: unscaled heads stayed at zero flow for thousands of steps, or diverged
+# motion fields start near zero: unscaled heads stayed at zero flow for thousands of steps, or diverged
+RESPONSE_SCALE = 0.2
 RESIDUAL_SCALE = 0.03
 REST_LOGIT = 4.0  # at rest the mask trusts the photo: sigmoid(4) = 0.98
 
@@ -38,13 +39,13 @@ class MotionField(NamedTuple):
 
 
 class LatentMotionDecoder(nn.Module):
-    """The paper's three parts. (i) motion-depth decoupling: every depth plane of every region has its own deviation, and a pixel
-    weighs the planes by where it lies. (ii) attention: focus maps, a softmax over the regions and one static region. (iii) the
-    mask module. Parts (i) and (ii) depend on the portrait alone and run once; a frame only sums them and runs (iii).
+    """The paper's three parts. (i) motion-depth decoupling: every depth plane of every region has its own deviation,
+    and a pixel weighs the planes by where it lies. (ii) attention: focus maps, a softmax over the regions and one
+    static region. (iii) the mask module. Parts (i) and (ii) depend on the portrait alone and run once; a frame only
+    sums them and runs (iii).
 
-    The planes' displacements are summed into one 2-D field, rather than warping a volume: the photo itself can then be warped at
-    any resolution, and a 3-D grid sample is seven times slower on a CPU.
-    """
+    The planes' displacements are summed into one 2-D field, rather than warping a volume: the photo itself can then be
+    warped at any resolution, and a 3-D grid sample is seven times slower on a CPU."""
 
     def __init__(self, config: RendererConfig):
         super().__init__()
@@ -57,7 +58,11 @@ class LatentMotionDecoder(nn.Module):
         self.body = blocks(2, wide)
         self.join = conv(wide + fine, narrow)
         self.detail = blocks(2, narrow)
-        self.focus = nn.Conv2d(narrow, (r + 1) * s if config.use_attention else 0, 3, padding=1) if config.use_attention else None
+        self.focus = (
+            nn.Conv2d(narrow, (r + 1) * s if config.use_attention else 0, 3, padding=1)
+            if config.use_attention
+            else None
+        )
         self.planes = nn.Conv2d(narrow, s, 1)
         self.respond = nn.Conv2d(narrow, r * 6, 3, padding=1)
         nn.init.normal_(self.respond.weight, std=0.02)
@@ -79,7 +84,9 @@ class LatentMotionDecoder(nn.Module):
         """F_S pyramid and F_id (B,C,S_d,h,w) of the source -> its anatomy, H = W = motion_size / 2."""
         r, s = self.config.regions, self.config.depth_planes
         fine, coarse, context = pyramid[0], pyramid[1], pyramid[-1]
-        x = self.body(self.gather(torch.cat([identity.flatten(1, 2), coarse, resize(context, coarse.shape[-1])], dim=1)))
+        x = self.body(
+            self.gather(torch.cat([identity.flatten(1, 2), coarse, resize(context, coarse.shape[-1])], dim=1))
+        )
         x = self.detail(self.join(torch.cat([upsample(x), fine], dim=1)))
         active = F.silu(x)
         planes = self.planes(active).float().softmax(1)  # (B,S_d,H,W)
@@ -99,7 +106,8 @@ class LatentMotionDecoder(nn.Module):
         """A frame's deviation (B,...) on an anatomy of the same batch size."""
         size = anatomy.mixing.shape[-1]
         maps = resize(deviation.maps.float().flatten(1, 3), size).view(*deviation.maps.shape[:4], size, size)
-        regions = torch.zeros_like(maps[:, :, :, 0])  # (B,regions,3,H,W), depth planes composited one by one: the product is large
+        # (B,regions,3,H,W), depth planes composited one by one: the product is large
+        regions = torch.zeros_like(maps[:, :, :, 0])
         for weight, plane in zip(anatomy.mixing.unbind(2), maps.unbind(3), strict=True):
             regions = torch.addcmul(regions, weight[:, :, None], plane)
         forward = (anatomy.response * regions[:, :, None]).sum((1, 3))  # (B,2,H,W)

@@ -11,7 +11,8 @@ from .renderer_config import RendererConfig
 
 
 class MotionEncoder(nn.Module):
-    """(B,3,H,W) in [0,1] -> M (B,768). The 8x8 grid is kept (V is 8x8x12 [P]), so a number stays with the place it speaks of."""
+    """(B,3,H,W) in [0,1] -> M (B,768). The 8x8 grid is kept (V is 8x8x12 [P]), so a number stays with the place it
+    speaks of."""
 
     def __init__(self, config: RendererConfig):
         super().__init__()
@@ -32,13 +33,12 @@ class MotionEncoder(nn.Module):
 class MotionParameters(nn.Module):
     """Between the 768 numbers and the parameters of a drawn head (supervised where the corpus has labels).
 
-    Both directions are linear, so differences of motion are differences of parameters, whatever the pose they start from: the
-    handle for editing, joint control and measuring. At the start each parameter owns a fixed random direction of the 768-space,
-    as strong as the parameter's usual spread asks for and concentrated where on the 8x8 grid it acts, and reading is the exact
-    inverse of writing. A learnt non-linear writer gave small numbers to the parameters with small units (radians, shifts), and
-    the renderer then took four times as long to learn to turn a head. The other 744 directions are free for what no parameter
-    names; joint training fills them.
-    """
+    Both directions are linear, so differences of motion are differences of parameters, whatever the pose they start
+    from: the handle for editing, joint control and measuring. At the start each parameter owns a fixed random
+    direction of the 768-space, as strong as the parameter's usual spread asks for and concentrated where on the 8x8
+    grid it acts, and reading is the exact inverse of writing. A learnt non-linear writer gave small numbers to the
+    parameters with small units (radians, shifts), and the renderer then took four times as long to learn to turn a
+    head. The other 744 directions are free for what no parameter names; joint training fills them."""
 
     def __init__(self, config: RendererConfig):
         super().__init__()

@@ -75,7 +75,8 @@ class Rendered(NamedTuple):
 
 
 class Renderer(nn.Module):
-    """Image encoder, depth, appearance, motion encoder, DIT, LMDD, warp and decoder, with the read-out of motion parameters."""
+    """Image encoder, depth, appearance, motion encoder, DIT, LMDD, warp and decoder, with the read-out of motion
+    parameters."""
 
     def __init__(self, config: RendererConfig | None = None):
         super().__init__()
@@ -90,7 +91,8 @@ class Renderer(nn.Module):
         self.decoder = ImageDecoder(self.config)
 
     def encode_source(self, image: Tensor, motion: Tensor | None = None, size: int | None = None) -> Source:
-        """(B,3,H,W) in [0,1], any size -> Source. `motion` replaces the encoded M_0 (training); `size` the network's side."""
+        """(B,3,H,W) in [0,1], any size -> Source. `motion` replaces the encoded M_0 (training); `size` the network's
+        side."""
         small = resize(image, size or self.config.image_size)
         pyramid, skips = self.image_encoder(small)
         identity = self.depth(pyramid[1])
@@ -116,13 +118,14 @@ class Renderer(nn.Module):
     ) -> Rendered:
         """Motion M_i (B,768) -> frames at `size` (height, width), by default the photo's own.
 
-        A source of one portrait serves any batch. The field and the mask have no resolution: the photo is moved at the output's
-        size and the network's picture is used only where the mask asks for it.
-        """
+        A source of one portrait serves any batch. The field and the mask have no resolution: the photo is moved at the
+        output's size and the network's picture is used only where the mask asks for it."""
         count = motion.shape[0]
         if source.motion.shape[0] != count:
             if source.motion.shape[0] != 1:
-                raise ValueError(f"{source.motion.shape[0]} sources for {count} motions: give one source, or one for each motion")
+                raise ValueError(
+                    f"{source.motion.shape[0]} sources for {count} motions: give one source, or one for each motion"
+                )
             source = source.repeat(count)
             appearance = appearance.expand(count, -1)
         deviation = self.deviation(motion, source.pose)

@@ -1,4 +1,5 @@
-"""Every size of the stage-1 renderer, with two presets. [P] marks what the paper fixes; the rest is our choice, with the reason."""
+"""Every size of the stage-1 renderer, with two presets. [P] marks what the paper fixes; the rest is our choice, with
+the reason."""
 
 from __future__ import annotations
 
@@ -10,11 +11,14 @@ class RendererConfig:
     """Stage 1. Defaults are the `lite` preset: the paper's modules at widths that run in real time on two CPU cores."""
 
     image_size: int = 256  # [P] the network's size; the picture's own size is only warped, never resampled to this
-    motion_size: int = 128  # the side that motion is judged at: flow is smooth, and a quarter of the pixels cost a quarter
+    # the side that motion is judged at: flow is smooth, and a quarter of the pixels cost a quarter
+    motion_size: int = 128
 
-    encoder_widths: tuple[int, ...] = (32, 64, 96, 128)  # F_S at 1/2 1/4 1/8 1/16 of motion_size; context down to an 8x8 grid
+    # F_S at 1/2 1/4 1/8 1/16 of motion_size; context down to an 8x8 grid
+    encoder_widths: tuple[int, ...] = (32, 64, 96, 128)
     encoder_blocks: int = 1  # residual blocks a level
-    skip_widths: tuple[int, int] = (24, 48)  # texture skips at 1/2 and 1/4 of image_size: what a compact vector cannot carry
+    # texture skips at 1/2 and 1/4 of image_size: what a compact vector cannot carry
+    skip_widths: tuple[int, int] = (24, 48)
 
     depth_planes: int = 4  # S_d: the paper names no number; 12 = the third axis of V, lite pools threes of them
     depth_channels: int = 16  # C of F_m
@@ -26,15 +30,19 @@ class RendererConfig:
     motion_depth: int = 12  # [P]
     motion_widths: tuple[int, ...] = (32, 64, 128, 192)  # motion encoder, down to the 8x8 grid
     motion_blocks: tuple[int, ...] = (1, 1, 2, 2)
-    parameters: int = 24  # supervised read-out of a drawn head's parameters from the 768 numbers; the handle for editing
-    # For each parameter (in the order of corpus/parameters.py) its usual spread in the corpus, its weight among the 768 numbers,
-    # and the height on the grid where it acts (-1 top .. 1 bottom, None: everywhere). Only the first shape of the motion space.
+    # supervised read-out of a drawn head's parameters from the 768 numbers; the handle for editing
+    parameters: int = 24
+    # For each parameter (in the order of corpus/parameters.py) its usual spread in the corpus, its weight among the
+    # 768 numbers, and the height on the grid where it acts (-1 top .. 1 bottom, None: everywhere). Only the first
+    # shape of the motion space.
     parameter_spread: tuple[float, ...] = (
-        (0.23, 0.23, 0.2, 0.31, 0.31, 0.18, 0.23, 0.21) + (0.3, 0.3, 0.24, 0.34, 0.34, 0.15, 0.1)
+        (0.23, 0.23, 0.2, 0.31, 0.31, 0.18, 0.23, 0.21)
+        + (0.3, 0.3, 0.24, 0.34, 0.34, 0.15, 0.1)
         + (0.18, 0.11, 0.08, 0.042, 0.038, 0.125, 0.03, 0.03, 0.23)
     )
     parameter_emphasis: tuple[float, ...] = (
-        (1.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) + (0.8, 0.8, 0.5, 1.0, 1.0, 0.7, 0.7)
+        (1.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+        + (0.8, 0.8, 0.5, 1.0, 1.0, 0.7, 0.7)
         + (1.5, 1.5, 1.5, 1.2, 1.2, 1.2, 0.5, 0.5, 0.5)
     )
     parameter_place: tuple[float | None, ...] = (0.35,) * 8 + (-0.2,) * 3 + (-0.05,) * 4 + (None,) * 8 + (0.35,)
@@ -52,7 +60,8 @@ class RendererConfig:
 
     decoder_widths: tuple[int, int, int] = (96, 48, 32)  # at 1/8, 1/4, 1/2 of image_size
     decoder_blocks: int = 1
-    articulation_slope: float = 0.14159  # beta's start [P: beta controls articulation]; the value of the authors' earlier work
+    # beta's start [P: beta controls articulation]; the value of the authors' earlier work
+    articulation_slope: float = 0.14159
 
     use_appearance: bool = True  # the paper's ablations, each a switch
     use_transformer: bool = True
@@ -65,7 +74,8 @@ class RendererConfig:
 
     @classmethod
     def paper(cls) -> RendererConfig:
-        """The paper's modules at full width: 56 M parameters as in the paper, whose widths are not told; 64 GFLOPs a frame."""
+        """The paper's modules at full width: 56 M parameters as in the paper, whose widths are not told; 64 GFLOPs a
+        frame."""
         return cls(
             encoder_widths=(64, 128, 256, 512),
             skip_widths=(64, 128),
@@ -99,13 +109,15 @@ class RendererConfig:
         coarsest = self.motion_size // 2 ** len(self.encoder_widths)
         if coarsest != self.motion_grid:
             raise ValueError(
-                f"motion_size {self.motion_size} over {len(self.encoder_widths)} encoder levels ends at {coarsest}x{coarsest}, "
+                f"motion_size {self.motion_size} over {len(self.encoder_widths)} encoder levels ends at "
+                f"{coarsest}x{coarsest}, "
                 f"but motion_grid is {self.motion_grid}: change one of the three"
             )
         if not len(self.motion_widths) == len(self.motion_blocks) == len(self.encoder_widths):
             raise ValueError(
-                f"motion_widths {self.motion_widths} and motion_blocks {self.motion_blocks} must have one entry for each of the "
-                f"{len(self.encoder_widths)} levels of encoder_widths: both end at the {self.motion_grid}x{self.motion_grid} grid"
+                f"motion_widths {self.motion_widths} and motion_blocks {self.motion_blocks} must have one entry for "
+                f"each of the {len(self.encoder_widths)} levels of encoder_widths: both end at the "
+                f"{self.motion_grid}x{self.motion_grid} grid"
             )
         if self.motion_depth % self.depth_planes:
             raise ValueError(f"depth_planes {self.depth_planes} must divide motion_depth {self.motion_depth}")
@@ -119,5 +131,7 @@ class RendererConfig:
         """Raises ValueError that names unknown keys (a checkpoint of a newer version)."""
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
-            raise ValueError(f"renderer config has unknown fields {unknown}: the checkpoint needs a newer Mamba Portrait")
+            raise ValueError(
+                f"renderer config has unknown fields {unknown}: the checkpoint needs a newer Mamba Portrait"
+            )
         return cls(**values)

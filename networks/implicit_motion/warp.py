@@ -1,8 +1,7 @@
 """The warping calculator: displacement fields, their inversion and resampling.
 
-A field is (B,2,H,W) in units of half the picture (grid coordinates run over [-1,1]), so it has no resolution of its own:
-the same field moves a 32x32 feature map and a 4000-pixel photograph.
-"""
+A field is (B,2,H,W) in units of half the picture (grid coordinates run over [-1,1]), so it has no resolution of its
+own: the same field moves a 32x32 feature map and a 4000-pixel photograph."""
 
 from __future__ import annotations
 
@@ -20,7 +19,8 @@ def identity_grid(height: int, width: int, device: torch.device) -> Tensor:
 
 
 def warp(features: Tensor, field: Tensor) -> Tensor:
-    """Sample (B,C,H,W) at identity + field (B,2,h,w); the border repeats, because zeros make dark edges under shoulder motion.
+    """Sample (B,C,H,W) at identity + field (B,2,h,w); the border repeats, because zeros make dark edges under shoulder
+    motion.
 
     Runs in float32 whatever the precision around it: bf16 sampling is slower on CPUs and loses sub-pixel positions.
     """
@@ -47,9 +47,8 @@ def invert(forward: Tensor, steps: int) -> Tensor:
 def convex_upsample(field: Tensor, weights: Tensor) -> Tensor:
     """Double a field's resolution: each fine value is a convex combination of its 3x3 coarse neighbours.
 
-    field (B,2,h,w), weights (B,4,9,h,w) summing to 1 over the 9. The source predicts the weights once, so lips part along their
-    own line at no cost a frame.
-    """
+    field (B,2,h,w), weights (B,4,9,h,w) summing to 1 over the 9. The source predicts the weights once, so lips part
+    along their own line at no cost a frame."""
     b, _, h, w = field.shape
     neighbours = F.unfold(F.pad(field, (1, 1, 1, 1), mode="replicate"), 3).view(b, 2, 1, 9, h, w)
     fine = (neighbours * weights[:, None].to(field.dtype)).sum(3)  # (B,2,4,h,w)

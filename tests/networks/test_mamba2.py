@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from mamba_portrait.networks.mamba.mamba2 import BidirectionalMamba2, Mamba2
 from mamba_portrait.networks.mamba.ssd import ssd_chunked, ssd_sequential
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+
 from mamba_portrait.networks.implicit_motion.audio_stem import LogMelStem, normalise_loudness
 from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
 from mamba_portrait.networks.implicit_motion.motion_model import MotionModel

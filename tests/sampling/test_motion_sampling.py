@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+
 from mamba_portrait.networks.implicit_motion.mamba_global import GlobalAudio
 from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
 from mamba_portrait.networks.implicit_motion.motion_model import MotionModel

@@ -49,7 +49,8 @@ def test_the_box_is_the_square_around_brows_and_chin():
     row = face_row(toy_marks(100))
     x, y, side = row[:3]
     assert x == pytest.approx(50, abs=0.5)
-    assert y - side / 2 < 35 and y + side / 2 > 85 and side < 65
+    assert y - side / 2 < 35 and side < 65  # the brows are inside
+    assert y + side / 2 == pytest.approx(85, abs=3)  # the lower edge lies at the chin
     assert row[3:5] == pytest.approx([35, 45])  # left eye
     assert row[9:11] == pytest.approx([35, 72])  # left corner of the mouth
 
