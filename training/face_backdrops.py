@@ -91,3 +91,76 @@ def rings(rng: np.random.Generator, size: int) -> np.ndarray:
                 at = tuple(int(v) for v in place)
                 cv2.circle(image, at, int(radius * share) + 1, tuple(int(v) for v in colour), thickness, cv2.LINE_AA)
     return image
+
+
+def object_near(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
+    """Lay a hand, a flower, a knot or a badge of about `extent` pixels over a copy of the picture."""
+    kinds: tuple[Callable, ...] = (_hand, _flower, _knot, _badge)
+    return kinds[rng.choice(len(kinds), p=(0.5, 0.2, 0.15, 0.15))](
+        rng, np.ascontiguousarray(image.copy()), center, extent
+    )
+
+
+def _hand(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
+    """Skin-coloured fingers side by side with dark gaps, over a palm; sometimes two hands crossed."""
+    skin = np.array([1.0, rng.uniform(0.62, 0.82), rng.uniform(0.45, 0.72)]) * rng.uniform(70, 245)
+    for _ in range(int(rng.integers(1, 3))):
+        angle, bend = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.1)
+        palm = tuple(int(v) for v in center + rng.normal(0, 0.1, 2) * extent)
+        axes = (int(0.34 * extent) + 1, int(0.28 * extent) + 1)
+        cv2.ellipse(image, palm, axes, float(np.degrees(angle)), 0, 360, tuple(0.95 * skin), -1, cv2.LINE_AA)
+        for finger in range(int(rng.integers(3, 6))):
+            across = (finger - 1.8) * 0.17 * extent
+            turn = angle + bend * (finger - 1.5)
+            start = palm + across * np.array([-np.sin(angle), np.cos(angle)])
+            end = start + extent * rng.uniform(0.35, 0.65) * np.array([np.cos(turn), np.sin(turn)])
+            a, b = tuple(start.astype(int).tolist()), tuple(end.astype(int).tolist())
+            width = max(1, int(0.15 * extent))
+            cv2.line(image, a, b, tuple(skin * rng.uniform(0.25, 0.7)), width + max(1, width // 4), cv2.LINE_AA)
+            cv2.line(image, a, b, tuple(np.clip(skin * rng.uniform(0.85, 1.1), 0, 255)), width, cv2.LINE_AA)
+    return image
+
+
+def _flower(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
+    """Petals around one or several hearts: flowers, patterned cloth, jewels."""
+    for _ in range(int(rng.integers(1, 5))):
+        heart, radius = center + rng.normal(0, 0.3, 2) * extent, extent * rng.uniform(0.12, 0.4)
+        petals, colours = int(rng.integers(4, 10)), _colours(rng, 3)
+        for k in range(petals):
+            angle = 2 * np.pi * k / petals + rng.normal(0, 0.1)
+            at = tuple((heart + 0.6 * radius * np.array([np.cos(angle), np.sin(angle)])).astype(int).tolist())
+            axes = (int(0.5 * radius) + 1, int(rng.uniform(0.15, 0.3) * radius) + 1)
+            colour = tuple(np.clip(colours[0] * rng.uniform(0.7, 1.2), 0, 255))
+            cv2.ellipse(image, at, axes, float(np.degrees(angle)), 0, 360, colour, -1, cv2.LINE_AA)
+        cv2.circle(image, tuple(heart.astype(int).tolist()), int(0.25 * radius) + 1, tuple(colours[1]), -1, cv2.LINE_AA)
+    return image
+
+
+def _knot(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
+    """A collar and a tie: light wedges around a dark, striped or dotted one."""
+    shirt, tie, dots = _colours(rng, 3)
+    x, y, e = center[0], center[1], 0.5 * extent
+    for points, colour in (
+        ([(-0.9, -0.9), (0.9, -0.9), (0.4, 1.2), (-0.4, 1.2)], shirt),
+        ([(-0.25, -0.7), (0.25, -0.7), (0.15, -0.2), (0.3, 1.3), (-0.3, 1.3), (-0.15, -0.2)], tie),
+    ):
+        shape = np.array([(x + e * u, y + e * v) for u, v in points], np.int32)
+        cv2.fillPoly(image, [shape], tuple(colour), cv2.LINE_AA)
+    for u, v in rng.uniform((-0.2, -0.6), (0.2, 1.2), (int(rng.integers(0, 12)), 2)):
+        cv2.circle(image, (int(x + e * u), int(y + e * v)), max(1, int(0.06 * e)), tuple(dots), -1, cv2.LINE_AA)
+    return image
+
+
+def _badge(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
+    """A round or square sign full of small strokes: patches, medals, clocks, number plates, letters."""
+    ground, ink = _colours(rng, 2)
+    x, y = (int(v) for v in center)
+    radius = int(0.45 * extent) + 1
+    if rng.random() < 0.5:
+        cv2.circle(image, (x, y), radius, tuple(ground), -1, cv2.LINE_AA)
+    else:
+        cv2.rectangle(image, (x - radius, y - radius // 2), (x + radius, y + radius // 2), tuple(ground), -1)
+    for a, b in rng.uniform(-0.8, 0.8, (int(rng.integers(3, 14)), 2, 2)) * radius:
+        ends = (int(x + a[0]), int(y + a[1] / 2)), (int(x + b[0] * 0.7), int(y + b[1] / 2))
+        cv2.line(image, *ends, tuple(ink), max(1, radius // 10), cv2.LINE_AA)
+    return image

@@ -33,7 +33,7 @@ def _light(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Gamma, exposure, contrast, saturation, tint, and a shadow across the picture."""
     image = np.maximum(image, 1e-4) ** np.float32(np.exp(rng.normal(0, 0.3)))
     if rng.random() < 0.12:
-        image = image * np.float32(rng.uniform(0.15, 0.5))  # low light
+        image = image * np.float32(rng.uniform(0.3, 0.6))  # low light
     gray = image @ np.full((3, 1), 1 / 3, np.float32)
     image = gray + (image - gray) * np.float32(np.clip(1 + rng.normal(0, 0.35), 0.1, 2))
     image = image * np.exp(rng.normal(0, 0.08, 3)).astype(np.float32)

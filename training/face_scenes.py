@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..corpus.rig import LANDMARKS
-from .face_backdrops import backdrop
+from .face_backdrops import backdrop, object_near
 
 _INDEX = {name: i for i, name in enumerate(LANDMARKS)}
 _BROWS = [_INDEX[f"{side}_brow_{part}"] for side in ("left", "right") for part in ("outer", "middle", "inner")]
@@ -23,7 +23,7 @@ _HULL = [i for name, i in _INDEX.items() if name not in ("crown", "forehead")]
 BOX_SIDE = 1.12  # in heights from the chin to the brows
 BOX_SHIFT = 0.09  # centre of the box above the middle of brows and chin, in the same heights
 
-KINDS = {"portrait": 0.42, "group": 0.38, "empty": 0.20}
+KINDS = {"portrait": 0.38, "group": 0.38, "empty": 0.24}
 SMALLEST = 13.0  # pixels: smaller faces, dots to any eye, are neither faces nor background
 VISIBLE = 0.6  # part of the box that must lie in the picture for a face to count
 
@@ -97,6 +97,9 @@ def scene(rng: np.random.Generator, heads: HeadStore, size: int) -> tuple[np.nda
         count = 0 if kind == "empty" else int(rng.integers(1, 6))
         for _ in range(int(rng.integers(0, 4)) if kind == "empty" or rng.random() < 0.4 else 0):
             image = _lay(image, *_placed(rng, _spoiled(rng, heads.draw(rng)), size)[:2])
+        for _ in range(int(rng.integers(0, 4))):
+            extent = np.exp(rng.uniform(np.log(0.06), np.log(0.6))) * size
+            image = object_near(rng, image, rng.uniform(0, size, 2), extent)
         for _ in range(count):
             picture, person, marks = _placed(rng, heads.draw(rng), size)
             row = face_row(marks)
@@ -146,7 +149,12 @@ def _portrait(rng: np.random.Generator, head: Head, size: int) -> tuple[np.ndarr
         image = _lay(backdrop(rng, size), warped.picture, warped.person) if side < 0.45 * size else warped.picture
     else:
         image = warped.picture
-    return image, [face_row(warped.marks)]
+    row = face_row(warped.marks)
+    if rng.random() < 0.4:  # hands and collars are where faces are
+        angle, distance = rng.normal(np.pi / 2, 0.8), rng.uniform(1.0, 1.8) * row[2]
+        center = row[:2] + distance * np.array([np.cos(angle), np.sin(angle)])
+        image = object_near(rng, image, center, rng.uniform(0.25, 0.7) * row[2])
+    return image, [row]
 
 
 def _close_up(rng: np.random.Generator, heads: HeadStore, size: int) -> np.ndarray:
