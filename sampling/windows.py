@@ -92,7 +92,7 @@ def sample_motion(
     schedule = NoiseSchedule(config.timesteps, config.snr_shift)
     spans = plan(frames, mode, window, overlap)
     done, total = 0, len(spans) * steps
-    past = local_audio.new_zeros(config.history, config.motion_dim)
+    past = torch.zeros(config.history, config.motion_dim, device=device)  # float32, whatever the networks compute in
     if history is not None and len(history):
         given = model.normalise(history[-config.history :].to(past))
         past = torch.cat([past[: config.history - len(given)], given])
@@ -113,7 +113,7 @@ def sample_motion(
         drawn = motion[start + config.history : start + config.history + known]
 
         def estimate(x: Tensor, t: int, audio=audio, local=local, before=before, fade=fade, drawn=drawn) -> Tensor:
-            predicted = guided(model, x, t, audio, local, appearance, before, audio_guidance, appearance_guidance)
+            predicted = guided(model, x, t, audio, local, appearance, before, audio_guidance, appearance_guidance).float()
             x0 = schedule.to_x0(predicted, x, torch.tensor([t], device=device), config.prediction)
             shared = torch.lerp(drawn, x0[0, : len(drawn)], fade)  # cross-fade from the window before to this one
             return torch.cat([shared[None], x0[:, len(drawn) :]], 1)

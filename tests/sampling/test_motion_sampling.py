@@ -211,3 +211,12 @@ def test_progress_counts_every_step_and_can_cancel(model, heard):
 
     with pytest.raises(InterruptedError):
         draw(model, heard, progress=cancel)
+
+
+@pytest.mark.parametrize("mode", ["window", "overlap"])
+def test_half_precision_gives_the_same_motion_in_full_precision_numbers(model, heard, mode):
+    exact = draw(model, heard, mode=mode)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = draw(model, heard, mode=mode)
+    assert rough.dtype == torch.float32
+    assert (rough - exact).abs().max() < 0.15 * exact.std()
