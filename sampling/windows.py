@@ -113,8 +113,8 @@ def sample_motion(
         drawn = motion[start + config.history : start + config.history + known]
 
         def estimate(x: Tensor, t: int, audio=audio, local=local, before=before, fade=fade, drawn=drawn) -> Tensor:
-            predicted = guided(model, x, t, audio, local, appearance, before, audio_guidance, appearance_guidance).float()
-            x0 = schedule.to_x0(predicted, x, torch.tensor([t], device=device), config.prediction)
+            predicted = guided(model, x, t, audio, local, appearance, before, audio_guidance, appearance_guidance)
+            x0 = schedule.to_x0(predicted.float(), x, torch.tensor([t], device=device), config.prediction)
             shared = torch.lerp(drawn, x0[0, : len(drawn)], fade)  # cross-fade from the window before to this one
             return torch.cat([shared[None], x0[:, len(drawn) :]], 1)
 
