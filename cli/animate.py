@@ -56,6 +56,7 @@ def _add_speech(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do it; prints how long each stage took, and the file."""
     from ..media.audio import load_audio
+    from ..media.motion import check_language
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
 
     film.check_out(options)
@@ -66,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
         with stages("load the networks"):
             renderer = load_renderer(options.renderer).to(here.device)
             model = load_motion_model(options.motion_model).to(here.device)
+            check_language(model.motion_language, renderer)
         face = film.portrait_of(options, renderer, here, stages)
         motion = _speak(options, model, waveform, rate, face, here, stages)
         film.write_film(options, renderer, face, motion, {"waveform": waveform, "rate": rate}, here, stages)

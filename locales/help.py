@@ -6,7 +6,8 @@ Own checkpoints go into `models/mamba_portrait`. A file says in its metadata wha
 here. Source, appearance and motion belong to the renderer that made them: use one Load Renderer for the whole graph.
 """,
     "MambaPortraitLoadMotionModel": """
-Own checkpoints go into `models/mamba_portrait`. A motion model speaks the language of the renderer it was trained with.
+Own checkpoints go into `models/mamba_portrait`. A motion model speaks the language of the renderer it was trained with,
+and its file says which: a renderer of another language refuses its motion. Files without the entry are not checked.
 """,
     "MambaPortraitCrop": """
 The crop keeps the photo's own pixels, up to 1024 a side. Where the square leaves the photo, the photo is mirrored.
@@ -45,7 +46,8 @@ H.264 and AAC in MP4. Sides are made even where the codec needs it. The file's m
 Cancel takes effect at the next batch, and no half-written file stays.
 """,
     "MambaPortraitSaveMotion": """
-The file holds 768 numbers a frame, the reference, the frame rate and the renderer's name, as safetensors.
+The file holds 768 numbers a frame, the reference, the frame rate and the motion language, as safetensors. A renderer
+of another language refuses it.
 """,
     "MambaPortraitEditMotion": """
 - Calm the head: `pose` 0.3. Take the blinks out: `eyes` 0. Speak louder with the face: `mouth` 1.3.

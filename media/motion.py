@@ -1,5 +1,4 @@
-"""Implicit motion on its own: a track of 768 numbers a frame that can be saved, carried to another face, edited and
-drawn."""
+"""Implicit motion on its own: a track of 768 numbers a frame that can be saved and carried to another face."""
 
 import os
 import uuid
@@ -11,22 +10,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .motion_edit import blend_motions, concatenate_motions, edit_motion
-from .motion_plot import plot_motion
-
-__all__ = [
-    "MOTION_SIZE",
-    "Motion",
-    "blend_motions",
-    "check_renderer",
-    "concatenate_motions",
-    "edit_motion",
-    "load_motion",
-    "plot_motion",
-    "retarget",
-    "save_motion",
-]
-
 MOTION_SIZE = 768  # 8 x 8 x 12, the paper's implicit motion
 VERSION = "1"
 MODES = ("relative", "absolute")
@@ -35,13 +18,13 @@ MODES = ("relative", "absolute")
 @dataclass(frozen=True, eq=False)
 class Motion:
     """A motion track. values (T,768) float32; reference (768,), the driver's own pose that counts as no motion (its
-    first frame, or rest for a voice); fps frames a second; renderer: the id of the renderer whose language the
-    numbers speak."""
+    first frame, or rest for a voice); fps frames a second; language: the id of what the numbers mean, the renderer's
+    `motion_language`, "" if not known."""
 
     values: Tensor
     reference: Tensor
     fps: Fraction
-    renderer: str = ""
+    language: str = ""
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != MOTION_SIZE or self.values.shape[0] < 1:
@@ -65,7 +48,7 @@ class Motion:
 
 
 def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
-    """Write a motion as safetensors with its rate and renderer in the metadata; the file appears only when complete."""
+    """Write a motion as safetensors with its rate and language in the metadata; the file appears only when complete."""
     path = Path(path)
     if path.suffix != ".safetensors":
         path = path.with_name(path.name + ".safetensors")
@@ -75,7 +58,7 @@ def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
         "kind": "motion",
         "version": VERSION,
         "fps": str(motion.fps),
-        "renderer": motion.renderer,
+        "motion_language": motion.language,
     }
     tensors = {"values": motion.values.cpu().contiguous(), "reference": motion.reference.cpu().contiguous()}
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
@@ -87,9 +70,8 @@ def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
     return path
 
 
-def load_motion(path: str | os.PathLike, renderer: str | None = None) -> Motion:
-    """Read a saved motion. Raises FileNotFoundError, or ValueError for another kind of file or, when `renderer` is
-    given, for a motion that was made with another renderer: the 768 numbers mean nothing to it."""
+def load_motion(path: str | os.PathLike) -> Motion:
+    """Read a saved motion. Raises FileNotFoundError, or ValueError for another kind of file."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Motion file not found: {path}")
@@ -101,24 +83,23 @@ def load_motion(path: str | os.PathLike, renderer: str | None = None) -> Motion:
                 raise ValueError(f"{path.name} is not a motion file (it holds {kind}); save one with 'Save Motion'.")
             if metadata.get("version") != VERSION:
                 raise ValueError(f"{path.name} has motion format {metadata.get('version')}; this pack reads {VERSION}.")
-            motion = Motion(
+            return Motion(
                 file.get_tensor("values"),
                 file.get_tensor("reference"),
                 Fraction(metadata["fps"]),
-                metadata.get("renderer", ""),
+                metadata.get("motion_language", ""),
             )
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"{path.name} is not a motion file or is damaged; save one with 'Save Motion'.") from error
-    check_renderer(motion, renderer, path.name)
-    return motion
 
 
-def check_renderer(motion: Motion, renderer: str | None, name: str = "The motion") -> None:
-    """Raise ValueError when both ids are known and differ."""
-    if renderer and motion.renderer and motion.renderer != renderer:
+def check_language(language: str, renderer) -> None:
+    """Raise ValueError when the language of a motion or a motion model is known and not the renderer's."""
+    if language and language != renderer.motion_language:
         raise ValueError(
-            f"{name} was made with renderer {motion.renderer}, this one is {renderer}; load the one it was made with"
-            " or make the motion again."
+            f"The motion was made for another renderer (its motion language is {language}, this renderer's "
+            f"{renderer.motion_language}): load the renderer and the motion model that were trained together, or make "
+            "the motion again with this renderer."
         )
 
 

@@ -6,14 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from .motion import Motion
+from .motion import Motion
 
 SMOOTHERS = ("gaussian", "one_euro")
 ONE_EURO_SPEED = 0.3  # beta of Casiez et al. 2012: Hz of cutoff for a typical deviation a second
@@ -131,18 +129,20 @@ def _one_euro(values: Tensor, seconds: float, fps: float) -> Tensor:
     return torch.stack(out)
 
 
-def same_language(first: Motion, second: Motion) -> Motion:
-    """`second` at `first`'s rate; raises ValueError when another renderer made it."""
-    if first.renderer and second.renderer and first.renderer != second.renderer:
+def matched(first: Motion, second: Motion) -> tuple[Motion, Motion]:
+    """Both at `first`'s rate and in the one language that is known; ValueError when they speak two."""
+    if first.language and second.language and first.language != second.language:
         raise ValueError(
-            f"The two motions come from different renderers ({first.renderer}, {second.renderer}) and cannot be joined."
+            f"The two motions were made for different renderers (motion languages {first.language} and "
+            f"{second.language}) and cannot be joined: make both with one renderer."
         )
-    return second if second.fps == first.fps else resample_motion(second, fps=first.fps)
+    second = second if second.fps == first.fps else resample_motion(second, fps=first.fps)
+    return replace(first, language=first.language or second.language), second
 
 
 def concatenate_motions(first: Motion, second: Motion, crossfade: float = 0.2) -> Motion:
     """One after the other, about the first one's reference and at its rate, overlapping for `crossfade` seconds."""
-    second = same_language(first, second)
+    first, second = matched(first, second)
     tail = second.values.to(first.values) + (first.reference - second.reference.to(first.values))
     overlap = min(math.floor(crossfade * first.fps + 0.5), first.frames, second.frames)
     if overlap < 0:
@@ -155,7 +155,7 @@ def concatenate_motions(first: Motion, second: Motion, crossfade: float = 0.2) -
 def blend_motions(first: Motion, second: Motion, weight: float = 0.5) -> Motion:
     """The weighted mean of both motions' changes: weight 0 gives the first, 1 the second; the shorter holds its last
     frame."""
-    second = same_language(first, second)
+    first, second = matched(first, second)
     frames = max(first.frames, second.frames)
 
     def held(motion: Motion) -> Tensor:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from .motion import Motion
+from .motion import Motion
 
 PAPER, GRID, INK = (250, 250, 248), (222, 222, 218), (70, 70, 70)
 COLOURS = ((31, 119, 180), (214, 90, 20), (44, 150, 60), (200, 40, 50), (130, 90, 180), (130, 85, 70), (220, 110, 180),

@@ -1,8 +1,9 @@
 """Checkpoints that describe themselves: safetensors with the network's config in the metadata, read back as modules.
 
-A file says what it is (`format`, `kind`, `version`), how to build it (`config`, JSON) and where it comes from
-(`training`, JSON). Beyond 16 MB it is cut into `name-00001-of-00003.safetensors` and so on beside an index,
-`name.safetensors.index.json`; `name.safetensors` remains the name to load it by. Pickles are never read.
+A file says what it is (`format`, `kind`, `version`), how to build it (`config`, JSON), where it comes from
+(`training`, JSON) and which motion it speaks (`motion_language`, see MotionParameters.language). Beyond 16 MB it is
+cut into `name-00001-of-00003.safetensors` and so on beside an index, `name.safetensors.index.json`; `name.safetensors`
+remains the name to load it by. Pickles are never read.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def save_checkpoint(
         raise ValueError(f"checkpoints are safetensors files, but the name given is '{path.name}'")
     values = config if isinstance(config, Mapping) else config.to_dict()
     metadata = {"format": FORMAT, "kind": kind, "version": VERSION, "config": json.dumps(values)}
+    if language := getattr(module, "motion_language", ""):
+        metadata["motion_language"] = language
     for key, value in (extra or {}).items():
         metadata.setdefault(key, value if isinstance(value, str) else json.dumps(value))
     shards = _split(_stored(module))
@@ -98,7 +101,7 @@ def load_renderer(path: str | os.PathLike | None = None) -> nn.Module:
     from ..networks.implicit_motion.renderer import Renderer
     from ..networks.implicit_motion.renderer_config import RendererConfig
 
-    return _load("renderer", path, lambda config: Renderer(RendererConfig.from_dict(config)))
+    return _load("renderer", path, lambda config, _: Renderer(RendererConfig.from_dict(config)))
 
 
 def load_motion_model(path: str | os.PathLike | None = None) -> nn.Module:
@@ -106,7 +109,10 @@ def load_motion_model(path: str | os.PathLike | None = None) -> nn.Module:
     from ..networks.implicit_motion.motion_config import MotionModelConfig
     from ..networks.implicit_motion.motion_model import MotionModel
 
-    return _load("motion_model", path, lambda config: MotionModel(MotionModelConfig.from_dict(config)))
+    def build(config: dict, metadata: dict[str, str]) -> MotionModel:
+        return MotionModel(MotionModelConfig.from_dict(config), metadata.get("motion_language", ""))
+
+    return _load("motion_model", path, build)
 
 
 def shipped(kind: str) -> Path:
@@ -130,7 +136,7 @@ def _load(kind: str, path: str | os.PathLike | None, build) -> nn.Module:
     state, metadata = load_checkpoint(file)
     if metadata["kind"] != kind:
         raise ValueError(f"{file.name} holds a {metadata['kind'].replace('_', ' ')}, not a {kind.replace('_', ' ')}.")
-    module = build(json.loads(metadata["config"]))
+    module = build(json.loads(metadata["config"]), metadata)
     wanted = module.state_dict()
     wrong = [k for k, v in wanted.items() if k not in state or state[k].shape != v.shape] + [
         k for k in state if k not in wanted

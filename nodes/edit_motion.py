@@ -1,7 +1,7 @@
 """Change motion, mix motions, look at motion."""
 
 from ..host import intermediate_device, io
-from ..media.motion import blend_motions, concatenate_motions
+from ..media.motion_edit import blend_motions, concatenate_motions
 from ..pipelines.regions import edit_regions, plot_regions
 from .sockets import Motion, Renderer, schema
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from ..media.motion import Motion
-from ..media.motion_edit import same_language
+from ..media.motion import Motion, check_language
+from ..media.motion_edit import matched
 from ..networks.implicit_motion.renderer import Renderer
 from ..sampling.control import Control
 from .regions import PARAMETERS, REGIONS, read_regions, write_regions
@@ -22,13 +22,14 @@ def join_motions(voice: Motion, driving: Motion, renderer: Renderer, control: Co
 
     With both gates open the mouth's change is the voice's and all the rest the video's. What a gate gives up goes to
     the other source: audio 0.7 leaves the video 0.3 of the mouth, and a shut gate leaves it everything. Masks of the
-    control are for pictures and have no part here. Raises ValueError for motions of different renderers, or when both
-    gates are shut.
+    control are for pictures and have no part here. Raises ValueError for motion of another renderer, or when both gates
+    are shut.
     """
     control = control or Control()
     if not (control.audio or control.motion):
         raise ValueError("Nothing moves the portrait: open the gate of the voice or of the driving video.")
-    driving = same_language(voice, driving)
+    voice, driving = matched(voice, driving)
+    check_language(voice.language, renderer)
     frames = min(voice.frames, driving.frames)
     heard, seen = ((motion.values[:frames] - motion.reference).to(voice.values) for motion in (voice, driving))
     heard_mouth, seen_mouth = _mouth_part(voice, heard, renderer), _mouth_part(driving, seen, renderer)

@@ -8,7 +8,6 @@ raise to cancel, and is called at every solver step and every batch of frames.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..media.audio import MODEL_RATE, frame_count, to_mono_16k
-from ..media.motion import Motion, check_renderer, retarget
+from ..media.motion import Motion, check_language, retarget
 from ..media.video import VideoWriter
 from ..networks.implicit_motion.motion_model import GlobalAudio, MotionModel
 from ..networks.implicit_motion.renderer import Renderer, Source
@@ -47,14 +46,6 @@ def _device(module: torch.nn.Module) -> torch.device:
 def autocast(device: torch.device, bf16: bool) -> contextlib.AbstractContextManager:
     """bfloat16 where the arithmetic allows it, float32 elsewhere; nothing at all unless `bf16`."""
     return torch.autocast(device.type, torch.bfloat16) if bf16 else contextlib.nullcontext()
-
-
-def language(renderer: Renderer) -> str:
-    """An id of the renderer's motion space: equal for two renderers exactly when their motion encoders are."""
-    digest = hashlib.sha256()
-    for _, value in sorted(renderer.motion_encoder.state_dict().items()):
-        digest.update(value.detach().float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:12]
 
 
 def _network_image(photo: Tensor, device: torch.device) -> Tensor:
@@ -155,7 +146,7 @@ def speak(
         values = sample_motion(
             model, heard, local_audio.to(device), appearance, frames=frames, progress=progress, **sampling
         )
-    return Motion(values.float().cpu(), model.rest_motion.float().cpu(), MODEL_FPS, "")
+    return Motion(values.float().cpu(), model.rest_motion.float().cpu(), MODEL_FPS, model.motion_language)
 
 
 def batches(frames: Iterable[Tensor], size: int) -> Iterator[Tensor]:
@@ -190,7 +181,7 @@ def watch(
     if not values:
         raise ValueError("The driving video has no frames.")
     motion = torch.cat(values)
-    return Motion(motion, motion[0].clone(), fps, language(renderer))
+    return Motion(motion, motion[0].clone(), fps, renderer.motion_language)
 
 
 def working_memory(batch: int, height: int, width: int) -> int:
@@ -216,9 +207,9 @@ def render(
     """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, as they are made.
 
     size: (height, width) of the frames, None for the portrait's own. mode "relative" adds the motion's change to the
-    portrait's own pose, "absolute" takes its pose as it is. ValueError for motion that another renderer read.
+    portrait's own pose, "absolute" takes its pose as it is. ValueError for motion of another language.
     """
-    check_renderer(motion, language(renderer))
+    check_language(motion.language, renderer)
     device = _device(renderer)
     placed, appearance = source.to(device), appearance.to(device)
     wanted = retarget(motion, source.motion.float().cpu()[0], mode=mode, gain=gain)

@@ -10,7 +10,9 @@ import math
 
 import torch
 
-from ..media.motion import Motion, edit_motion, plot_motion
+from ..media.motion import Motion, check_language
+from ..media.motion_edit import edit_motion
+from ..media.motion_plot import plot_motion
 from ..networks.implicit_motion.renderer import Renderer
 
 REGIONS: dict[str, tuple[str, ...]] = {
@@ -39,7 +41,9 @@ def edit_regions(
     """Scale the motion of each region (1 leaves it), turn the head, smooth and pace the whole.
 
     turn: degrees of yaw, pitch and roll, added to every frame. smooth: seconds. speed: 2 plays twice as fast.
+    Raises ValueError for motion of another renderer, here and in `plot_regions`: its read-out would say nothing.
     """
+    check_language(motion.language, renderer)
     device = next(renderer.parameters()).device
     gain = torch.ones(len(PARAMETERS))
     for region, value in gains.items():
@@ -77,4 +81,5 @@ def plot_regions(motion: Motion, renderer: Renderer | None, size: tuple[int, int
     """Curves of the motion over time -> picture (H,W,3) in [0,1]; with a renderer, a row for each region."""
     if renderer is None:
         return plot_motion(motion, size=size)
+    check_language(motion.language, renderer)
     return plot_motion(motion, read_regions(renderer, motion.values), PARAMETERS, REGIONS, size)

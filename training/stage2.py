@@ -199,7 +199,8 @@ def train_stage2(
     folder = Path(out)
     file = folder / "stage2.pt"
     torch.manual_seed(seed)
-    model = MotionModel(config or getattr(MotionModelConfig, preset)()).to(device)
+    language = renderer.motion_language
+    model = MotionModel(config or getattr(MotionModelConfig, preset)(), language).to(device)
     if isinstance(renderer, nn.Module):
         renderer = renderer.to(device).eval().requires_grad_(False)
     task = Stage2Task(model, renderer, weights, appearances)
@@ -212,6 +213,8 @@ def train_stage2(
         state = torch.load(file, map_location=device, weights_only=True)
         if state["config"] != model.config.to_dict():
             raise ValueError(f"{file} belongs to another config; train into another folder, or afresh (resume=False)")
+        if (begun_with := state.get("motion_language") or language) != language:
+            raise ValueError(f"{file} learned another renderer's motion ({begun_with}, not {language}); go on with it")
         model.load_state_dict(state["model"])
         average.values, average.steps = state["average"], state["average_steps"]
         optimizer.load_state_dict(state["optimizer"])
@@ -224,6 +227,7 @@ def train_stage2(
     def save() -> None:
         state = {"config": model.config.to_dict(), "model": model.state_dict(), "optimizer": optimizer.state_dict()}
         state |= {"average": average.values, "average_steps": average.steps, "step": step, "spent": spent}
+        state["motion_language"] = language
         save_atomically(file, state)
 
     budget = Budget(steps, 60 * max_minutes if max_minutes else None)
@@ -280,6 +284,6 @@ def _optimizer(model: MotionModel, rate: float) -> torch.optim.AdamW:
 def averaged_motion_model(checkpoint: str | Path) -> MotionModel:
     """The averaged weights of a run, ready to sample."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    model = MotionModel(MotionModelConfig.from_dict(state["config"]))
+    model = MotionModel(MotionModelConfig.from_dict(state["config"]), state.get("motion_language", ""))
     model.load_state_dict(state["average"])
     return model.eval()

@@ -13,12 +13,14 @@ class MotionModel(nn.Module):
     """The networks of stage 2 and the statistics of the motion they learned.
 
     `denoise` works on normalised motion, (M - motion_mean) / motion_std; what is absent from the condition, dropped for
-    guidance or switched off for an ablation is a learned null vector in its place.
+    guidance or switched off for an ablation is a learned null vector in its place. `motion_language` is that of the
+    renderer whose motion it learned, "" if not known.
     """
 
-    def __init__(self, config: MotionModelConfig):
+    def __init__(self, config: MotionModelConfig, motion_language: str = ""):
         super().__init__()
         self.config = config
+        self.motion_language = motion_language
         width = config.width
         self.mamba_global = MambaGlobal(config) if config.mamba_global else None
         self.mamba_local = MambaLocal(config) if config.mamba_local else None

@@ -147,6 +147,11 @@ class Renderer(nn.Module):
         """(...,24) -> (...,768)."""
         return self.parameters_of_motion.write(parameters)
 
+    @property
+    def motion_language(self) -> str:
+        """The id of what motion numbers mean to this renderer; motion of another language would be nonsense to it."""
+        return self.parameters_of_motion.language()
+
     def rest_motion(self) -> Tensor:
         """(768,): the motion of a head at rest."""
         weight = self.parameters_of_motion.reader.weight

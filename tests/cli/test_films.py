@@ -12,6 +12,7 @@ from mamba_portrait.media.crop import CROP_SCALE
 from mamba_portrait.media.motion import load_motion
 from mamba_portrait.media.photo import save_image
 from mamba_portrait.media.video import VideoWriter, probe_video, read_video
+from mamba_portrait.model_loaders.checkpoint import load_renderer, save_checkpoint
 
 pytestmark = pytest.mark.usefixtures("shipped_tiny")
 BOX = "70,50,130,110"
@@ -41,7 +42,8 @@ def test_animate_gives_a_film_with_the_whole_voice(files, tmp_path, capsys):
     assert sum(1 for _ in read_video(out)) == 13
     waveform, rate = load_audio(out)
     assert waveform.shape[1] / rate >= 0.5
-    assert load_motion(tmp_path / "m.safetensors").frames == 13
+    motion, renderer = load_motion(tmp_path / "m.safetensors"), load_renderer()
+    assert motion.frames == 13 and motion.language == renderer.motion_language
     printed = capsys.readouterr().out
     assert all(
         stage in printed for stage in ("find the face", "sample the motion", "render", "encode the video", "total")
@@ -98,6 +100,17 @@ def test_bad_input_is_one_sentence_and_leaves_no_film(files, tmp_path, capsys, m
     errors = capsys.readouterr().err.strip().splitlines()
     assert errors[-1].startswith("error: ") and sentence in errors[-1] and "Traceback" not in "".join(errors)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_motion_model_of_another_renderer_is_refused(files, tmp_path, shipped_tiny, capsys):
+    renderer = load_renderer(shipped_tiny / "renderer_lite.safetensors")
+    with torch.no_grad():
+        renderer.parameters_of_motion.writer.bias.add_(1)
+    other = save_checkpoint(tmp_path / "other.safetensors", renderer, "renderer", renderer.config)
+    command = ["animate", str(files / "photo.png"), str(files / "voice.wav"), "-o", str(tmp_path / "out.mp4")]
+    assert main([*command, "--box", BOX, "--renderer", str(other)]) == 2
+    assert "The motion was made for another renderer" in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_debug_shows_where(files):

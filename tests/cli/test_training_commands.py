@@ -38,23 +38,10 @@ def drawn(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def tiny_lite(monkeypatch):
+def tiny_lite(monkeypatch, tiny_config, tiny_motion_config):
     """The preset `lite` at toy widths."""
-    from mamba_portrait.networks.implicit_motion import motion_config, renderer_config
-
-    renderer = RendererConfig.from_dict(TINY["renderer"])
-    model = MotionModelConfig.from_dict(TINY["motion_model"])
-    monkeypatch.setattr(renderer_config.RendererConfig, "lite", classmethod(lambda cls: renderer))
-    monkeypatch.setattr(motion_config.MotionModelConfig, "lite", classmethod(lambda cls: model))
-
-
-TINY: dict[str, dict] = {}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _tiny_configs(tiny_weights):
-    for kind, name in (("renderer", "renderer_lite"), ("motion_model", "motion_lite")):
-        TINY[kind] = json.loads(load_checkpoint(tiny_weights / f"{name}.safetensors")[1]["config"])
+    monkeypatch.setattr(RendererConfig, "lite", classmethod(lambda cls: tiny_config))
+    monkeypatch.setattr(MotionModelConfig, "lite", classmethod(lambda cls: tiny_motion_config))
 
 
 def test_draw_train_and_export(drawn, tiny_lite, tmp_path, capsys):
@@ -71,6 +58,7 @@ def test_draw_train_and_export(drawn, tiny_lite, tmp_path, capsys):
     assert main([*order, "--batch-size", "2", *device]) == 0
     assert main(["export", str(second / "stage2.pt"), "-o", model_file]) == 0
     model = load_motion_model(model_file)
+    assert model.motion_language == renderer.motion_language != ""
     torch.testing.assert_close(model.rest_motion, renderer.rest_motion(), rtol=1e-2, atol=1e-3)
     assert "M parameters" in capsys.readouterr().out
 

@@ -1,7 +1,8 @@
-"""Tiny random networks on disk, so that every workflow runs in seconds; and a short voice."""
+"""The example workflows on tiny networks, so that each runs in seconds; a short voice and a short video."""
 
 import json
 import math
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,66 +13,14 @@ import torch
 from mamba_portrait.host import headless
 from mamba_portrait.media.audio import write_wav
 from mamba_portrait.media.video import VideoWriter
-from mamba_portrait.model_loaders.checkpoint import save_checkpoint
-from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
-from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
-from mamba_portrait.networks.implicit_motion.renderer import Renderer
-from mamba_portrait.networks.implicit_motion.renderer_config import RendererConfig
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
-
-RENDERER = RendererConfig(
-    image_size=64,
-    motion_size=64,
-    encoder_widths=(8, 8, 8),
-    skip_widths=(4, 8),
-    depth_planes=2,
-    depth_channels=4,
-    resnet3d_blocks=1,
-    appearance_dim=16,
-    motion_widths=(8, 8, 8),
-    motion_blocks=(1, 1, 1),
-    deviation_channels=4,
-    deviation_layers=1,
-    deviation_dim=16,
-    deviation_blocks=1,
-    deviation_heads=2,
-    regions=2,
-    lmdd_widths=(8, 8),
-    refine_width=8,
-    decoder_widths=(8, 8, 8),
-)
-MOTION = MotionModelConfig(
-    global_width=16,
-    global_layers=1,
-    local_width=16,
-    local_layers=1,
-    headdim=8,
-    d_state=4,
-    width=16,
-    layers=1,
-    heads=2,
-    appearance_dim=16,
-)
 
 TINY = {
     "MambaPortraitLoadRenderer.weights": "tiny_renderer.safetensors",
     "MambaPortraitLoadMotionModel.weights": "tiny_motion.safetensors",
 }
 """Overrides that put the tiny networks in the place of the shipped ones."""
-
-
-def write_tiny_networks(folder: Path) -> None:
-    """tiny_renderer.safetensors and tiny_motion.safetensors, the same at every call."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        for name, kind, network, config in (
-            ("tiny_renderer", "renderer", Renderer(RENDERER), RENDERER),
-            ("tiny_motion", "motion_model", MotionModel(MOTION), MOTION),
-        ):
-            for parameter in network.parameters():  # layers that begin at zero would hide what they do
-                parameter.data.add_(0.02 * torch.randn_like(parameter))
-            save_checkpoint(folder / f"{name}.safetensors", network, kind, config)
 
 
 def write_voice(path: Path, samples: int = 8000, rate: int = 16000) -> Path:
@@ -116,7 +65,6 @@ def example_workflow(name: str, **replace) -> dict:
 def tiny() -> SimpleNamespace:
     """The helpers of this file, for the tests of this folder."""
     return SimpleNamespace(
-        write_networks=write_tiny_networks,
         write_voice=write_voice,
         write_driving=write_driving_video,
         workflow=example_workflow,
@@ -125,9 +73,11 @@ def tiny() -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
-def tiny_networks(tmp_path_factory) -> Path:
+def tiny_networks(tiny_weights, tmp_path_factory) -> Path:
+    """A model folder with the tiny networks, under names that are not the shipped ones'."""
     folder = tmp_path_factory.mktemp("models")
-    write_tiny_networks(folder)
+    for shipped, name in (("renderer_lite", "tiny_renderer"), ("motion_lite", "tiny_motion")):
+        shutil.copy(tiny_weights / f"{shipped}.safetensors", folder / f"{name}.safetensors")
     return folder
 
 

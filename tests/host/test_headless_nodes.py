@@ -10,7 +10,18 @@ from mamba_portrait.host import ManagedModel, headless
 from mamba_portrait.media.crop import Crop
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
-from mamba_portrait.nodes import assemble, crop, decode, edit_motion, listen, motion_files, paste, sample, source
+from mamba_portrait.nodes import (
+    assemble,
+    crop,
+    decode,
+    edit_motion,
+    joint_motion,
+    listen,
+    motion_files,
+    paste,
+    sample,
+    source,
+)
 from mamba_portrait.nodes.sockets import Encoded
 from mamba_portrait.pipelines import portrait
 
@@ -89,15 +100,33 @@ def test_decoding_in_batches_equals_one_by_one(renderer):
     torch.testing.assert_close(one, many, atol=2e-5, rtol=0)
 
 
-def test_motion_read_by_another_renderer_is_refused(renderer):
+def spoken(motion_model):
+    heard, local = (node.execute(motion_model, voice(0.2))[0] for node in (listen.GlobalAudio, listen.LocalAudio))
+    return portrait.speak(motion_model.module, heard.value, local.value, None, steps=1)
+
+
+def watched(renderer):
+    return portrait.watch(renderer.module, torch.rand(3, 40, 40, 3), Fraction(25))
+
+
+@pytest.mark.parametrize("way", ["voice", "video"])
+def test_motion_for_another_renderer_is_refused_wherever_it_arrives(renderer, motion_model, tiny_host, way):
     made, looks = encoded(renderer)
-    read = portrait.watch(renderer.module, torch.rand(3, 40, 40, 3), Fraction(25))
+    motion = spoken(motion_model) if way == "voice" else watched(renderer)
+    assert motion.language == renderer.module.motion_language
+    motion = motion_files.LoadMotion.execute(motion_files.SaveMotion.execute(motion, "motion/x")[1])[0]
     settings = ("photo", "relative", 1.0, 1.0, 4)
-    assert decode.DecodeMotion.execute(renderer, made, looks, read, *settings)[0].shape[0] == 3
+    assert len(decode.DecodeMotion.execute(renderer, made, looks, motion, *settings)[0]) == motion.frames
     with torch.no_grad():
-        next(renderer.module.motion_encoder.parameters()).mul_(1.1)
-    with pytest.raises(ValueError, match="The motion was made with renderer"):
-        decode.DecodeMotion.execute(renderer, made, looks, read, *settings)
+        renderer.module.parameters_of_motion.writer.weight.mul_(1.1)
+    for node, inputs in (
+        (decode.DecodeMotion, (renderer, made, looks, motion, *settings)),
+        (edit_motion.EditMotion, (motion, renderer, 1, 1, 1, 0.5, 0, 1, 0, 0, 0)),
+        (edit_motion.PlotMotion, (motion, 640, 400, renderer)),
+        (joint_motion.JointMotion, (motion, motion, renderer)),
+    ):
+        with pytest.raises(ValueError, match="The motion was made for another renderer"):
+            node.execute(*inputs)
 
 
 def test_odd_portraits_give_even_frames(renderer):

@@ -21,6 +21,7 @@ class ReadOut(torch.nn.Module):
     def __init__(self):
         super().__init__()
         directions = torch.randn(768, len(PARAMETERS), generator=torch.Generator().manual_seed(0))
+        self.motion_language = "a"
         self.directions = torch.nn.Parameter(torch.linalg.qr(directions)[0].T)
 
     def read_parameters(self, motion):
@@ -30,9 +31,9 @@ class ReadOut(torch.nn.Module):
         return parameters @ self.directions
 
 
-def motion(seed, frames, fps=25, renderer="a"):
+def motion(seed, frames, fps=25, language="a"):
     values = torch.randn(frames, 768, generator=torch.Generator().manual_seed(seed))
-    return Motion(values, values[0] * 0.5, Fraction(fps), renderer)
+    return Motion(values, values[0] * 0.5, Fraction(fps), language)
 
 
 @pytest.fixture
@@ -80,7 +81,9 @@ def test_a_gate_half_open_shares_its_region(readout):
 def test_rates_meet_and_strangers_are_refused(readout):
     assert join_motions(motion(1, 50), motion(2, 30, fps=30), readout).frames == 25
     with pytest.raises(ValueError, match="different renderers"):
-        join_motions(motion(1, 5), motion(2, 5, renderer="b"), readout)
+        join_motions(motion(1, 5), motion(2, 5, language="b"), readout)
+    with pytest.raises(ValueError, match="made for another renderer"):
+        join_motions(motion(1, 5, language="b"), motion(2, 5, language=""), readout)
     with pytest.raises(ValueError, match="Nothing moves"):
         join_motions(motion(1, 5), motion(2, 5), readout, Control(0.0, 0.0))
 

@@ -9,28 +9,23 @@ from torch import nn
 
 from mamba_portrait.model_loaders import checkpoint
 from mamba_portrait.model_loaders.checkpoint import load_checkpoint, load_motion_model, load_renderer, save_checkpoint
-from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
 from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
-
-SMALL = MotionModelConfig(
-    global_width=16, global_layers=1, local_width=16, local_layers=1, headdim=8, d_state=4, width=16, layers=1, heads=2,
-    appearance_dim=16,
-)  # fmt: skip
+from mamba_portrait.networks.implicit_motion.renderer import Renderer
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(tiny_motion_config):
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        model = MotionModel(SMALL)
+        model = MotionModel(tiny_motion_config)
         model.motion_mean.normal_()
     return model
 
 
 def test_a_model_comes_back_within_half_precision(tmp_path, model):
-    path = save_checkpoint(tmp_path / "m.safetensors", model, "motion_model", SMALL, {"training": {"steps": 7}})
+    path = save_checkpoint(tmp_path / "m.safetensors", model, "motion_model", model.config, {"training": {"steps": 7}})
     again = load_motion_model(path)
-    assert again.config == SMALL and not again.training
+    assert again.config == model.config and not again.training
     for name, value in model.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, rtol=1e-3, atol=1e-6)
     assert torch.equal(again.motion_mean, model.motion_mean), "statistics stay float32"
@@ -39,26 +34,49 @@ def test_a_model_comes_back_within_half_precision(tmp_path, model):
     assert json.loads(metadata["training"]) == {"steps": 7}
 
 
+def test_a_motion_model_keeps_the_language_it_learned(tmp_path, model, tiny_config):
+    renderer = Renderer(tiny_config)
+    saved = save_checkpoint(tmp_path / "r.safetensors", renderer, "renderer", tiny_config)
+    language = load_checkpoint(saved)[1]["motion_language"]
+    assert (
+        load_renderer(saved).motion_language == renderer.motion_language == language
+    )  # half precision changes nothing
+    learned = MotionModel(model.config, renderer.motion_language)
+    assert (
+        load_motion_model(
+            save_checkpoint(tmp_path / "m.safetensors", learned, "motion_model", model.config)
+        ).motion_language
+        == language
+    )
+    unknown = save_checkpoint(tmp_path / "old.safetensors", model, "motion_model", model.config)
+    assert load_motion_model(unknown).motion_language == "" and "motion_language" not in load_checkpoint(unknown)[1]
+    with torch.no_grad():
+        next(renderer.motion_encoder.parameters()).mul_(1.1)
+        assert renderer.motion_language == language, "an encoder that learns on speaks the same language"
+        renderer.parameters_of_motion.reader.bias[0] += 0.1
+    assert renderer.motion_language != language
+
+
 def test_large_checkpoints_are_cut_into_shards_and_read_by_any_name(tmp_path, model, monkeypatch):
     monkeypatch.setattr(checkpoint, "SHARD_BYTES", 40_000)
     monkeypatch.setattr(checkpoint, "HEADER_BYTES", 0)
-    path = save_checkpoint(tmp_path / "m.safetensors", model, "motion_model", SMALL)
+    path = save_checkpoint(tmp_path / "m.safetensors", model, "motion_model", model.config)
     shards = sorted(tmp_path.glob("m-*.safetensors"))
     assert len(shards) > 1 and not path.exists()
-    whole = save_checkpoint(tmp_path / "whole" / "m.safetensors", model, "motion_model", SMALL)
+    whole = save_checkpoint(tmp_path / "whole" / "m.safetensors", model, "motion_model", model.config)
     for name in (path, shards[0], tmp_path / "m.safetensors.index.json"):
         state, _ = load_checkpoint(name)
         assert all(torch.equal(value, load_checkpoint(whole)[0][key]) for key, value in state.items())
         assert state.keys() == model.state_dict().keys()
     monkeypatch.undo()
-    save_checkpoint(path, model, "motion_model", SMALL)
+    save_checkpoint(path, model, "motion_model", model.config)
     assert [file.name for file in tmp_path.glob("m*") if file.is_file()] == ["m.safetensors"], "old shards are gone"
 
 
 def test_a_missing_shard_is_named(tmp_path, model, monkeypatch):
     monkeypatch.setattr(checkpoint, "SHARD_BYTES", 40_000)
     monkeypatch.setattr(checkpoint, "HEADER_BYTES", 0)
-    path = save_checkpoint(tmp_path / "m.safetensors", model, "motion_model", SMALL)
+    path = save_checkpoint(tmp_path / "m.safetensors", model, "motion_model", model.config)
     lost = sorted(tmp_path.glob("m-*.safetensors"))[1]
     lost.unlink()
     with pytest.raises(FileNotFoundError, match=lost.name):
@@ -88,7 +106,7 @@ def test_pickles_and_foreign_files_are_refused(tmp_path, model):
 
 
 def test_the_wrong_kind_is_named(tmp_path, model):
-    path = save_checkpoint(tmp_path / "m.safetensors", model, "motion_model", SMALL)
+    path = save_checkpoint(tmp_path / "m.safetensors", model, "motion_model", model.config)
     with pytest.raises(ValueError, match="holds a motion model, not a renderer"):
         load_renderer(path)
 
@@ -105,5 +123,5 @@ def test_a_failed_write_leaves_no_file(tmp_path, model, monkeypatch):
 
     monkeypatch.setattr(checkpoint.os, "replace", broken)
     with pytest.raises(OSError, match="disk full"):
-        save_checkpoint(tmp_path / "m.safetensors", model, "motion_model", SMALL)
+        save_checkpoint(tmp_path / "m.safetensors", model, "motion_model", model.config)
     assert not list(tmp_path.iterdir())

@@ -45,6 +45,8 @@ TINY = MotionModelConfig(
 class LinearFace:
     """In the place of stage 1: motion is a fixed linear map of the parameters."""
 
+    motion_language = "linear"
+
     def __init__(self, width=TINY.motion_dim):
         self.map = torch.randn(COUNT, width, generator=torch.Generator().manual_seed(0))
 
@@ -174,6 +176,14 @@ def test_a_tiny_run_lowers_the_loss_and_gives_a_model(clips, tmp_path):
     assert losses[-1] < 0.8 * losses[0]
     model = averaged_motion_model(file)
     assert model.motion_std.min() > 0 and torch.allclose(model.rest_motion, LinearFace().rest_motion())
+    assert model.motion_language == "linear"
+
+
+def test_a_run_does_not_go_on_with_a_renderer_of_another_language(clips, tmp_path, monkeypatch):
+    run(clips, tmp_path, 1)
+    monkeypatch.setattr(LinearFace, "motion_language", "other")
+    with pytest.raises(ValueError, match="learned another renderer's motion .linear, not other"):
+        run(clips, tmp_path, 2)
 
 
 @pytest.mark.parametrize("kind", ["eps", "v"])

@@ -99,7 +99,7 @@ class ComfyUI:
 
 
 @pytest.fixture(scope="session")
-def comfyui(tmp_path_factory, tiny):
+def comfyui(tmp_path_factory, tiny, tiny_networks):
     folder = find_comfyui()
     if folder is None:
         pytest.skip("no ComfyUI here: set COMFYUI_PATH to a ComfyUI folder to run these tests")
@@ -107,7 +107,7 @@ def comfyui(tmp_path_factory, tiny):
     for name in ("custom_nodes", "input", "output", "temp", "user", "models/mamba_portrait"):
         (base / name).mkdir(parents=True)
     (base / "custom_nodes" / "mamba-portrait").symlink_to(PACK, target_is_directory=True)
-    tiny.write_networks(base / "models" / "mamba_portrait")
+    shutil.copytree(tiny_networks, base / "models" / "mamba_portrait", dirs_exist_ok=True)
     tiny.write_voice(base / "input" / "voice.wav", samples=9999)
     tiny.write_driving(base / "input" / "driver.mp4", frames=7, fps=30)
     with socket.socket() as free:
