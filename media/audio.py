@@ -5,6 +5,7 @@ what `torchaudio.functional.resample` computes with its defaults, as fast (the t
 is there).
 """
 
+import itertools
 import math
 import os
 import uuid
@@ -40,27 +41,36 @@ def load_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
                 raise ValueError(
                     f"{path.name} has no audio stream; give a file with sound, such as WAV, MP3, M4A or MP4."
                 )
-            chunks, rate = _decode(container)
+            waveform, rate = _decode(container)
     except av.error.FFmpegError as error:
         raise ValueError(
             f"{path.name} could not be read as audio ({error.strerror}); convert it to WAV and try again."
         ) from error
-    if not chunks:
+    if not waveform.shape[1]:
         raise ValueError(f"{path.name} holds an audio stream without any sound in it.")
-    return torch.from_numpy(np.concatenate(chunks, axis=1)), rate
+    return torch.from_numpy(waveform), rate
 
 
-def _decode(container: av.container.InputContainer) -> tuple[list[np.ndarray], int]:
-    """All samples of the first audio stream as a list of (C,n) float32 arrays, and the rate."""
+def _decode(container: av.container.InputContainer) -> tuple[np.ndarray, int]:
+    """All samples of the first audio stream (C,N) float32, and the rate."""
     stream = container.streams.audio[0]
-    rate, layout = stream.codec_context.sample_rate, stream.codec_context.layout.name
-    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
-    chunks = []
-    for frame in container.decode(stream):
-        frame.pts = None  # gaps in the time stamps are no silence to be invented
-        chunks += [part.to_ndarray() for part in resampler.resample(frame)]
-    chunks += [part.to_ndarray() for part in resampler.resample(None)] if chunks else []
-    return [c.astype(np.float32, copy=False) for c in chunks if c.size], rate
+    rate, layout = stream.codec_context.sample_rate, stream.codec_context.layout
+    resampler = av.AudioResampler(format="fltp", layout=layout.name, rate=rate)
+    told = (container.duration or 0) / av.time_base  # seconds; room that is never written takes no memory
+    samples, filled = np.empty((layout.nb_channels, round((told + 1) * rate)), np.float32), 0
+    for frame in itertools.chain(container.decode(stream), (None,)):
+        if frame is not None:
+            frame.pts = None  # gaps in the time stamps are no silence to be invented
+        elif not filled:
+            break
+        for part in resampler.resample(frame):
+            end = filled + part.samples
+            if end > samples.shape[1]:
+                short, samples = samples, np.empty((len(samples), 2 * end), np.float32)
+                samples[:, :filled] = short[:, :filled]
+            samples[:, filled:end] = part.to_ndarray()
+            filled = end
+    return samples[:, :filled], rate
 
 
 def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
@@ -72,9 +82,10 @@ def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
     if waveform.numel() == 0:
         raise ValueError("The audio is empty; give a clip with at least one sample.")
     waveform = waveform.float()
-    if not torch.isfinite(waveform).all():
+    if not all(torch.isfinite(end) for end in torch.aminmax(waveform)):  # NaN passes through; no mask of all samples
         raise ValueError("The audio holds NaN or infinite samples; decode it again or choose another file.")
-    mono = waveform if waveform.ndim == 1 else waveform.mean(dim=-2)
+    channels = 1 if waveform.ndim == 1 else waveform.shape[-2]
+    mono = waveform.mean(dim=-2) if channels > 1 else waveform.reshape(*waveform.shape[:-2], -1)
     return resample(mono, rate, MODEL_RATE)
 
 

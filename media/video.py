@@ -252,7 +252,7 @@ class VideoWriter:
         until = min(until, self._samples.shape[1])
         last = until == self._samples.shape[1]
         while self._written < until and (last or until - self._written >= AUDIO_BLOCK):
-            block = self._samples[:, self._written : min(until, self._written + AUDIO_BLOCK)]
+            block = self._samples[:, self._written : min(until, self._written + AUDIO_BLOCK)].clip(-1, 1)
             frame = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(block), format="fltp", layout=self._audio.layout.name
             )
@@ -289,7 +289,7 @@ class VideoWriter:
 
 
 def _voice(audio: tuple[Tensor, int] | None) -> tuple[np.ndarray | None, int]:
-    """The voice as (1 or 2, N) float32 at a rate AAC knows."""
+    """The voice as (1 or 2, N) float32 at a rate AAC knows; the caller's own memory where nothing has to change."""
     if audio is None:
         return None, 0
     waveform, rate = torch.as_tensor(audio[0]).detach().float().cpu(), int(audio[1])
@@ -300,4 +300,4 @@ def _voice(audio: tuple[Tensor, int] | None) -> tuple[np.ndarray | None, int]:
         waveform = waveform.mean(dim=0, keepdim=True)
     if rate not in av.codec.Codec("aac", "w").audio_rates:
         waveform, rate = resample(waveform, rate, 48_000), 48_000
-    return waveform.clamp(-1, 1).numpy(), rate
+    return waveform.numpy(), rate

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -87,7 +87,8 @@ def prepare_voice(waveform: Tensor, rate: int) -> Voice:
         )
     mono = to_mono_16k(waveform.cpu(), rate).reshape(1, -1)
     samples = frames * SAMPLES_A_FRAME  # the last frame is padded with silence, or covers half of itself at least
-    return Voice(F.pad(mono, (0, max(0, samples - mono.shape[1])))[:, :samples], frames)
+    missing = samples - mono.shape[1]
+    return Voice(F.pad(mono, (0, missing)) if missing > 0 else mono[:, :samples], frames)
 
 
 @torch.inference_mode()
@@ -212,15 +213,15 @@ def render(
     check_language(motion.language, renderer)
     device = _device(renderer)
     placed, appearance = source.to(device), appearance.to(device)
-    wanted = retarget(motion, source.motion.float().cpu()[0], mode=mode, gain=gain)
-    for start in range(0, len(wanted), batch):
+    own = source.motion.float().cpu()[0]
+    for start in range(0, motion.frames, batch):
+        part = replace(motion, values=motion.values[start : start + batch])
+        wanted = retarget(part, own, mode=mode, gain=gain).to(device)
         with autocast(device, bf16):
-            rendered = renderer.decode(
-                placed, appearance, wanted[start : start + batch].to(device), size=size, articulation=articulation
-            )
+            rendered = renderer.decode(placed, appearance, wanted, size=size, articulation=articulation)
         yield rendered.image.float().clamp(0, 1).permute(0, 2, 3, 1).cpu()
         if progress is not None:
-            progress(min(start + batch, len(wanted)), len(wanted))
+            progress(min(start + batch, motion.frames), motion.frames)
 
 
 def assemble(

@@ -124,4 +124,4 @@ def sample_motion(
 
         x0 = solve(estimate, noise(0), schedule, steps, solver, eta, lambda i, n=noise: n(i + 1), advance)
         motion[start + config.history : stop + config.history] = x0[0, : stop - start]
-    return model.denormalise(motion[config.history :])
+    return motion[config.history :].mul_(model.motion_std).add_(model.motion_mean)  # in place: it may be long

@@ -1,9 +1,11 @@
-"""Audio stems: mono 16 kHz waveform (B, N) -> tokens (B, N // 320, width), 50 a second, two a video frame.
+"""Audio stems: mono 16 kHz sound -> tokens, 50 a second, two a video frame.
 
-Both continue the wave with silence on either side, so a clip's edge is heard as a pause.
+A stem hears BEFORE samples before its first token and AFTER samples after its last. Beyond a clip's edge lies silence,
+so the edge is heard as a pause; and a long clip is heard in pieces, whose tokens are those of the whole.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,13 +21,14 @@ LOUDEST_GAIN_DB = 25.0
 SILENCE_DB = -80.0  # after normalisation; everything below is one and the same silence
 
 
-def normalise_loudness(waveform: Tensor) -> Tensor:
-    """Bring the speech of each waveform (B, N) to -20 dB, measured as ITU-R BS.1770 does, without its filter.
+def loudness_gain(waveform: Tensor) -> Tensor:
+    """The factor (B, 1) that brings the speech of each waveform (B, n * TOKEN) to -20 dB, measured as ITU-R BS.1770
+    does, without its filter.
 
     The mean power is taken where it lies within 10 dB of its own mean, so silence around speech changes nothing, and
     the gain is at most 25 dB, so silence stays silent: a noise floor is not raised to the level of a voice.
     """
-    power = F.avg_pool1d(F.pad(waveform, (0, -waveform.shape[-1] % TOKEN))[:, None].square(), TOKEN)[:, 0]
+    power = torch.linalg.vector_norm(waveform.unflatten(1, (-1, TOKEN)), dim=-1).square() / TOKEN
 
     def mean_above(gate: Tensor) -> Tensor:
         passed = power > gate
@@ -34,7 +37,24 @@ def normalise_loudness(waveform: Tensor) -> Tensor:
     absolute = torch.full_like(power[:, :1], 10 ** (GATE_DB / 10))
     level = mean_above(torch.maximum(absolute, mean_above(absolute) / 10))
     gain_db = (TARGET_DB - 10 * torch.log10(level.clamp_min(1e-10))).clamp(max=LOUDEST_GAIN_DB)
-    return waveform * 10 ** (gain_db / 20)
+    return 10 ** (gain_db / 20)
+
+
+class Speech(NamedTuple):
+    """A clip of whole frames and the gain that brings it to one loudness, applied piece by piece: no second copy of the
+    clip is held."""
+
+    waveform: Tensor  # (B, N)
+    gain: Tensor  # (B, 1)
+
+    def samples(self, start: int, stop: int) -> Tensor:
+        """(B, stop - start) of one loudness; start and stop may lie beyond the clip, where there is silence."""
+        length = self.waveform.shape[1]
+        return F.pad(self.gain * self.waveform[:, max(0, start) : stop], (max(0, -start), max(0, stop - length)))
+
+    def tokens(self, stem: nn.Module, start: int, stop: int) -> Tensor:
+        """Tokens start .. stop of the clip, (B, stop - start, width); either may lie beyond it."""
+        return stem(self.samples(start * TOKEN - stem.BEFORE, stop * TOKEN + stem.AFTER))
 
 
 def mel_filters(mels: int, rate: int) -> Tensor:
@@ -54,6 +74,7 @@ class LogMelStem(nn.Module):
     """Log-mel spectrum computed from the wave in the model, then two convolutions to 50 Hz."""
 
     REACH = 3  # mel frames that the convolutions see beyond a token, on either side
+    BEFORE = AFTER = REACH * HOP + (FFT - HOP) // 2  # a frame's window is centred on its own 10 ms
 
     def __init__(self, config: MotionModelConfig, width: int):
         super().__init__()
@@ -63,18 +84,18 @@ class LogMelStem(nn.Module):
         self.down = nn.Conv1d(width, width, 4, stride=2)
         self.norm = nn.LayerNorm(width)
 
-    def log_mel(self, waveform: Tensor) -> Tensor:
-        """(B, N) -> (B, mels, N // 160 + 6), 20 dB a unit: -2 is silence, +2 a full-scale tone."""
-        side = self.REACH * HOP + (FFT - HOP) // 2  # a frame's window is centred on its own 10 ms
-        with torch.autocast(waveform.device.type, enabled=False):
-            padded = F.pad(waveform.float(), (side, side))
-            spectrum = torch.stft(padded, FFT, HOP, WINDOW, self.window.float(), center=False, return_complex=True)
+    def log_mel(self, samples: Tensor) -> Tensor:
+        """(B, BEFORE + N + AFTER) -> (B, mels, N // 160 + 6), 20 dB a unit: -2 is silence, +2 a full-scale tone."""
+        with torch.autocast(samples.device.type, enabled=False):
+            wide = samples.float()
+            spectrum = torch.stft(wide, FFT, HOP, WINDOW, self.window.float(), center=False, return_complex=True)
             power = (spectrum.real.square() + spectrum.imag.square()) * (2 / self.window.float().sum()) ** 2
             db = 10 * torch.log10((self.filters.float() @ power).clamp_min(10 ** (SILENCE_DB / 10)))
         return (db + 40) / 20
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        x = self.log_mel(waveform).to(self.narrow.weight.dtype)
+    def forward(self, samples: Tensor) -> Tensor:
+        """(B, BEFORE + n * TOKEN + AFTER) -> (B, n, width)."""
+        x = self.log_mel(samples).to(self.narrow.weight.dtype)
         x = F.gelu(self.down(F.gelu(self.narrow(x))))
         return self.norm(x.transpose(1, 2))
 
@@ -87,6 +108,7 @@ class WaveformStem(nn.Module):
 
     SHAPE = ((128, 10, 5), (256, 8, 4), (384, 8, 4), (512, 8, 4))  # width, kernel, stride
     REACH = 745 - TOKEN  # samples
+    BEFORE, AFTER = REACH // 2, REACH - REACH // 2
 
     def __init__(self, config: MotionModelConfig, width: int):
         super().__init__()
@@ -98,8 +120,9 @@ class WaveformStem(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for channels in widths[1:])
         self.project = nn.Linear(widths[-1], width)
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        x = F.pad(waveform, (self.REACH // 2, self.REACH - self.REACH // 2))[:, None].to(self.convs[0].weight.dtype)
+    def forward(self, samples: Tensor) -> Tensor:
+        """(B, BEFORE + n * TOKEN + AFTER) -> (B, n, width)."""
+        x = samples[:, None].to(self.convs[0].weight.dtype)
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = F.gelu(norm(conv(x).transpose(1, 2))).transpose(1, 2)
         return self.project(x.transpose(1, 2))
@@ -110,8 +133,8 @@ def audio_stem(config: MotionModelConfig, width: int) -> nn.Module:
     return (LogMelStem if config.stem == "logmel" else WaveformStem)(config, width)
 
 
-def prepare(waveform: Tensor, config: MotionModelConfig) -> Tensor:
-    """Check a waveform (B, N), cut it to whole frames and bring it to one loudness.
+def prepare(waveform: Tensor, config: MotionModelConfig) -> Speech:
+    """Check a waveform (B, N), cut it to whole frames and measure its loudness.
 
     Raises ValueError when it is not (B, N) or holds no whole frame.
     """
@@ -123,4 +146,5 @@ def prepare(waveform: Tensor, config: MotionModelConfig) -> Tensor:
             f"audio of {waveform.shape[1]} samples is shorter than one frame ({config.samples_per_frame} samples); "
             "pad it with silence"
         )
-    return normalise_loudness(waveform[:, : frames * config.samples_per_frame])
+    waveform = waveform[:, : frames * config.samples_per_frame]
+    return Speech(waveform, loudness_gain(waveform))

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from ..mamba.mamba2 import BidirectionalMamba2
 from ..mamba.norms import RMSNorm
-from .audio_stem import audio_stem, prepare
+from .audio_stem import TOKEN, audio_stem, prepare
 from .motion_config import MotionModelConfig
+
+BLOCK = 1024  # tokens heard at once, so that memory hardly grows with the clip
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ class MambaGlobal(nn.Module):
 
     def forward(self, waveform: Tensor) -> GlobalAudio:
         """waveform (B, N) mono 16 kHz -> F_ag with T = N // 640. Raises ValueError for less than a frame."""
-        x = self.stem(prepare(waveform, self.config))
+        speech = prepare(waveform, self.config)
+        tokens = speech.waveform.shape[1] // TOKEN
+        spans = [(start, min(start + BLOCK, tokens)) for start in range(0, tokens, BLOCK)]
+        x = torch.cat([speech.tokens(self.stem, start, stop) for start, stop in spans], 1)
         for norm, layer in zip(self.norms, self.layers, strict=True):
             x = x + layer(norm(x))
         x = self.final_norm(x)

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 from ..mamba.mamba2 import Mamba2
 from ..mamba.norms import RMSNorm
-from .audio_stem import TOKEN, audio_stem, prepare
+from .audio_stem import TOKEN, Speech, audio_stem, prepare
 from .motion_config import MotionModelConfig
 
-BLOCK = 512  # slices in flight at inference, so that memory does not grow with the clip
+BLOCK = 256  # slices read at once, so that memory does not grow with the clip
 
 
 class MambaLocal(nn.Module):
@@ -29,15 +29,16 @@ class MambaLocal(nn.Module):
         self.final_norm = RMSNorm(width)
         self.project = nn.Linear(2 * width, width)
 
-    def slices(self, waveform: Tensor) -> Tensor:
-        """a_1:T as tokens: (B, N) of one loudness -> (B, T, segment_tokens, width)."""
-        tokens, hop = self.config.segment_tokens, self.config.samples_per_frame
-        side = (tokens * TOKEN - hop) // 2
-        padded = F.pad(waveform, (side, side))
+    def slices(self, speech: Speech, start: int, stop: int) -> Tensor:
+        """The slices of frames start .. stop of a_1:T as tokens: (B, stop - start, segment_tokens, width)."""
+        tokens, a_frame = self.config.segment_tokens, self.config.samples_per_frame // TOKEN
+        side = (tokens - a_frame) // 2
+        first, last = start * a_frame - side, stop * a_frame + side
         if self.config.exact_slices:
-            cut = padded.unfold(1, tokens * TOKEN, hop)
-            return self.stem(cut.flatten(0, 1)).unflatten(0, cut.shape[:2])
-        return self.stem(padded).unfold(1, tokens, hop // TOKEN).transpose(2, 3)
+            cut = speech.samples(first * TOKEN, last * TOKEN).unfold(1, tokens * TOKEN, a_frame * TOKEN)
+            alone = F.pad(cut.flatten(0, 1), (self.stem.BEFORE, self.stem.AFTER))
+            return self.stem(alone).unflatten(0, cut.shape[:2])
+        return speech.tokens(self.stem, first, last).unfold(1, tokens, a_frame).transpose(2, 3)
 
     def read(self, x: Tensor) -> Tensor:
         """Slices (n, segment_tokens, width) -> (n, width)."""
@@ -49,7 +50,11 @@ class MambaLocal(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """waveform (B, N) mono 16 kHz -> (B, N // 640, local_width). Raises ValueError for less than a frame."""
-        slices = self.slices(prepare(waveform, self.config))
-        flat = slices.flatten(0, 1)
-        blocks = (flat,) if self.training else flat.split(BLOCK)
-        return torch.cat([self.read(block) for block in blocks]).unflatten(0, slices.shape[:2])
+        speech = prepare(waveform, self.config)
+        frames = speech.waveform.shape[1] // self.config.samples_per_frame
+
+        def heard(start: int, stop: int) -> Tensor:
+            slices = self.slices(speech, start, stop)
+            return self.read(slices.flatten(0, 1)).unflatten(0, slices.shape[:2])
+
+        return torch.cat([heard(start, min(start + BLOCK, frames)) for start in range(0, frames, BLOCK)], 1)

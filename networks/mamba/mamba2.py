@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from .norms import GatedRMSNorm
 from .ssd import ssd, ssd_step
 
+BLOCK = 1024  # positions that the two-way layer mixes at once
+
 
 class Mamba2State(NamedTuple):
     """What one layer carries from call to call."""
@@ -124,7 +126,9 @@ class Mamba2(SSDMixer):
 class BidirectionalMamba2(nn.Module):
     """Past and future mixed by one scan each between shared projections, then summed.
 
-    Each direction keeps its own convolution and scan: with these shared too, an onset would look like an offset.
+    Each direction keeps its own convolution and scan: with these shared too, an onset would look like an offset. A long
+    sequence is mixed in blocks with carried state, first from its beginning, then from its end, because a block's inner
+    maps are many times wider than the sequence.
     """
 
     def __init__(self, d_model: int, **options):
@@ -134,7 +138,14 @@ class BidirectionalMamba2(nn.Module):
         self.out_proj = nn.Linear(self.past.d_inner, d_model, bias=False)
 
     def forward(self, u: Tensor) -> Tensor:
-        projected = self.in_proj(u)
-        past, _ = self.past.mix(projected)
-        future, _ = self.future.mix(projected.flip(1))
-        return self.out_proj(past + future.flip(1))
+        blocks, mixed, state = u.split(BLOCK, 1), [], None
+        for block in blocks:
+            projected = self.in_proj(block)
+            past, state = self.past.mix(projected, state)
+            mixed.append(past)
+        state = None
+        for i in reversed(range(len(blocks))):
+            projected = projected if i + 1 == len(blocks) else self.in_proj(blocks[i])
+            future, state = self.future.mix(projected.flip(1), state)
+            mixed[i] = self.out_proj(mixed[i] + future.flip(1))
+        return torch.cat(mixed, 1)

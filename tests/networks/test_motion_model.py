@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from mamba_portrait.networks.implicit_motion.audio_stem import LogMelStem, normalise_loudness
+from mamba_portrait.networks.implicit_motion.audio_stem import LogMelStem, Speech, loudness_gain, prepare
 from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
 from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
 
@@ -93,18 +93,22 @@ def test_log_mel_is_centred_on_its_own_ten_milliseconds():
     stem = LogMelStem(TINY, 32)
     wave = torch.zeros(1, 640 * 10)
     wave[:, 160 * 20 + 80] = 1.0
-    energy = stem.log_mel(wave)[0].mean(0)[3:-3]
+    surrounded = Speech(wave, torch.ones(1, 1)).samples(-stem.BEFORE, wave.shape[1] + stem.AFTER)
+    energy = stem.log_mel(surrounded)[0].mean(0)[3:-3]
     assert energy.argmax() == 20 and torch.allclose(energy[:20].flip(0)[:19], energy[21:], atol=1e-3)
 
 
 def test_loudness_is_normalised_but_silence_stays_silent():
+    def normalised(waveform):
+        return waveform * loudness_gain(waveform)
+
     speech = voice(50) * (torch.arange(32000) % 8000 < 5000)
-    quiet, padded = normalise_loudness(0.1 * speech), normalise_loudness(torch.cat([torch.zeros(1, 6400), speech], 1))
-    reference = normalise_loudness(speech)
+    quiet, padded = normalised(0.1 * speech), normalised(torch.cat([torch.zeros(1, 6400), speech], 1))
+    reference = normalised(speech)
     assert torch.allclose(quiet, reference, atol=1e-5)
     assert torch.allclose(padded[:, 6400:], reference, atol=1e-5)
-    assert normalise_loudness(torch.zeros(1, 6400)).abs().max() == 0
-    floor = normalise_loudness(3e-4 * torch.randn(1, 6400))  # a quiet room at -70 dB
+    assert normalised(torch.zeros(1, 6400)).abs().max() == 0
+    floor = normalised(3e-4 * torch.randn(1, 6400))  # a quiet room at -70 dB
     assert 20 * torch.log10(floor.square().mean().sqrt()) < -40
 
 
@@ -126,7 +130,8 @@ def test_slices_see_a_fifth_of_a_second_and_no_more():
 
 def test_exact_slices_agree_with_sliced_tokens_inside_the_slice():
     continuous, exact = alive(), alive(dataclasses.replace(TINY, exact_slices=True))
-    a, b = continuous.mamba_local.slices(voice(20)), exact.mamba_local.slices(voice(20))
+    speech = prepare(voice(20), TINY)
+    a, b = continuous.mamba_local.slices(speech, 0, 20), exact.mamba_local.slices(speech, 0, 20)
     assert a.shape == b.shape == (1, 20, 10, 32)
     assert torch.allclose(a[:, :, 2:-2], b[:, :, 2:-2], atol=1e-5)
 
@@ -138,13 +143,18 @@ def test_local_features_follow_audio_moved_by_whole_frames():
     assert torch.allclose(a, b[:, 7:], atol=1e-5)
 
 
-def test_blocks_of_slices_do_not_change_the_result(monkeypatch):
-    from mamba_portrait.networks.implicit_motion import mamba_local
+@pytest.mark.parametrize("changes", [{}, {"stem": "waveform"}, {"exact_slices": True}])
+def test_a_clip_heard_in_blocks_is_the_clip_heard_at_once(changes, monkeypatch):
+    from mamba_portrait.networks.implicit_motion import mamba_global, mamba_local
+    from mamba_portrait.networks.mamba import mamba2
 
-    model = alive()
-    whole = model.extract_local(voice(30))
-    monkeypatch.setattr(mamba_local, "BLOCK", 7)
-    assert torch.allclose(whole, model.extract_local(voice(30)), atol=1e-6)
+    model, wave = alive(dataclasses.replace(TINY, **changes)), voice(30, batch=2)
+    heard, local = model.extract_global(wave), model.extract_local(wave)
+    for module, block in ((mamba_global, 14), (mamba_local, 7), (mamba2, 9)):
+        monkeypatch.setattr(module, "BLOCK", block)
+    again = model.extract_global(wave)
+    assert torch.allclose(heard.frames, again.frames, atol=1e-5) and torch.allclose(heard.style, again.style, atol=1e-5)
+    assert torch.allclose(local, model.extract_local(wave), atol=1e-6)
 
 
 def test_every_condition_reaches_the_prediction():
