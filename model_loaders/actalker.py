@@ -123,13 +123,14 @@ def _assign(model: ACTalker, part: str, state: dict, dtype: torch.dtype) -> None
 
 
 def _config_beside(files: dict[str, Path]) -> ACTalkerConfig:
-    """The published sizes, with whatever the configs in the SVD and Whisper folders say."""
-    config, svd = ACTalkerConfig(), files["vae"].parent.parent
-    found = {
-        "unet": _known(read_json(svd / "unet" / "config.json"), UNetSpatioTemporalConditionModel),
-        "vae": _known(read_json(files["vae"].parent / "config.json"), AutoencoderKLTemporalDecoder),
-        "scheduler": _known(read_json(svd / "scheduler" / "scheduler_config.json"), EulerDiscreteScheduler),
-    }
+    """The published sizes, with whatever the configs in the SVD and Whisper folders say; a single file has none."""
+    config, svd, found = ACTalkerConfig(), files["vae"].parent.parent, {}
+    if files["vae"].parent.name == "vae":
+        found = {
+            "unet": _known(read_json(svd / "unet" / "config.json"), UNetSpatioTemporalConditionModel),
+            "vae": _known(read_json(svd / "vae" / "config.json"), AutoencoderKLTemporalDecoder),
+            "scheduler": _known(read_json(svd / "scheduler" / "scheduler_config.json"), EulerDiscreteScheduler),
+        }
     if "whisper" in files:
         told = read_json(files["whisper"].parent / "config.json")
         found["whisper"] = {k: told[k] for k in config.whisper if k in told}
@@ -138,5 +139,3 @@ def _config_beside(files: dict[str, Path]) -> ACTalkerConfig:
 
 def _known(values: dict, builder: type) -> dict:
     return {k: v for k, v in values.items() if k in inspect.signature(builder.__init__).parameters}
-
-

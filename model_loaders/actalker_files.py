@@ -2,14 +2,16 @@
 
 import json
 import pickle
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+
+from .svd_single_file import belongs_to_vae, vae_from_single_file
 
 State = Mapping[str, Tensor]
 
@@ -25,8 +27,14 @@ _VASA = "MX31c*"  # expression and head pose in one file
 PUBLISHED = {
     "unet": Published(("unet-*.safetensors", "unet-*.pth"), "unet-136000.pth"),
     "vae": Published(
-        ("vae/diffusion_pytorch_model*.safetensors", "*vae*.safetensors"),
-        "vae/ of stable-video-diffusion-img2vid-xt-1-1 in diffusers form",
+        (
+            "vae/diffusion_pytorch_model.safetensors",
+            "vae/diffusion_pytorch_model*.safetensors",
+            "vae/diffusion_pytorch_model*.bin",
+            "*svd*.safetensors",
+            "*vae*.safetensors",
+        ),
+        "vae/ of stable-video-diffusion-img2vid-xt-1-1 in diffusers form, or the single file svd_xt.safetensors",
     ),
     "arcface": Published(("backbone.safetensors", "backbone.pth"), "backbone.pth (ArcFace r50)"),
     "identity_projector": Published(("id_proj_model-*",), "id_proj_model-136000.pth"),
@@ -52,11 +60,16 @@ def find_files(folder: Path) -> dict[str, Path]:
     found = {}
     for part, published in PUBLISHED.items():
         for pattern in published.patterns:
-            files = sorted(path for path in folder.rglob(pattern) if path.is_file())
-            if files:
-                found[part] = files[-1]
+            if files := [path for path in folder.rglob(pattern) if path.is_file()]:
+                found[part] = max(files, key=_training_step)
                 break
     return found
+
+
+def _training_step(path: Path) -> tuple[int, str]:
+    """The number at the end of `unet-136000.pth`; files without one go by their names."""
+    number = re.search(r"-(\d+)$", path.stem)
+    return int(number[1]) if number else -1, path.name
 
 
 def read_part(part: str, path: Path) -> dict[str, Tensor]:
@@ -64,6 +77,8 @@ def read_part(part: str, path: Path) -> dict[str, Tensor]:
 
     Raises FileNotFoundError, or ValueError for a file that cannot be read safely.
     """
+    if part == "vae":
+        return _read_vae(path)
     state = _read(path)
     if part == "expression" and "generator" in state:
         marker = "expression_model."
@@ -78,12 +93,22 @@ def read_part(part: str, path: Path) -> dict[str, Tensor]:
     return {k.removeprefix("module."): v for k, v in state.items()}
 
 
-def _read(path: Path) -> dict:
+def _read_vae(path: Path) -> dict[str, Tensor]:
+    """From diffusers' file or, without reading the rest of it, from a checkpoint of the whole SVD in one file."""
+    state = _read(path, belongs_to_vae)
+    return vae_from_single_file(state) if any(map(belongs_to_vae, state)) else state
+
+
+def _read(path: Path, preferred: Callable[[str], bool] | None = None) -> dict:
+    """All tensors of a file, or of a safetensors file the preferred ones alone if it has any."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            with safe_open(path, "pt") as file:
+                names = list(file.keys())
+                chosen = list(filter(preferred, names)) if preferred else []
+                return {name: file.get_tensor(name) for name in chosen or names}
         try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         except RuntimeError:  # files from before torch 1.6 cannot be mapped
