@@ -153,8 +153,10 @@ def _scan_kernels(u, delta, A, B, C, skip):
     """mamba_ssm's fused kernel: channels first, groups folded into the channels."""
     from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
 
-    channels_first = [x.flatten(2).transpose(1, 2).contiguous() for x in (u, delta)]
-    grouped = [x.permute(0, 2, 3, 1).contiguous() for x in (B, C)]
+    # it takes one type for all four; step sizes in float32 are not to be rounded to the type of half-precision inputs
+    one = functools.reduce(torch.promote_types, (x.dtype for x in (delta, B, C)), u.dtype)
+    channels_first = [x.to(one).flatten(2).transpose(1, 2).contiguous() for x in (u, delta)]
+    grouped = [x.to(one).permute(0, 2, 3, 1).contiguous() for x in (B, C)]
     y, last = selective_scan_fn(
         *channels_first,
         A.flatten(0, 1).float(),
@@ -162,7 +164,7 @@ def _scan_kernels(u, delta, A, B, C, skip):
         None if skip is None else skip.flatten().float(),
         return_last_state=True,
     )
-    return y.transpose(1, 2).unflatten(2, u.shape[2:]), last.unflatten(1, A.shape[:2])
+    return y.to(u.dtype).transpose(1, 2).unflatten(2, u.shape[2:]), last.unflatten(1, A.shape[:2])
 
 
 class _ChunkedScan(torch.autograd.Function):

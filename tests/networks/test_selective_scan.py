@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import types
 
 import pytest
 import torch
@@ -132,6 +133,30 @@ tensors = dict(u=torch.randn(2, 5, 2, 33), delta=torch.rand(2, 5, 2, 33), A=-tor
 want, got = (selective_scan(**tensors, form=form) for form in ("sequential", "triton"))
 assert all((a - b).abs().max() < 1e-4 for a, b in zip(want, got))
 """
+
+
+def test_kernels_are_given_what_they_take(monkeypatch):
+    """A stand-in for mamba_ssm with its rules: channels first, A (D, N) in float32, one type for u, delta, B and C."""
+
+    def selective_scan_fn(u, delta, A, B, C, D, return_last_state):
+        assert len({x.dtype for x in (u, delta, B, C)}) == 1 and A.dtype == D.dtype == torch.float32
+        groups = B.shape[1]
+        sequences = [x.transpose(1, 2).unflatten(2, (groups, -1)) for x in (u, delta)]
+        y, last = selective_scan(
+            *sequences, A.unflatten(0, (groups, -1)), *(x.permute(0, 3, 1, 2) for x in (B, C)), D.view(groups, -1)
+        )
+        return y.flatten(2).transpose(1, 2), last.flatten(1, 2)
+
+    interface = types.SimpleNamespace(selective_scan_fn=selective_scan_fn)
+    monkeypatch.setitem(sys.modules, "mamba_ssm", types.ModuleType("mamba_ssm"))
+    monkeypatch.setitem(sys.modules, "mamba_ssm.ops", types.ModuleType("mamba_ssm.ops"))
+    monkeypatch.setitem(sys.modules, "mamba_ssm.ops.selective_scan_interface", interface)
+    tensors = inputs(dtype=torch.float32) | {"u": inputs()["u"].half()}
+    want, want_last = selective_scan(**tensors)
+    got, last = selective_scan(**tensors, form="kernels")
+    assert got.dtype == torch.float16 and got.shape == want.shape
+    torch.testing.assert_close(got, want, rtol=2e-3, atol=2e-3)
+    torch.testing.assert_close(last, want_last, rtol=1e-3, atol=1e-3)
 
 
 def test_wrong_shapes_are_named():
