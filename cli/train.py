@@ -37,6 +37,7 @@ train all --data data/train --out runs/c --minutes 30 --device cuda
     for stage in (first, second):
         stage.add_argument("--steps", type=positive_int, help="a number of steps instead of the clock")
         stage.add_argument("--fresh", action="store_true", help="begin anew instead of resuming the run in --out")
+        stage.add_argument("--init", metavar="FILE", help="weights to go on from, instead of new ones")
     for stage in (first, whole):
         stage.add_argument("--validation", metavar="DIR", help="a corpus of other people, to measure on")
         stage.add_argument("--vgg", metavar="FILE", help="torchvision's VGG-19 weights, for the perceptual loss")
@@ -66,6 +67,7 @@ def run_stage1(options: argparse.Namespace) -> None:
             seed=options.seed,
             resume=not options.fresh,
             vgg=options.vgg,
+            init=options.init,
         )
     print(path)
 
@@ -94,6 +96,7 @@ def run_stage2(options: argparse.Namespace) -> None:
             seed=options.seed,
             resume=not options.fresh,
             workers=options.workers,
+            init=options.init,
         )
     print(path)
 

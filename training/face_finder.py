@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..media.finders.own import load_face_finder
 from ..model_loaders.checkpoint import save_checkpoint
 from ..networks.face_finder import FaceFinder, FaceFinderConfig
 from .face_photometry import photograph
@@ -73,6 +74,7 @@ def train_face_finder(
     folder: str | Path,
     *,
     minutes: float,
+    start: str | Path | None = None,
     config: FaceFinderConfig | None = None,
     schedule: FinderSchedule | None = None,
     seed: int = 0,
@@ -80,11 +82,11 @@ def train_face_finder(
 ) -> Path:
     """Train for `minutes` of work in all, resuming what `folder` holds, and write the averaged weights to `out`.
 
-    data: drawn stills (corpus/stills.py). The clock is the run's own computing time, so a busy machine trains no
-    less. A kill loses at most the steps since the last save.
+    data: drawn stills (corpus/stills.py); start: weights that a new run begins from. The clock is the run's own
+    computing time, so a busy machine trains no less. A kill loses at most the steps since the last save.
     """
     plan, folder = schedule or FinderSchedule(), Path(folder)
-    network = FaceFinder(config).to(memory_format=torch.channels_last)
+    network = (load_face_finder(start) if start else FaceFinder(config)).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=plan.decay)
     average = Average(network, 0.998)
     step, spent, file = 0, 0.0, folder / "face_finder.pt"
@@ -146,6 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", required=True, help="folder with drawn stills")
     parser.add_argument("--out", default="weights/face_finder.safetensors")
     parser.add_argument("--folder", default="runs/face_finder", help="where an interrupted run is resumed from")
+    parser.add_argument("--start", metavar="FILE", help="weights that a new run begins from")
     parser.add_argument(
         "--max-minutes", type=float, default=20.0, help="minutes of computing, interruptions not counted"
     )
@@ -155,7 +158,14 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
     torch.manual_seed(options.seed)
-    path = train_face_finder(options.data, options.out, options.folder, minutes=options.max_minutes, seed=options.seed)
+    path = train_face_finder(
+        options.data,
+        options.out,
+        options.folder,
+        minutes=options.max_minutes,
+        start=options.start,
+        seed=options.seed,
+    )
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 

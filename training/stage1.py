@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ..datasets.stills import StillSet
 from ..evaluation.sheets import driven_sheet
+from ..model_loaders.checkpoint import load_renderer
 from ..networks.implicit_motion.renderer import Renderer
 from ..networks.implicit_motion.renderer_config import RendererConfig
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
@@ -83,12 +84,14 @@ def train_stage1(
     schedule: tuple[Part, ...] | None = None,
     weights: Stage1Weights | None = None,
     resume: bool = True,
+    init: str | Path | None = None,
     **settings: Any,
 ) -> Path:
     """Train a renderer; returns the run's checkpoint file, out/stage1.pt.
 
     data: folder of drawn stills (may still be growing). minutes: the whole schedule, over all resumed runs. steps:
-    instead of the clock, a fixed number of steps a part (tests). precision: "fp32" or "bf16" (autocast). vgg: a
+    instead of the clock, a fixed number of steps a part (tests). init: weights of a renderer to go on from, instead of
+    new ones in `preset` or `config`; their motion space is kept. precision: "fp32" or "bf16" (autocast). vgg: a
     torchvision VGG-19 file for L_per. The other settings are those of `Settings`. A killed run goes on from its last
     checkpoint, written every `save_seconds` and at every part's end, with the same batches, noise and losses as an
     unbroken one on the same data. A CUDA device takes GPU_SCHEDULE with the perceptual and adversarial losses.
@@ -96,9 +99,14 @@ def train_stage1(
     on_gpu = torch.device(settings.get("device", "cpu")).type == "cuda"
     settings = Settings(weights=weights or (Stage1Weights.for_gpu() if on_gpu else Stage1Weights()), **settings)
     schedule = schedule or (GPU_SCHEDULE if on_gpu else SCHEDULE)
+    if init:
+        schedule = tuple(part for part in schedule if part.name != "space")
     torch.manual_seed(settings.seed)
     torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
-    renderer = channels_last(Renderer(config or getattr(RendererConfig, preset)()).to(settings.device))
+    begun = load_renderer(init) if init else Renderer(config or getattr(RendererConfig, preset)())
+    renderer = begun.train().requires_grad_(True).to(settings.device)
+    if on_gpu:  # a CPU trains a seventh slower so: norms and copies of narrow layers cost more than convolutions win
+        channels_last(renderer)
     resident = settings.device if on_gpu else None
     stills = StillSet(data, resident)
     trainer = Stage1Trainer(
@@ -116,7 +124,7 @@ def train_stage1(
 
 
 def channels_last(module: nn.Module) -> nn.Module:
-    """Two-dimensional convolutions in channels-last memory: twice as fast on CPUs, and what tensor cores want."""
+    """Two-dimensional convolutions in channels-last memory, which is what tensor cores want."""
     for p in module.parameters():
         if p.ndim == 4:
             p.data = p.data.contiguous(memory_format=torch.channels_last)

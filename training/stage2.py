@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..datasets.tracks import Augment, Track, TrackBatch, TrackBatches, load_tracks, track_loader
+from ..model_loaders.checkpoint import load_motion_model, load_renderer
+from ..networks.implicit_motion.mamba_global import GlobalAudio
 from ..networks.implicit_motion.motion_config import MotionModelConfig
 from ..networks.implicit_motion.motion_model import MotionModel
 from ..sampling.schedule import NoiseSchedule
@@ -30,6 +32,7 @@ from .stage2_measure import measure_voices
 
 DROP_AUDIO, DROP_APPEARANCE, DROP_BOTH = 0.15, 0.1, 0.05  # for classifier-free guidance
 NO_HISTORY = 0.25  # so that a clip's first window, whose history is zeros, is nothing new
+LISTENING = 0.25  # of a run: the ear alone, at a third of a step's cost
 HISTORY_NOISE = 0.1  # at most; what a window continues at inference is a sample, not the truth
 
 
@@ -66,7 +69,12 @@ class Condition:
 
 
 class Stage2Task:
-    """The loss of one batch. `renderer` gives motion_from_parameters, read_parameters and rest_motion (stage 1)."""
+    """The loss of one batch. `renderer` gives motion_from_parameters, read_parameters and rest_motion (stage 1).
+
+    A denoiser sees half of the answer at most noise levels, and its extractors learn from the rest. So `ear` reads the
+    parameters from the audio condition alone, and a run begins with nothing else (LISTENING): the extractors hear
+    before the denoiser listens.
+    """
 
     def __init__(self, model: MotionModel, renderer, weights: Stage2Weights | None = None, appearances=None):
         self.model, self.renderer, self.weights = model, renderer, weights or Stage2Weights()
@@ -75,6 +83,8 @@ class Stage2Task:
         device = model.motion_mean.device
         self.readout = linear_map(renderer.read_parameters, model.config.motion_dim, device).detach()
         self.parameter_weights = torch.ones(self.readout.shape[1], device=device)
+        self.parameter_mean = torch.zeros(self.readout.shape[1], device=device)
+        self.ear = nn.Linear(model.config.width, self.readout.shape[1]).to(device)
 
     @torch.no_grad()
     def measure_motion(self, tracks: list[Track], seed: int, frames: int = 8192) -> None:
@@ -96,8 +106,9 @@ class Stage2Task:
         """Weights of the read-out from the spread of the drawn tracks' parameters; needs the motion statistics."""
         drawn = [torch.from_numpy(track.values[::5].copy()) for track in tracks[:512] if track.drawn]
         if drawn:
-            weights = parameter_weights(torch.cat(drawn).std(0), self.weights.mouth)
-            self.parameter_weights = weights.to(self.readout.device)
+            known, device = torch.cat(drawn), self.readout.device
+            self.parameter_weights = parameter_weights(known.std(0), self.weights.mouth).to(device)
+            self.parameter_mean = known.mean(0).to(device)
 
     @torch.no_grad()
     def motion(self, batch: TrackBatch) -> Tensor:
@@ -107,23 +118,43 @@ class Stage2Task:
             motion = torch.where(batch.drawn[:, None, None], motion, batch.motion)
         return self.model.normalise(motion)
 
-    def losses(self, batch: TrackBatch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Unweighted terms and their weighted sum, "loss"."""
+    def losses(self, batch: TrackBatch, generator: torch.Generator, listening: bool = False) -> dict[str, Tensor]:
+        """Unweighted terms and their weighted sum, "loss"; `listening`: of the ear alone."""
+        model, past, margin = self.model, self.model.config.history, batch.margin
+        window, samples = batch.parameters.shape[1] - past, model.config.samples_per_frame
+        reach = min(margin, 4)  # frames that a slice and its stem see beyond the window
+        near = batch.audio[:, (margin - reach) * samples : (margin + window + reach) * samples]
+        global_audio = model.extract_global(batch.audio).window(margin, margin + window)
+        local_audio = model.extract_local(near)[:, reach : reach + window]
+        heard = self._heard(batch, global_audio, local_audio)
+        if listening:
+            return {"heard": heard, "loss": heard}
+        terms = {"heard": heard} | self._denoised(batch, global_audio, local_audio, generator)
+        named = {name: getattr(self.weights, name, 1.0) * value for name, value in terms.items()}
+        return terms | {"loss": torch.stack(list(named.values())).sum()}
+
+    def _heard(self, batch: TrackBatch, global_audio: GlobalAudio, local_audio: Tensor) -> Tensor:
+        """Squared error of drawn parameters as the ear reads them."""
+        truth = batch.parameters[:, self.model.config.history :] - self.parameter_mean
+        error = self.ear(self.model.condition(global_audio, local_audio)).float() - truth
+        drawn = batch.drawn[:, None, None].to(error.dtype)
+        return (error.square() * self.parameter_weights * drawn).mean() / drawn.mean().clamp_min(1e-3)
+
+    def _denoised(
+        self, batch: TrackBatch, global_audio: GlobalAudio, local_audio: Tensor, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """L_simple, velocity, acceleration and read-out of one denoising step."""
         model, past = self.model, self.model.config.history
         motion = self.motion(batch)
         hidden = Condition.draw(motion, past, self.schedule.timesteps, generator)
         begins = batch.begins | hidden.no_history
         history = (motion[:, :past] + hidden.history_noise).masked_fill(begins[:, None, None], 0.0)
         x0 = motion[:, past:]
-        window, margin = x0.shape[1], batch.margin
-        samples = model.config.samples_per_frame
-        reach = min(margin, 4)  # frames that a slice and its stem see beyond the window
-        near = batch.audio[:, (margin - reach) * samples : (margin + window + reach) * samples]
         predicted = model.denoise(
             self.schedule.add_noise(x0, hidden.eps, hidden.t),
             hidden.t,
-            model.extract_global(batch.audio).window(margin, margin + window),
-            model.extract_local(near)[:, reach : reach + window],
+            global_audio,
+            local_audio,
             self._appearance(len(x0), generator),
             history,
             hidden.drop_audio,
@@ -133,20 +164,12 @@ class Stage2Task:
         target = self.schedule.target(x0, hidden.eps, hidden.t, kind)
         error = clean_error(predicted, target, self.schedule.alpha_bar.to(x0.device)[hidden.t], kind)
         velocity, acceleration = motion_losses(error, ~begins, past)
-        terms = {
+        return {
             "simple": simple_loss(predicted, target),
             "velocity": velocity,
             "acceleration": acceleration,
             "readout": readout_loss(error * model.motion_std, self.readout, self.parameter_weights),
         }
-        weights = self.weights
-        terms["loss"] = (
-            terms["simple"]
-            + weights.velocity * velocity
-            + weights.acceleration * acceleration
-            + weights.readout * terms["readout"]
-        )
-        return terms
 
     def _appearance(self, count: int, generator: torch.Generator) -> Tensor | None:
         if self.appearances is None:
@@ -174,6 +197,8 @@ def train_stage2(
     augment: Augment | None = None,
     appearances: Tensor | None = None,
     rate: float = 6e-4,
+    listening: float = LISTENING,
+    init: str | Path | None = None,
     workers: int = 0,
     save_seconds: float = 120.0,
     measure: bool = False,
@@ -184,29 +209,28 @@ def train_stage2(
     renderer: a trained stage 1 (None: the shipped one), which turns parameters into motion. Stops after `steps` steps
     or `max_minutes` minutes over all resumed runs, whichever comes first. precision: "fp32" or "bf16" (autocast).
     augment changes half of the clips that were not drawn changed (corpus.augment.augment). appearances (K, F_A) are
-    given to clips at random. `measure` ends with figures on the clips kept for validation. A killed run goes on from
-    its last checkpoint with the batches, noise and losses of an unbroken one. Raises ValueError when neither steps nor
-    max_minutes is given, FileNotFoundError without clips.
+    given to clips at random. listening: share of the run in which the audio extractors learn alone. init: weights of a
+    motion model to go on from, instead of new ones in `preset` or `config`. `measure` ends with figures on the clips
+    kept for validation. A killed run goes on from its last checkpoint with the batches, noise and losses of an unbroken
+    one. Raises ValueError when neither steps nor max_minutes is given, FileNotFoundError without clips.
     """
     if steps is None and max_minutes is None:
         raise ValueError("train stage2: say when to stop, by steps or by max_minutes")
     if threads:
         torch.set_num_threads(threads)
     if renderer is None:
-        from ..model_loaders.checkpoint import load_renderer
-
         renderer = load_renderer(None)
     folder = Path(out)
     file = folder / "stage2.pt"
     torch.manual_seed(seed)
     language = renderer.motion_language
-    model = MotionModel(config or getattr(MotionModelConfig, preset)(), language).to(device)
+    model = _begin(init, config or getattr(MotionModelConfig, preset)(), language).to(device)
     if isinstance(renderer, nn.Module):
         renderer = renderer.to(device).eval().requires_grad_(False)
     task = Stage2Task(model, renderer, weights, appearances)
     motion_file = encode_clips(data, renderer) if isinstance(renderer, nn.Module) else "motion.npy"
     tracks = load_tracks(data, "train", motion_file)
-    average, optimizer = Average(model), _optimizer(model, rate)
+    average, optimizer = Average(model), _optimizer(model, task.ear, rate)
     learner = Learner(model, optimizer, average, rate)
     step, spent = 0, 0.0
     if resume and file.exists():
@@ -217,17 +241,19 @@ def train_stage2(
             raise ValueError(f"{file} learned another renderer's motion ({begun_with}, not {language}); go on with it")
         model.load_state_dict(state["model"])
         average.values, average.steps = state["average"], state["average_steps"]
+        task.ear.load_state_dict(state["ear"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
     else:
-        task.measure_motion(tracks, seed)
+        if init is None:
+            task.measure_motion(tracks, seed)
         average = learner.average = Average(model)  # with the statistics that were just measured
     task.weigh_parameters(tracks)
 
     def save() -> None:
         state = {"config": model.config.to_dict(), "model": model.state_dict(), "optimizer": optimizer.state_dict()}
         state |= {"average": average.values, "average_steps": average.steps, "step": step, "spent": spent}
-        state["motion_language"] = language
+        state |= {"motion_language": language, "ear": task.ear.state_dict()}
         save_atomically(file, state)
 
     budget = Budget(steps, 60 * max_minutes if max_minutes else None)
@@ -242,7 +268,7 @@ def train_stage2(
         generator = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
         given = TrackBatch(*(part.to(device) if isinstance(part, Tensor) else part for part in given))
         with mixed_precision(device, precision):
-            terms = task.losses(given, generator)
+            terms = task.losses(given, generator, listening=budget.progress(step, spent) < listening)
         learner.step(terms["loss"], budget.progress(step, spent))
         means.add(terms)
         step, spent = step + 1, time.monotonic() - began
@@ -273,10 +299,22 @@ def _measure(file: Path, renderer, data: str | Path, device: str) -> dict[str, f
     return measure_voices(averaged_motion_model(file).to(device), renderer, tracks)
 
 
-def _optimizer(model: MotionModel, rate: float) -> torch.optim.AdamW:
+def _begin(init: str | Path | None, config: MotionModelConfig, language: str) -> MotionModel:
+    """A new model, or a trained one of the same language. ValueError where it speaks another."""
+    if init is None:
+        return MotionModel(config, language)
+    model = load_motion_model(init).requires_grad_(True)
+    if model.motion_language not in ("", language):
+        raise ValueError(f"{init} learned another renderer's motion ({model.motion_language}, not {language})")
+    model.motion_language = language
+    return model
+
+
+def _optimizer(model: MotionModel, ear: nn.Linear, rate: float) -> torch.optim.AdamW:
     """Weight decay on matrices alone: Mamba's decay rates and steps, norms and biases are not pulled to zero."""
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    others = [p for p in model.parameters() if p.dim() <= 1]
+    learnt = [*model.parameters(), *ear.parameters()]
+    matrices = [p for p in learnt if p.dim() > 1]
+    others = [p for p in learnt if p.dim() <= 1]
     groups = [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
 

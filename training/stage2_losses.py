@@ -17,6 +17,7 @@ class Stage2Weights:
     velocity: float = 0.5
     acceleration: float = 0.5
     readout: float = 1.0
+    heard: float = 0.5  # what the voice alone tells of the parameters, read before anything is denoised
     mouth: float = 4.0  # of the mouth's parameters in the read-out: they are what the voice decides
 
 

@@ -92,3 +92,11 @@ def test_loss_falls_and_a_resumed_run_goes_on(stills, tmp_path):
     state, metadata = load_checkpoint(out)
     assert metadata["kind"] == "face_finder"
     assert FaceFinder(TINY).load_state_dict(state)
+
+
+def test_a_run_begins_from_given_weights(stills, tmp_path):
+    arguments = dict(config=TINY, schedule=SMALL, report=print)
+    first = train_face_finder(stills, tmp_path / "a.safetensors", tmp_path / "a", minutes=0.003, **arguments)
+    again = train_face_finder(stills, tmp_path / "b.safetensors", tmp_path / "b", minutes=0, start=first)
+    before, after = (load_checkpoint(path)[0] for path in (first, again))
+    assert all(torch.equal(before[name], after[name]) for name in before)

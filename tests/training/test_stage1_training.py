@@ -9,6 +9,7 @@ import torch
 
 from mamba_portrait.corpus.rig import LANDMARKS
 from mamba_portrait.datasets.stills import EYE_CORNERS, MOUTH_CORNERS, StillSet
+from mamba_portrait.model_loaders.checkpoint import save_checkpoint
 from mamba_portrait.networks.implicit_motion.renderer import Renderer
 from mamba_portrait.networks.implicit_motion.warp import warp
 from mamba_portrait.training.motion_space import MotionSpaceTask, ParameterSpaceTask
@@ -166,6 +167,14 @@ def test_killed_and_resumed_equals_unbroken(drawn_discs, tiny_config, tmp_path, 
         assert lines(tmp_path / "whole", part) == lines(tmp_path / "broken", part)
     text = (tmp_path / "broken" / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in text] == list(range(1, 19))  # no step is told twice
+
+
+def test_trained_weights_are_gone_on_from(drawn_discs, tiny_config, tmp_path):
+    begun = averaged_renderer(train(drawn_discs, tmp_path / "first", tiny_config, 2))
+    file = save_checkpoint(tmp_path / "begun.safetensors", begun, "renderer", begun.config)
+    rested = train(drawn_discs, tmp_path / "second", None, 1, init=file, schedule=(Part("coarse", 1, 128, 1, 0.0),))
+    for name, value in averaged_renderer(rested).state_dict().items():
+        assert torch.allclose(value, begun.state_dict()[name], 1e-3, 2e-3), name  # half precision on disk
 
 
 def test_a_finished_run_stays_finished(drawn_discs, tiny_config, tmp_path):

@@ -11,6 +11,7 @@ import torch
 from mamba_portrait.corpus.parameters import COUNT, INDEX
 from mamba_portrait.datasets.tracks import MOUTH, TrackBatches, load_tracks
 from mamba_portrait.media.video import VideoWriter
+from mamba_portrait.model_loaders.checkpoint import save_checkpoint
 from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
 from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
 from mamba_portrait.sampling.schedule import NoiseSchedule
@@ -209,7 +210,7 @@ def test_killed_and_resumed_equals_unbroken(clips, tmp_path, monkeypatch):
             raise Killed
 
     honest = stage2.Stage2Task.losses
-    monkeypatch.setattr(stage2.Stage2Task, "losses", lambda self, *a: (kill(self), honest(self, *a))[1])
+    monkeypatch.setattr(stage2.Stage2Task, "losses", lambda self, *a, **k: (kill(self), honest(self, *a, **k))[1])
     with pytest.raises(Killed):
         run(clips, tmp_path / "broken", 8, save_seconds=0.0)
     monkeypatch.setattr(stage2.Stage2Task, "losses", honest)
@@ -218,6 +219,25 @@ def test_killed_and_resumed_equals_unbroken(clips, tmp_path, monkeypatch):
     for part in ("model", "average"):
         for name, value in whole[part].items():
             assert torch.equal(value, resumed[part][name]), name
+
+
+def test_trained_weights_are_gone_on_from(clips, tmp_path):
+    begun = averaged_motion_model(run(clips, tmp_path / "first", 4))
+    file = save_checkpoint(tmp_path / "begun.safetensors", begun, "motion_model", begun.config)
+    rested = run(clips, tmp_path / "second", 1, init=file, rate=0.0)
+    for name, value in averaged_motion_model(rested).state_dict().items():
+        assert torch.allclose(value, begun.state_dict()[name], 1e-3, 2e-3), name  # half precision on disk
+    begun.motion_language = "another"
+    file = save_checkpoint(tmp_path / "other.safetensors", begun, "motion_model", begun.config)
+    with pytest.raises(ValueError, match="another renderer's motion"):
+        run(clips, tmp_path / "third", 1, init=file)
+
+
+def test_listening_leaves_the_denoiser_alone(clips, tmp_path):
+    before = averaged_motion_model(run(clips, tmp_path / "a", 1, rate=0.0)).state_dict()
+    after = averaged_motion_model(run(clips, tmp_path / "b", 3, listening=1.0)).state_dict()
+    moved = {name.split(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
+    assert {"mamba_global", "mamba_local", "from_local"} <= moved and "denoiser" not in moved
 
 
 def test_real_clips_train_beside_drawn_ones(tmp_path):
