@@ -13,6 +13,8 @@ from ..networks.implicit_motion.layers import resize
 from ..networks.implicit_motion.renderer import Rendered
 
 SKIN, EYE, TEETH, TONGUE, CAVITY = 1, 2, 3, 4, 10  # part numbers of corpus/renderer.py
+LEFT_EYE, RIGHT_EYE = (0, 1, 2, 3, 8, 9, 10), (4, 5, 6, 7, 11, 12, 13)  # landmarks of an eye and its brow
+MOUTH = tuple(range(19, 29))
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,35 @@ class Target:
     def eye(self) -> Tensor:
         return (self.part == EYE).float()
 
+    @property
+    def around_mouth(self) -> Tensor:
+        """Lips and their surroundings, closed ones as well."""
+        return torch.maximum(_spread(self.mouth, 15), self._box(MOUTH))
+
+    @property
+    def around_eye(self) -> Tensor:
+        """Eyes and brows: a closed lid is skin, and just there it matters."""
+        return torch.maximum(_spread(self.eye, 5), torch.maximum(self._box(LEFT_EYE), self._box(RIGHT_EYE)))
+
+    def _box(self, marks: tuple[int, ...], margin: float = 0.02) -> Tensor:
+        """(N,1,128,128): 1 in the box around some landmarks and `margin` of the picture beyond."""
+        if self.landmarks is None:
+            return torch.zeros_like(self.visible)
+        points = self.landmarks[:, marks]
+        size = self.visible.shape[-1]
+        centres = (torch.arange(size, device=points.device) + 0.5) / size
+        low, high = points.amin(1) - margin, points.amax(1) + margin  # (N,2)
+        inside = (centres > low[..., None]) & (centres < high[..., None])  # (N,2,128)
+        return (inside[:, 1, :, None] & inside[:, 0, None, :])[:, None].float()
+
 
 def stage1_losses(rendered: Rendered, target: Target) -> dict[str, Tensor]:
     """Every supervised term, unweighted, as scalars; L_per, L_adv and L_pg stand in files of their own."""
     size = target.image.shape[-1]
     out, synthesis, truth = rendered.image, rendered.synthesis.image, target.image
-    around_mouth, around_eye = _spread(target.mouth, 15), _spread(target.eye, 5)
+    around_mouth, around_eye = target.around_mouth, target.around_eye
     weight = resize(
-        1 + (target.part == SKIN).float() + 6 * target.mouth + 2 * target.eye + 3 * around_mouth + 3 * around_eye, size
+        1 + (target.part == SKIN).float() + 6 * target.mouth + 2 * target.eye + 3 * around_mouth + 4 * around_eye, size
     )
     visible = resize(target.visible, size)
     flow_weight = _flow_weight(target, around_mouth, around_eye)
@@ -114,7 +137,7 @@ def _flow_weight(target: Target, around_mouth: Tensor, around_eye: Tensor) -> Te
     """Face over hair over background; hardly anything where the source shows nothing, or inside the mouth."""
     weight = 1 + 3 * (target.part == SKIN).float() + 4 * target.eye
     weight = weight * (0.1 + 0.9 * target.visible) * (1 - 0.95 * target.mouth)
-    return weight * (1 + 4 * around_mouth + 2 * around_eye)
+    return weight * (1 + 4 * around_mouth + 3 * around_eye)
 
 
 def _flow_error(predicted: Tensor, truth: Tensor, weight: Tensor) -> Tensor:

@@ -16,7 +16,15 @@ from mamba_portrait.training.motion_space import MotionSpaceTask, ParameterSpace
 from mamba_portrait.training.photometric import jostle, vary
 from mamba_portrait.training.rendering import RenderingTask
 from mamba_portrait.training.stage1 import Part, averaged_renderer, train_stage1
-from mamba_portrait.training.stage1_losses import Stage1Weights, stage1_losses, threshold_mask_loss
+from mamba_portrait.training.stage1_losses import (
+    LEFT_EYE,
+    MOUTH,
+    RIGHT_EYE,
+    Stage1Weights,
+    Target,
+    stage1_losses,
+    threshold_mask_loss,
+)
 
 SCHEDULE = (
     Part("space", 0.1, 64, 1, 2e-3),
@@ -64,6 +72,17 @@ def test_stills_grow_while_they_are_read(drawn_discs, tmp_path):
 def test_landmark_numbers_are_the_corpus():
     assert [LANDMARKS[i] for i in MOUTH_CORNERS] == ["mouth_left", "mouth_right"]
     assert [LANDMARKS[i] for i in EYE_CORNERS] == ["left_eye_outer", "right_eye_outer"]
+
+
+def test_closed_lids_and_lips_count():
+    shape = 1, 1, 128, 128
+    skin = torch.ones(shape, dtype=torch.uint8)
+    marks = torch.full((1, len(LANDMARKS), 2), 0.5)
+    marks[0, LANDMARKS.index("left_eye_outer")] = torch.tensor([0.25, 0.4])
+    target = Target(torch.zeros(1, 3, 128, 128), torch.zeros(1, 2, 128, 128), torch.ones(shape), skin, marks)
+    assert target.eye.sum() == 0 and target.around_eye[0, 0, 52, 34] == 1 and target.around_eye[0, 0, 70, 34] == 0
+    assert all("eye" in LANDMARKS[i] or "lid" in LANDMARKS[i] or "brow" in LANDMARKS[i] for i in LEFT_EYE + RIGHT_EYE)
+    assert all("mouth" in LANDMARKS[i] or "lip" in LANDMARKS[i] for i in MOUTH)
 
 
 def test_frames_of_a_clip_vary_together():
