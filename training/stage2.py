@@ -85,6 +85,8 @@ class Stage2Task:
         self.parameter_weights = torch.ones(self.readout.shape[1], device=device)
         self.parameter_mean = torch.zeros(self.readout.shape[1], device=device)
         self.ear = nn.Linear(model.config.width, self.readout.shape[1]).to(device)
+        nn.init.zeros_(self.ear.weight)
+        nn.init.zeros_(self.ear.bias)
 
     @torch.no_grad()
     def measure_motion(self, tracks: list[Track], seed: int, frames: int = 8192) -> None:
