@@ -15,10 +15,14 @@ from ...networks.face_finder import FaceFinder, FaceFinderConfig, decode, suppre
 from .face import Face, square
 
 FILE = "face_finder.safetensors"
-SIDES = (192, 384)  # longer side of the picture at each look: large faces, then small ones
-FAR_SIDE = 768  # one more look where no face fills FAR of the longer side
-FAR = 0.12
-MIN_SCORE = 0.5
+SIDES = (96, 192, 384, 768)  # longer side of the picture at each look: faces that fill it, down to small ones
+ENLARGED = 2  # no look enlarges the picture more than this
+CANDIDATE = 0.35  # score of a first look that earns a second one
+AROUND = 2.0  # what the second look shows, in sides of the box
+NEAR_SIDE = 128  # and the pixels it is shown in
+MOST = 64  # candidates looked at again
+SMALLEST = 16  # pixels: smaller faces cannot be animated
+MIN_SCORE = 0.58
 
 
 def _path() -> Path:
@@ -29,37 +33,101 @@ def missing() -> str:
     return "" if _path().is_file() else f"weights/{FILE} is not there; reinstall the pack"
 
 
-@lru_cache(maxsize=2)
-def _network(path: Path) -> FaceFinder:
+def load_face_finder(path: str | Path) -> FaceFinder:
+    """The network of a face finder's checkpoint."""
     state, metadata = load_checkpoint(path)
     network = FaceFinder(FaceFinderConfig.from_dict(json.loads(metadata["config"])))
     network.load_state_dict(state)
-    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return network
+
+
+@lru_cache(maxsize=2)
+def _network(path: Path) -> FaceFinder:
+    return load_face_finder(path).eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def find(image: np.ndarray, min_score: float = MIN_SCORE) -> list[Face]:
-    """(H,W,3) uint8 RGB -> faces with five landmarks: eyes, nose tip, mouth corners, the image's left first."""
+    """(H,W,3) uint8 RGB -> faces with five landmarks: eyes, nose tip, mouth corners, the image's left first.
+
+    Each candidate of a first look is looked at again from near, as it is and mirrored; its score is that of the mean
+    logit of the three, its place that of the near ones."""
     network, (height, width) = _network(_path()), image.shape[:2]
-    long = max(height, width)
-    rows = [_look(network, image, side, min_score) for side in SIDES]
-    largest = max((float(r[:, 3].max()) for r in rows if len(r)), default=0.0)
-    if largest < FAR * long and long > SIDES[-1]:
-        rows.append(_look(network, image, FAR_SIDE, min_score))
-    faces = []
-    for score, x, y, side, *marks in suppress(torch.cat(rows)).tolist():
-        faces.append(Face(square(x, y, side), score, np.array(marks).reshape(-1, 2), "own", (height, width)))
-    return faces
+    sides = [side for side in SIDES if side <= ENLARGED * max(height, width)] or SIDES[:1]
+    rows = suppress(torch.cat([_look(network, image, side) for side in sides]))[:MOST]
+    rows = _look_again(network, image, rows) if len(rows) else rows
+    rows = suppress(rows[(rows[:, 0] >= min_score) & (rows[:, 3] >= SMALLEST)])
+    return [
+        Face(square(x, y, side), score, np.array(marks).reshape(-1, 2), "own", (height, width))
+        for score, x, y, side, *marks in rows.tolist()
+    ]
 
 
-def _look(network: FaceFinder, image: np.ndarray, side: int, min_score: float) -> torch.Tensor:
-    """Decoded rows (N,14) of one look at the picture, in the picture's own pixels."""
+def _look(network: FaceFinder, image: np.ndarray, side: int) -> torch.Tensor:
+    """Candidates (N,14) of one look at the whole picture, in the picture's own pixels."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
     h, w = max(1, round(height * scale)), max(1, round(width * scale))
-    small = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    pixels = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
-    pixels = F.pad(pixels, (0, -w % 32, 0, -h % 32), mode="replicate")
-    with torch.inference_mode():
-        rows = decode(network(pixels.contiguous(memory_format=torch.channels_last)), min_score)[0]
+    rows = _ask(network, _resized(image, h, w)[None], CANDIDATE)[0]
     x, y = width / w, height / h
     return rows * torch.tensor([1.0, x, y, (x + y) / 2] + [x, y] * 5)
+
+
+def _look_again(network: FaceFinder, image: np.ndarray, rows: torch.Tensor) -> torch.Tensor:
+    """Candidates (N,14) seen from near: their scores of all looks together, their places as the near ones have them."""
+    pieces, corners, scales = zip(*(_near(image, row) for row in rows.tolist()), strict=True)
+    pieces = np.stack(pieces)
+    answers = _ask(network, np.concatenate([pieces, pieces[:, :, ::-1]]), 0.0)
+    straight, mirrored = answers[: len(rows)], [_mirrored(found) for found in answers[len(rows) :]]
+    merged = []
+    for row, corner, scale, *views in zip(rows, corners, scales, straight, mirrored, strict=True):
+        origin = torch.tensor([0.0, *corner, 0.0] + [*corner] * 5)
+        size = torch.tensor([1.0] + [scale] * 13)
+        merged.append(_merged(row, [found * size + origin for found in views]))
+    return torch.stack(merged)
+
+
+def _near(image: np.ndarray, row: list[float]) -> tuple[np.ndarray, tuple[int, int], float]:
+    """The surroundings of a candidate as (NEAR_SIDE,NEAR_SIDE,3), their corner in the picture, and pixels for pixel."""
+    _, x, y, side, *_ = row
+    span = max(2, round(AROUND * side))
+    corner = round(x - span / 2), round(y - span / 2)
+    columns, lines = (
+        np.clip(np.arange(start, start + span), 0, length - 1)
+        for start, length in zip(corner, image.shape[1::-1], strict=True)
+    )
+    return _resized(image[lines][:, columns], NEAR_SIDE, NEAR_SIDE), corner, span / NEAR_SIDE
+
+
+def _mirrored(rows: torch.Tensor) -> torch.Tensor:
+    """Answers (N,14) about a mirrored near look, as they are in the picture: left is right and right is left."""
+    rows = rows[:, [0, 1, 2, 3, 6, 7, 4, 5, 8, 9, 12, 13, 10, 11]].clone()
+    rows[:, [1, 4, 6, 8, 10, 12]] = NEAR_SIDE - rows[:, [1, 4, 6, 8, 10, 12]]
+    return rows
+
+
+def _merged(row: torch.Tensor, views: list[torch.Tensor]) -> torch.Tensor:
+    """A candidate (14,) and what each near look (M,14) says: the best answer of each about the same face counts."""
+    answers = []
+    for found in views:
+        apart = (found[:, 1:3] - row[1:3]).abs().amax(1) / row[3]
+        alike = (found[:, 3] / row[3]).log().abs()
+        score = found[:, 0] * ((apart < 0.35) & (alike < 0.6))
+        answers.append(torch.cat([score.max()[None], found[score.argmax(), 1:]]))
+    scores = torch.stack([row, *answers])[:, 0].clamp(0.003, 0.9999)
+    near = torch.stack(answers)
+    weight = near[:, :1] + 1e-6
+    place = (near[:, 1:] * weight).sum(0) / weight.sum() if near[:, 0].amax() > 0.02 else row[1:]
+    return torch.cat([scores.logit().mean().sigmoid()[None], place])
+
+
+def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    shrinks = height < image.shape[0] or width < image.shape[1]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _ask(network: FaceFinder, images: np.ndarray, threshold: float) -> list[torch.Tensor]:
+    """Pictures (B,H,W,3) uint8 -> decoded rows (N,14) of each."""
+    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
+    pixels = F.pad(pixels, (0, -pixels.shape[3] % 32, 0, -pixels.shape[2] % 32), mode="replicate")
+    with torch.inference_mode():
+        return decode(network(pixels.contiguous(memory_format=torch.channels_last)), threshold)
