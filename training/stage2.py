@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..datasets.tracks import Augment, Track, TrackBatch, TrackBatches, load_tracks, track_loader
+from ..datasets.tracks import MOUTH, Augment, Track, TrackBatch, TrackBatches, load_tracks, track_loader
 from ..model_loaders.checkpoint import load_motion_model, load_renderer
 from ..networks.implicit_motion.mamba_global import GlobalAudio
 from ..networks.implicit_motion.motion_config import MotionModelConfig
@@ -102,6 +102,9 @@ class Stage2Task:
         self.model.motion_mean.copy_(motion.mean(0))
         self.model.motion_std.copy_(deviation.clamp_min(0.05 * float(deviation.mean()) + 1e-6))
         self.model.rest_motion.copy_(self.renderer.rest_motion())
+        written = linear_map(self.renderer.motion_from_parameters, self.readout.shape[1], motion.device)
+        self.model.mouth_writer.copy_(written[MOUTH] / self.model.motion_std)
+        self.model.mouth_reader.copy_(self.readout[:, MOUTH] * self.model.motion_std[:, None])
 
     @torch.no_grad()
     def weigh_parameters(self, tracks: list[Track]) -> None:

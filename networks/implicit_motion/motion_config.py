@@ -16,6 +16,8 @@ class MotionModelConfig:
 
     motion_dim: int = 768
     """M = 8 x 8 x 12 (paper, section 3)."""
+    mouth: int = 9
+    """Parameters of the mouth (corpus/parameters.py): what a voice decides."""
     history: int = 4
     """Preceding motion frames in the condition, the paper's M_[i-4, i-1]."""
     sample_rate: int = 16000

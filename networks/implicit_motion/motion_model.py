@@ -35,6 +35,9 @@ class MotionModel(nn.Module):
         self.register_buffer("motion_mean", torch.zeros(config.motion_dim))
         self.register_buffer("motion_std", torch.ones(config.motion_dim))
         self.register_buffer("rest_motion", torch.zeros(config.motion_dim))
+        # how the mouth's parameters are written in normalised motion and read from it (training fills them in)
+        self.register_buffer("mouth_writer", torch.zeros(config.mouth, config.motion_dim))
+        self.register_buffer("mouth_reader", torch.zeros(config.motion_dim, config.mouth))
 
     def extract_global(self, waveform: Tensor) -> GlobalAudio:
         """F_ag of mono 16 kHz waveforms (B, N), T = N // 640. Raises ValueError for less than one frame."""
@@ -57,6 +60,10 @@ class MotionModel(nn.Module):
     def denormalise(self, motion: Tensor) -> Tensor:
         """The inverse of `normalise`."""
         return motion * self.motion_std + self.motion_mean
+
+    def quiet_mouth(self, noise: Tensor, share: float) -> Tensor:
+        """Noise (..., 768) of which only `share` reaches the mouth; all else of it stays."""
+        return noise + (share - 1) * (noise @ self.mouth_reader) @ self.mouth_writer
 
     def condition(
         self,

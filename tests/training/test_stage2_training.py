@@ -179,6 +179,11 @@ def test_a_tiny_run_lowers_the_loss_and_gives_a_model(clips, tmp_path):
     model = averaged_motion_model(file)
     assert model.motion_std.min() > 0 and torch.allclose(model.rest_motion, LinearFace().rest_motion())
     assert model.motion_language == "linear"
+    noise, face = torch.randn(5, TINY.motion_dim), LinearFace()
+    whole, quiet = (face.read_parameters(model.motion_std * n + 0.1) for n in (noise, model.quiet_mouth(noise, 0.25)))
+    others = [i for i in range(COUNT) if i not in MOUTH]
+    assert torch.allclose(quiet[:, MOUTH], 0.25 * whole[:, MOUTH], atol=1e-4)
+    assert torch.allclose(quiet[:, others], whole[:, others], atol=1e-4)
 
 
 def test_a_run_does_not_go_on_with_a_renderer_of_another_language(clips, tmp_path, monkeypatch):
