@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from tqdm import tqdm
 
 from .options import add_machine, add_networks, command, machine, positive_int
+
+REAL = {
+    "portraits": "photographs of one face: commanded motion, and a voice",
+    "videos": "films of a moving head, re-enacted from their first frame",
+    "speakers": "films of people speaking: their lips against ours",
+    "faces": "pictures with faces, for the face finder",
+    "faceless": "pictures without faces, for the face finder",
+}
 
 
 def add(commands) -> argparse.ArgumentParser:
@@ -21,7 +28,7 @@ def add(commands) -> argparse.ArgumentParser:
         """
 evaluate --out runs/figures
 evaluate --corpus data/held_out --out runs/figures --renderer runs/renderer.safetensors
-evaluate --out runs/figures --portraits faces/*.jpg
+evaluate --out runs/real --no-drawn --portraits photos --videos films --speakers talks --faces crowds --faceless views
 """,
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="for figures.json, figures.md and contact sheets")
@@ -31,19 +38,23 @@ evaluate --out runs/figures --portraits faces/*.jpg
     parser.add_argument("--groups", type=positive_int, default=64, help="groups of stills (%(default)s)")
     parser.add_argument("--clips", type=positive_int, default=16, help="talking clips (%(default)s)")
     parser.add_argument("--no-voice", action="store_true", help="the renderer alone")
-    parser.add_argument(
-        "--portraits", nargs="+", metavar="PHOTO", help="also photographs, judged by MediaPipe's face mesh (extra eval)"
-    )
+    parser.add_argument("--no-drawn", action="store_true", help="leave out what is drawn: real files alone")
+    group = parser.add_argument_group("real files", "files or folders, judged by MediaPipe (extra eval)")
+    for name, what in REAL.items():
+        group.add_argument(f"--{name}", nargs="+", metavar="PATH", default=[], help=what)
     add_networks(parser, motion_model=True)
     add_machine(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do it; prints the table of the card."""
+    """Do it; prints the tables of the card."""
+    from ..evaluation.real import PICTURES, VIDEOS, RealFiles, evaluate_real, files_of, real_table
     from ..evaluation.report import evaluate, table, write_report
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
 
+    kinds = {name: VIDEOS if name in ("videos", "speakers") else PICTURES for name in REAL}
+    files = RealFiles(**{name: files_of(getattr(options, name), kind) for name, kind in kinds.items()})
     with machine(options) as here, tqdm(disable=None, leave=False) as bar:
 
         def report(what: str, done: int, total: int) -> None:
@@ -52,34 +63,24 @@ def run(options: argparse.Namespace) -> None:
             bar.refresh()
 
         renderer = load_renderer(options.renderer).to(here.device)
-        figures = evaluate(
-            renderer,
-            None if options.no_voice else load_motion_model(options.motion_model).to(here.device),
-            corpus=options.corpus,
-            out=options.out,
-            groups=options.groups,
-            clips=options.clips,
-            progress=report,
-        )
-        if options.portraits:
-            figures["portraits"] = _judged(renderer, options.portraits)
-            write_report(figures, Path(options.out))
-    print(table(figures), end="")
-    if options.portraits:
-        print(json.dumps(figures["portraits"], indent=1))
+        model = None if options.no_voice else load_motion_model(options.motion_model).to(here.device)
+        figures, tables = {}, []
+        if not options.no_drawn:
+            figures = evaluate(
+                renderer,
+                model,
+                corpus=options.corpus,
+                out=options.out,
+                groups=options.groups,
+                clips=options.clips,
+                progress=report,
+            )
+            tables.append(table(figures))
+        if any(vars(files).values()):
+            figures["real"] = evaluate_real(renderer, model, files, options.out, progress=report)
+            tables.append(real_table(figures["real"]))
+        if not tables:
+            raise ValueError("--no-drawn leaves nothing to measure: name real files, such as --portraits FOLDER")
+        write_report(figures, "\n".join(tables), options.out)
+    print("\n".join(tables), end="")
     print(Path(options.out) / "figures.json")
-
-
-def _judged(renderer, photos: list[str]) -> dict[str, float]:
-    """Each photo's own portrait under commanded motion, seen by a face mesh that knows nothing of us."""
-    from ..evaluation.face_mesh import measure_portraits
-    from ..media.crop import crop_portrait
-    from ..media.faces import choose_face, find_faces
-    from ..media.photo import load_photo
-
-    pictures = []
-    for file in photos:
-        photo = load_photo(file)
-        portrait, _ = crop_portrait(photo, choose_face(find_faces(photo)))
-        pictures.append(portrait.movedim(-1, 0))
-    return measure_portraits(renderer, pictures)

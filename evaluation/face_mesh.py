@@ -16,17 +16,21 @@ from torch import Tensor
 from ..corpus.clips import clip_scene
 from ..corpus.rig import LANDMARKS
 from ..networks.implicit_motion.renderer import Renderer
-from .metrics import correlation, mean_of, slope
+from .metrics import correlation, mouth_opening, slope
 from .sheets import command, parameters_of
 
 FaceMesh = Callable[[np.ndarray], "np.ndarray | None"]
 """Picture (H,W,3) uint8 -> landmarks (K,2) in [0,1] in MediaPipe's numbering, or None where it sees no face."""
+FaceBoxes = Callable[[np.ndarray], np.ndarray]
+"""Picture (H,W,3) uint8 -> boxes (N,4) of the faces in it: x0, y0, x1, y1 in pixels."""
 
 MESH = {  # our names of landmarks (left and right of the image) in MediaPipe's numbering
     "left_eye_outer": 33, "left_eye_inner": 133, "left_lid_upper": 159, "left_lid_lower": 145,
     "right_eye_outer": 263, "right_eye_inner": 362, "right_lid_upper": 386, "right_lid_lower": 374,
     "nose_tip": 1, "upper_lip_inner": 13, "lower_lip_inner": 14,
 }  # fmt: skip
+LIPS = ((13, 14), (82, 87), (312, 317))  # upper and lower inner lip: the middle, and a little to each side
+BONE = (168, 2)  # from between the eyes to below the nose: no muscle moves it, and it shortens as the lips' gap does
 STEPS = 7  # frames of a commanded movement
 MOVES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "jaw": ({}, {"jaw": 0.7}),
@@ -38,20 +42,53 @@ DRAWN_HEADS = 12
 
 def media_pipe() -> FaceMesh:
     """MediaPipe's face mesh for still pictures; ImportError that names the extra where it is not installed."""
-    try:
-        import mediapipe
-
-        mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True, max_num_faces=1)
-    except (ImportError, AttributeError) as fault:
-        raise ImportError(
-            "the face mesh needs MediaPipe with its `solutions`: pip install mediapipe==0.10.21"
-        ) from fault
+    mesh = _solutions().face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True, max_num_faces=1)
 
     def look(picture: np.ndarray) -> np.ndarray | None:
         found = mesh.process(np.ascontiguousarray(picture)).multi_face_landmarks
         return None if not found else np.array([[p.x, p.y] for p in found[0].landmark], np.float32)
 
     return look
+
+
+def media_pipe_faces() -> FaceBoxes:
+    """MediaPipe's face detectors, each with its own threshold of a half: the one for whole rooms, whose boxes are the
+    better ones, and that for close-ups where the first finds nothing. ImportError as above."""
+    detection = _solutions().face_detection.FaceDetection
+    detectors = [detection(model_selection=model, min_detection_confidence=0.5) for model in (1, 0)]
+
+    def look(picture: np.ndarray) -> np.ndarray:
+        height, width = picture.shape[:2]
+        for detector in detectors:
+            found = detector.process(np.ascontiguousarray(picture)).detections or []
+            boxes = [f.location_data.relative_bounding_box for f in found]
+            if boxes:
+                rows = [(b.xmin, b.ymin, b.xmin + b.width, b.ymin + b.height) for b in boxes]
+                return np.array(rows, np.float32) * np.float32([width, height, width, height])
+        return np.zeros((0, 4), np.float32)
+
+    return look
+
+
+def _solutions():
+    """MediaPipe's `solutions`, which later releases no longer have."""
+    try:
+        import mediapipe
+
+        return mediapipe.solutions
+    except (ImportError, AttributeError) as fault:
+        raise ImportError(
+            "faces are judged by MediaPipe with its `solutions`: pip install mediapipe==0.10.21"
+        ) from fault
+
+
+def lips_opening(mesh: FaceMesh, picture: np.ndarray) -> float | None:
+    """How far the inner lips of the face in a picture (H,W,3) uint8 are apart, free of its size; None without one."""
+    points = mesh(picture)
+    if points is None:
+        return None
+    pixels = torch.from_numpy(points * np.float32(picture.shape[1::-1]))
+    return float(mouth_opening(pixels[None], LIPS, BONE))
 
 
 def movement(points: dict[str, np.ndarray], move: str) -> float:
@@ -110,10 +147,3 @@ def measure_portrait(renderer: Renderer, photo: Tensor, mesh: FaceMesh, size: in
         values[f"{move}_correlation"] = correlation(curve, along * np.sign(whole))
         values[f"{move}_slope"] = slope(curve, along) / whole
     return values
-
-
-def measure_portraits(renderer: Renderer, photos: list[Tensor], mesh: FaceMesh | None = None) -> dict[str, float]:
-    """Means over portraits (3,H,W), with `portraits`, the number that the mesh saw a face in."""
-    mesh = mesh or media_pipe()
-    rows = [row for photo in photos if (row := measure_portrait(renderer, photo, mesh))]
-    return mean_of(rows) | {"portraits": float(len(rows))}

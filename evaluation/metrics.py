@@ -69,10 +69,12 @@ def speed_ratios(curve: Tensor, truth: Tensor) -> dict[str, float]:
     return ratios
 
 
-def mouth_opening(landmarks: Tensor, upper: int, lower: int, eyes: tuple[int, int]) -> Tensor:
-    """(T,) gap of the inner lips in distances of the outer corners of the eyes, from landmarks (T,K,2)."""
-    apart = (landmarks[:, eyes[0]] - landmarks[:, eyes[1]]).norm(dim=1).clamp_min(1e-6)
-    return (landmarks[:, lower] - landmarks[:, upper]).norm(dim=1) / apart
+def mouth_opening(landmarks: Tensor, lips: tuple[tuple[int, int], ...], bone: tuple[int, int]) -> Tensor:
+    """(T,) mean gap of pairs of landmarks on the upper and the lower inner lip, in lengths of a line that no muscle
+    moves, from landmarks (T,K,2)."""
+    upper, lower = zip(*lips, strict=True)
+    length = (landmarks[:, bone[0]] - landmarks[:, bone[1]]).norm(dim=1).clamp_min(1e-6)
+    return (landmarks[:, list(lower)] - landmarks[:, list(upper)]).norm(dim=2).mean(1) / length
 
 
 def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:

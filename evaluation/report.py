@@ -78,7 +78,7 @@ def evaluate(
             renderer, motion_model.eval(), tracks, photo, clips=clips, progress=_named(progress, "voices")
         )
     if out is not None:
-        write_report(figures, Path(out))
+        write_report(figures, table(figures), out)
         driven_sheet(renderer, stills, Path(out) / "driven.jpg")
         motion_sheet(renderer, faces_of(stills, 4), Path(out) / "commanded.jpg")
     return figures
@@ -123,10 +123,11 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_report(figures: dict[str, Any], folder: Path) -> None:
+def write_report(figures: dict[str, Any], tables: str, folder: str | Path) -> None:
     """figures.json and figures.md, each complete or not at all."""
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (("figures.json", json.dumps(figures, indent=1) + "\n"), ("figures.md", table(figures))):
+    for name, text in (("figures.json", json.dumps(figures, indent=1) + "\n"), ("figures.md", tables)):
         partial = folder / f".{name}.part"
         partial.write_text(text, "utf8")
         os.replace(partial, folder / name)

@@ -73,9 +73,10 @@ def test_speed_ratios_tell_amplitude_from_haste():
 
 
 def test_mouth_opening_has_no_scale():
-    marks = torch.tensor([[[0.4, 0.6], [0.4, 0.7], [0.3, 0.4], [0.5, 0.4]]])
-    assert mouth_opening(marks, 0, 1, (2, 3)).item() == pytest.approx(0.5)
-    assert mouth_opening(3 * marks, 0, 1, (2, 3)).item() == pytest.approx(0.5)
+    marks = torch.tensor([[[0.4, 0.6], [0.4, 0.7], [0.5, 0.6], [0.5, 0.64], [0.4, 0.2], [0.4, 0.4]]])
+    lips = ((0, 1), (2, 3))
+    assert mouth_opening(marks, lips, (4, 5)).item() == pytest.approx(0.35)
+    assert mouth_opening(3 * marks, lips, (4, 5)).item() == pytest.approx(0.35)
 
 
 def test_means_leave_out_what_is_not_finite():
