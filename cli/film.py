@@ -136,4 +136,5 @@ def _pasted(face: Portrait, frames: Iterator) -> Iterator:
     from ..media.crop import paste_back
 
     for batch in frames:
-        yield paste_back(face.photo, batch, face.crop)
+        for frame in batch:  # one by one: the photo may be large
+            yield paste_back(face.photo, frame[None], face.crop)

@@ -9,6 +9,10 @@ from . import film
 from .options import add_machine, add_networks, box, command, machine
 from .stages import Stages, progress
 
+NO_FACE = (
+    "No face was found in the first frame of the driving video: begin where a face looks at the camera, give its place "
+    "with --driving-box, or say --driving-finder whole if the video is cut to a face already."
+)
 DRIVING_SIZE = 512  # the network judges motion far below this; keeping more would only cost memory
 
 
@@ -64,14 +68,17 @@ def _watch(options: argparse.Namespace, info, renderer, here, stages: Stages):
     import torch
 
     from ..media.crop import crop_box, cut
-    from ..media.faces import choose_face, find_faces
+    from ..media.faces import NoFaceError, choose_face, find_faces
     from ..media.video import read_video
     from ..pipelines import portrait
 
     frames = (torch.from_numpy(frame) for frame in stages.each("read the video", read_video(options.video)))
     first = next(frames)
     with stages("find the face"):
-        found = choose_face(find_faces(first, options.driving_finder, options.driving_box), options.driving_face)
+        try:
+            found = choose_face(find_faces(first, options.driving_finder, options.driving_box), options.driving_face)
+        except NoFaceError as error:
+            raise ValueError(NO_FACE) from error
         where = crop_box(tuple(first.shape[:2]), found, **film.framing(options))
     with stages("watch the motion"), progress("motion", "frame") as bar:
         return portrait.watch(

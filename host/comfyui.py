@@ -24,6 +24,7 @@ __all__ = [
     "VideoFromFile",
     "add_model_folder",
     "check_interrupt",
+    "free_memory",
     "input_file",
     "intermediate_device",
     "io",
@@ -92,6 +93,11 @@ def load_device() -> torch.device:
 def intermediate_device() -> torch.device:
     """Where results wait between nodes."""
     return management.intermediate_device()
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that a device has left for new tensors."""
+    return management.get_free_memory(device)
 
 
 def use_bf16(device: torch.device) -> bool:

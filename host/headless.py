@@ -30,6 +30,7 @@ __all__ = [
     "add_model_folder",
     "check_interrupt",
     "configure",
+    "free_memory",
     "input_file",
     "interrupt",
     "intermediate_device",
@@ -177,6 +178,16 @@ def use_bf16(device: torch.device) -> bool:
     if settings.precision == "auto":
         return device.type == "cuda" and torch.cuda.is_bf16_supported()
     return settings.precision == "bf16"
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that a device has left for new tensors; endless where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    with contextlib.suppress(OSError):
+        found = re.search(r"MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text())
+        return int(found[1]) * 1024 if found else float("inf")
+    return float("inf")
 
 
 def interrupt() -> None:

@@ -7,16 +7,20 @@ from .finders import cascade, own, yunet
 from .finders.face import Face
 from .photo import to_uint8
 
-__all__ = ["CHOICES", "FINDERS", "Face", "choose_face", "find_faces"]
+__all__ = ["CHOICES", "FINDERS", "Face", "NoFaceError", "choose_face", "find_faces"]
 
 SEARCHERS = {"own": own, "yunet": yunet, "cascade": cascade}  # in the order in which "auto" tries them
 FINDERS = ("auto", *SEARCHERS, "box", "whole")
 CHOICES = ("largest", "left", "right", "center")
 
 NO_FACE = (
-    "No face was found in the picture. Choose finder='whole' to animate the whole picture, give the face's box by hand"
-    " (finder='box', box=x0,y0,x1,y1 in pixels), or use a photo in which the face is larger and seen from the front."
+    "No face was found in the picture: use one in which the face is larger and seen from the front, choose the finder "
+    "'whole' if the picture is a cropped portrait already, or 'box' and give the face's place."
 )
+
+
+class NoFaceError(ValueError):
+    """There is none; callers that know where the picture came from say so."""
 
 
 def find_faces(
@@ -58,13 +62,13 @@ def _runnable(finder: str):
 
 def _checked(box, frame: tuple[int, int]) -> tuple[float, float, float, float]:
     if box is None:
-        raise ValueError("finder='box' needs box=(x0, y0, x1, y1) in pixels.")
+        raise ValueError("The finder 'box' needs the face's box in pixels.")
     x0, y0, x1, y1 = (float(v) for v in box)
     height, width = frame
     if not (x1 - x0 >= 2 and y1 - y0 >= 2 and x1 > 0 and y1 > 0 and x0 < width and y0 < height):
         raise ValueError(
-            f"The box ({x0:g}, {y0:g}, {x1:g}, {y1:g}) is no part of a {width}x{height} picture;"
-            " give x0, y0, x1, y1 in pixels with x0 < x1 and y0 < y1."
+            f"The box from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) is no part of a {width}x{height} picture: give the "
+            "face's place in pixels, from brows to chin."
         )
     return x0, y0, x1, y1
 
@@ -73,14 +77,14 @@ def choose_face(faces: list[Face], which: str | int = "largest") -> Face:
     """One of the faces: "largest", the "left" or "right" most, the nearest to the picture's "center", or an index by
     size.
 
-    Raises ValueError with the ways out when there is none, or when the index is too high."""
+    Raises NoFaceError with the ways out when there is none, ValueError when the index is too high."""
     if not faces:
-        raise ValueError(NO_FACE)
+        raise NoFaceError(NO_FACE)
     if isinstance(which, str) and which.isdecimal():
         which = int(which)
     if isinstance(which, int):
         if not 0 <= which < len(faces):
-            raise ValueError(f"Face {which} was asked for, but {len(faces)} found: use 0 to {len(faces) - 1}.")
+            raise ValueError(f"Face {which} was asked for, counted from 0, but the picture has {len(faces)}.")
         return sorted(faces, key=lambda face: -face.size)[which]
     if which == "largest":
         return max(faces, key=lambda face: face.size)

@@ -85,12 +85,12 @@ class AssembleVideo(io.ComfyNode):
         if (photo is None) != (crop is None):
             missing = "crop" if crop is None else "photo"
             raise ValueError(f"To paste the portrait back, photo and crop are both needed; {missing} is missing.")
-        _, fps, frames = rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch)
+        frames = rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch)
         if photo is not None:
             whole = photo[0][..., :3].cpu().float()
-            frames = (paste_back(whole, part, crop, feather) for part in frames)
+            frames = (paste_back(whole, frame[None], crop, feather) for part in frames for frame in part)
         path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
-        portrait.assemble(path, frames, fps, **_sound(audio), mark=visible_mark, quality=quality)
+        portrait.assemble(path, frames, motion.fps, **_sound(audio), mark=visible_mark, quality=quality)
         return _video(path)
 
 

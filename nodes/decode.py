@@ -1,7 +1,8 @@
 """Motion to frames: deviation, LMDD, warp, blend."""
 
-from ..host import intermediate_device, io, load_device, progress_bar, use_bf16
+from ..host import io, load_device, progress_bar, use_bf16
 from ..pipelines import portrait
+from .image_batch import image_batch
 from .sockets import Appearance, Motion, Renderer, Source, same_network, schema
 
 SIZES = ["photo", "256", "384", "512", "768", "1024"]
@@ -61,10 +62,10 @@ def rendering_inputs() -> list:
 
 
 def rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch):
-    """(number of frames, frames a second, iterator of frame batches), shared by the two nodes that draw."""
+    """The frames in batches, as they are drawn: shared by the two nodes that draw."""
     encoded = same_network(source, renderer.name, "source")
     height, width = output_size(size, encoded)
-    frames = portrait.render(
+    return portrait.render(
         renderer.on_device(portrait.working_memory(batch, height, width)),
         encoded,
         same_network(appearance, renderer.name, "appearance"),
@@ -75,9 +76,8 @@ def rendered_frames(renderer, source, appearance, motion, size, mode, gain, arti
         size=(height, width),
         batch=batch,
         bf16=use_bf16(load_device()),
-        progress=progress_bar(len(motion.values)),
+        progress=progress_bar(motion.frames),
     )
-    return len(motion.values), motion.fps, frames
 
 
 class DecodeMotion(io.ComfyNode):
@@ -102,14 +102,9 @@ class DecodeMotion(io.ComfyNode):
 
     @classmethod
     def execute(cls, renderer, source, appearance, motion, size, mode, gain, articulation, batch) -> io.NodeOutput:
-        total, fps, batches = rendered_frames(
-            renderer, source, appearance, motion, size, mode, gain, articulation, batch
-        )
-        images = None
+        images = image_batch(motion.frames, *output_size(size, source.value))
         filled = 0
-        for frames in batches:
-            if images is None:
-                images = frames.new_empty((total, *frames.shape[1:]), device=intermediate_device())
+        for frames in rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch):
             images[filled : filled + len(frames)] = frames
             filled += len(frames)
-        return io.NodeOutput(images, float(fps))
+        return io.NodeOutput(images, float(motion.fps))

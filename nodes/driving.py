@@ -4,12 +4,24 @@ from itertools import chain
 
 from ..host import io, load_device, progress_bar, use_bf16
 from ..media.crop import crop_box, cut
+from ..media.faces import Face, NoFaceError
 from ..pipelines import portrait
 from .crop import find_face, scale_input
 from .sockets import Motion, Renderer, schema
 from .video_input import open_video
 
+NO_FACE = (
+    "No face was found in the first frame of the driving video: begin where a face looks at the camera, or choose the "
+    "crop 'whole frame' if the video is cut to a face already."
+)
 DRIVING_SIZE = 512  # the network judges motion at a quarter of this; keeping more would only cost memory
+
+
+def _first_face(frame, crop: str) -> Face:
+    try:
+        return find_face(frame, "auto" if crop == "face" else "whole")
+    except NoFaceError as error:
+        raise ValueError(NO_FACE) from error
 
 
 class EncodeDrivingVideo(io.ComfyNode):
@@ -50,7 +62,7 @@ class EncodeDrivingVideo(io.ComfyNode):
         first = next(stream.frames, None)
         if first is None:
             raise ValueError("The driving video has no frames.")
-        where = crop_box(tuple(first.shape[:2]), find_face(first, "auto" if crop == "face" else "whole"), scale)
+        where = crop_box(tuple(first.shape[:2]), _first_face(first, crop), scale)
         motion = portrait.watch(
             renderer.on_device(),
             (cut(frame, where, DRIVING_SIZE) for frame in chain([first], stream.frames)),

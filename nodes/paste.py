@@ -1,7 +1,8 @@
 """The moving face, back in the whole picture."""
 
-from ..host import intermediate_device, io, progress_bar
+from ..host import io, progress_bar
 from ..media.crop import FEATHER, paste_back
+from .image_batch import image_batch
 from .sockets import Crop, schema
 
 
@@ -42,7 +43,7 @@ class PasteBack(io.ComfyNode):
     def execute(cls, photo, frames, crop, feather) -> io.NodeOutput:
         whole = photo[0][..., :3].cpu().float()
         progress = progress_bar(len(frames))
-        pictures = frames.new_empty((len(frames), *whole.shape), device=intermediate_device())
+        pictures = image_batch(len(frames), *whole.shape[:2])
         for start in range(0, len(frames), 8):
             part = frames[start : start + 8][..., :3].cpu().float()
             pictures[start : start + 8] = paste_back(whole, part, crop, feather)

@@ -6,6 +6,7 @@ name it in the environment variable MAMBA_PORTRAIT_YUNET.
 """
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -29,7 +30,7 @@ def _onnx() -> Path | None:
 
 
 def _kornia_cached() -> bool:
-    return (Path(torch.hub.get_dir()) / "checkpoints" / "yunet_final.pth").is_file()
+    return find_spec("kornia") is not None and (Path(torch.hub.get_dir()) / "checkpoints" / "yunet_final.pth").is_file()
 
 
 def missing() -> str:

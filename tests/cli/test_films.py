@@ -72,6 +72,12 @@ def test_the_seed_decides(files, tmp_path):
     assert torch.equal(motions[0], motions[1]) and not torch.equal(motions[0], motions[2])
 
 
+def test_reenact_says_when_the_video_shows_no_face(files, tmp_path, capsys):
+    command = ["reenact", str(files / "photo.png"), str(files / "drive.mp4"), "-o", str(tmp_path / "moved.mp4")]
+    assert main([*command, "--finder", "whole", "--device", "cpu"]) == 2
+    assert "first frame of the driving video" in capsys.readouterr().err
+
+
 def test_reenact_keeps_the_driving_rate_and_sound(files, tmp_path):
     out = tmp_path / "moved.mp4"
     command = ["reenact", str(files / "photo.png"), str(files / "drive.mp4"), "-o", str(out), "--size", "64"]

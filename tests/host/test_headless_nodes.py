@@ -14,6 +14,7 @@ from mamba_portrait.nodes import (
     assemble,
     crop,
     decode,
+    driving,
     edit_motion,
     joint_motion,
     listen,
@@ -127,6 +128,24 @@ def test_motion_for_another_renderer_is_refused_wherever_it_arrives(renderer, mo
     ):
         with pytest.raises(ValueError, match="The motion was made for another renderer"):
             node.execute(*inputs)
+
+
+def test_frames_that_do_not_fit_are_refused_before_the_work(renderer, monkeypatch):
+    made, looks = encoded(renderer)
+    monkeypatch.setattr("mamba_portrait.nodes.image_batch.free_memory", lambda device: 1e6)
+    with pytest.raises(ValueError, match="100 frames of 256x256 take 0.1 GB .* use Assemble Video"):
+        decode.DecodeMotion.execute(renderer, made, looks, some_motion(100), "256", "relative", 1.0, 1.0, 4)
+    with pytest.raises(ValueError, match="2 frames of 800x600 take"):
+        paste.PasteBack.execute(torch.rand(1, 600, 800, 3), torch.rand(2, 32, 32, 3), Crop(0, 0, 32, 600, 800), 0.1)
+    monkeypatch.undo()
+    assert headless.free_memory(torch.device("cpu")) > 1e6
+
+
+def test_a_driving_video_without_a_face_says_what_to_do(renderer):
+    video = assemble.FramesToVideo.execute(torch.rand(2, 64, 64, 3), 25.0, 18, False)[0]
+    with pytest.raises(ValueError, match="first frame of the driving video.*'whole frame'"):
+        driving.EncodeDrivingVideo.execute(renderer, video, "face", 2.0, 8)
+    assert driving.EncodeDrivingVideo.execute(renderer, video, "whole frame", 2.0, 8)[0].frames == 2
 
 
 def test_odd_portraits_give_even_frames(renderer):

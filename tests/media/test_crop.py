@@ -96,14 +96,14 @@ def test_choice_of_face():
     assert choose_face(faces, "right") is faces[0]
     assert choose_face(faces, "center") is faces[2]
     assert choose_face(faces, 1) is faces[1] and choose_face(faces, "2") is faces[2]
-    with pytest.raises(ValueError, match="3 found"):
+    with pytest.raises(ValueError, match="the picture has 3"):
         choose_face(faces, 3)
     with pytest.raises(ValueError, match="largest"):
         choose_face(faces, "smallest")
 
 
 def test_no_face_says_what_to_do():
-    with pytest.raises(ValueError, match="finder='whole'"):
+    with pytest.raises(ValueError, match="the finder .whole."):
         choose_face([], "largest")
 
 
@@ -112,7 +112,7 @@ def test_a_given_box_wins_and_bad_ones_are_named():
     assert find_faces(picture, box=(10, 10, 30, 30))[0].box == (10, 10, 30, 30)
     with pytest.raises(ValueError, match="60x50"):
         find_faces(picture, box=(70, 10, 90, 30))
-    with pytest.raises(ValueError, match="needs box"):
+    with pytest.raises(ValueError, match="needs the face.s box"):
         find_faces(picture, finder="box")
     with pytest.raises(ValueError, match="Unknown face finder"):
         find_faces(picture, finder="mtcnn")
