@@ -72,9 +72,10 @@ def test_the_seed_decides(files, tmp_path):
     assert torch.equal(motions[0], motions[1]) and not torch.equal(motions[0], motions[2])
 
 
-def test_reenact_says_when_the_video_shows_no_face(files, tmp_path, capsys):
+def test_reenact_says_when_the_video_shows_no_face(files, tmp_path, shipped_tiny, capsys, monkeypatch):
+    monkeypatch.delenv("MAMBA_PORTRAIT_WEIGHTS")  # the face finder that ships
     command = ["reenact", str(files / "photo.png"), str(files / "drive.mp4"), "-o", str(tmp_path / "moved.mp4")]
-    assert main([*command, "--finder", "whole", "--device", "cpu"]) == 2
+    assert main([*command, "--finder", "whole", "--renderer", str(shipped_tiny / "renderer_lite.safetensors")]) == 2
     assert "first frame of the driving video" in capsys.readouterr().err
 
 
