@@ -22,7 +22,8 @@ from ..networks.implicit_motion.layers import resize
 from ..networks.implicit_motion.renderer import Renderer
 from .photometric import jostle, vary
 
-_SCALES = {"jaw": 2.0, "yaw": 3.0, "pitch": 3.0, "roll": 3.0, "shift_x": 6.0, "shift_y": 6.0, "shift_z": 3.0}
+# A degree of yaw moves the whole face: pose counts by the pixels it costs.
+_SCALES = {"jaw": 2.0, "yaw": 8.0, "pitch": 8.0, "roll": 10.0, "shift_x": 15.0, "shift_y": 15.0, "shift_z": 4.0}
 _SCALES |= {"shoulder_x": 6.0, "shoulder_y": 6.0, "gaze_x": 2.0, "gaze_y": 2.0, "tongue": 0.3}
 
 
@@ -96,6 +97,7 @@ class MotionSpaceWeights:
     relative: float = 2.0
     agree: float = 0.5  # the encoder sees the motion that is written for the same change
     place: float = 0.2  # and stands where it is written, but for what only a portrait knows
+    points: float = 20.0  # its points lie on the landmarks
 
 
 def motion_space_losses(renderer: Renderer, motion: Tensor, truth: Tensor) -> dict[str, Tensor]:
@@ -126,11 +128,12 @@ class MotionSpaceTask:
     def parameters(self) -> list[Tensor]:
         return list(self.renderer.motion_encoder.parameters())
 
-    def losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """images (N,4,3,S,S): four frames a person; truth (N,4,24) -> unweighted terms."""
-        images, truth = batch
-        motion = self.renderer.encode_motion(images.flatten(0, 1)).view(*images.shape[:2], -1)
-        return motion_space_losses(self.renderer, motion, truth)
+    def losses(self, batch: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
+        """images (N,4,3,S,S): four frames a person; truth (N,4,24); marks (4N,P,2) -> unweighted terms."""
+        images, truth, marks = batch
+        motion, points = self.renderer.motion_encoder.see(images.flatten(0, 1))
+        terms = motion_space_losses(self.renderer, motion.view(*images.shape[:2], -1), truth)
+        return terms | {"points": F.smooth_l1_loss(points, marks, beta=0.01)}
 
     def follow(self, progress: float) -> dict[str, Tensor]:
         """Nothing learns beside the encoder."""
@@ -145,19 +148,20 @@ class MotionSpaceTask:
 
     def batch(
         self, indices: np.ndarray, size: int, generator: torch.Generator | None, augment: bool = True
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Both people of each group, at the encoder's own size whatever `size` the schedule says."""
         groups = self.stills.get(indices)
         images = groups.rgb.flatten(0, 2).permute(0, 3, 1, 2).float() / 255
-        images = resize(images, self.renderer.config.motion_size)
+        images, marks = resize(images, self.renderer.config.motion_size), groups.mark.flatten(0, 2)
         if augment:
-            images = vary(jostle(images, generator, shared=4), generator, shared=4)
-        return images.view(-1, 4, *images.shape[1:]), groups.param.flatten(0, 1)
+            images, marks = jostle(images, marks, generator, shared=4)
+            images = vary(images, generator, shared=4)
+        return images.view(-1, 4, *images.shape[1:]), groups.param.flatten(0, 1), marks
 
     @torch.no_grad()
     def measure(self, indices: np.ndarray, size: int) -> dict[str, float]:
         """R^2 of each parameter's change on groups held out."""
-        images, truth = self.batch(indices, size, None, augment=False)
+        images, truth, _ = self.batch(indices, size, None, augment=False)
         motion = torch.cat([self.renderer.encode_motion(x) for x in images.flatten(0, 1).split(64)])
         read = self.renderer.read_parameters(motion.float()).view_as(truth)
         change, wanted = read[:, 1:] - read[:, :1], truth[:, 1:] - truth[:, :1]

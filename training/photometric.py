@@ -45,13 +45,17 @@ def _soft(x: Tensor) -> Tensor:
 
 @torch.autocast("cpu", enabled=False)
 @torch.autocast("cuda", enabled=False)
-def jostle(images: Tensor, generator: torch.Generator | None = None, shared: int = 1) -> Tensor:
-    """Small random scale (6 %) and shift (3 %), the same for `shared` consecutive images: framing is not motion."""
+def jostle(
+    images: Tensor, points: Tensor, generator: torch.Generator | None = None, shared: int = 1
+) -> tuple[Tensor, Tensor]:
+    """Small random scale (6 %) and shift (3 %), the same for `shared` consecutive images: framing is not motion.
+
+    images (B,C,H,W); points (B,P,2) in [0,1] lie on them and move along."""
     b, device = images.shape[0], images.device
     clips = b // shared
     noise = torch.randn(clips, 3, generator=generator, device=device).repeat_interleave(shared, 0)
-    theta = torch.zeros(b, 2, 3, device=device)
-    theta[:, 0, 0] = theta[:, 1, 1] = (0.06 * noise[:, 0]).exp()
-    theta[:, :, 2] = 0.06 * noise[:, 1:]
+    scale, shift = (0.06 * noise[:, 0]).exp(), 0.06 * noise[:, 1:]
+    theta = torch.cat([torch.diag_embed(scale[:, None].expand(b, 2)), shift[:, :, None]], dim=2)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    moved = (points * 2 - 1 - shift[:, None]) / scale[:, None, None]
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False), (moved + 1) / 2

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import Pyramid, resize
+from .layers import Pyramid, ResBlock, conv, resize, upsample
 from .renderer_config import RendererConfig
+
+
+class Seen(NamedTuple):
+    """A frame's motion, and the places it was partly read from."""
+
+    motion: Tensor  # M (B,768)
+    points: Tensor  # (B,P,2) in [0,1], x right, y down
 
 
 class MotionEncoder(nn.Module):
@@ -25,11 +33,52 @@ class MotionEncoder(nn.Module):
         # Where a head points is no place's own business: without this mixing, turns were read half as well as lips.
         self.mix = nn.Linear(config.motion_dim, config.motion_dim, bias=False)
         nn.init.zeros_(self.mix.weight)
+        self.places = Places(config)
+        self.pose = nn.Sequential(
+            nn.Linear(2 * config.motion_points, 256), nn.SiLU(), nn.Linear(256, config.motion_dim, bias=False)
+        )
+        nn.init.zeros_(self.pose[2].weight)
 
     def forward(self, frames: Tensor) -> Tensor:
-        x = self.pyramid(resize(frames, self.config.motion_size))[-1]
-        local = self.head(F.silu(x)).float().permute(0, 2, 3, 1).flatten(1)
-        return local + self.mix(local).float()
+        return self.see(frames).motion
+
+    def see(self, frames: Tensor) -> Seen:
+        """Motion, and the points it leans on."""
+        pyramid = self.pyramid(resize(frames, self.config.motion_size))
+        local = self.head(F.silu(pyramid[-1])).float().permute(0, 2, 3, 1).flatten(1)
+        points = self.places(pyramid)
+        with torch.autocast(frames.device.type, enabled=False):  # a sub-pixel is lost in half precision
+            pose = self.pose((points * 4 - 2).flatten(1).to(self.pose[0].weight.dtype))
+        return Seen(local + self.mix(local).float() + pose.float(), points)
+
+
+class Places(nn.Module):
+    """Where `motion_points` learnt patterns lie: soft-argmax of maps two levels above the 8x8 grid.
+
+    Turns and shifts are fractions of a pixel on the 8x8 grid; the mean of a sharp map tells them finely. In training
+    the points are drawn to the corpus's landmarks; nothing but the 768 numbers leaves the encoder."""
+
+    WIDTH = 64
+
+    def __init__(self, config: RendererConfig):
+        super().__init__()
+        fine, middle, deep = config.motion_widths[-3:]
+        self.deep, self.middle = nn.Conv2d(deep, self.WIDTH, 1), nn.Conv2d(middle, self.WIDTH, 1)
+        self.fine = conv(fine, self.WIDTH)
+        self.block = ResBlock(self.WIDTH)
+        self.maps = nn.Conv2d(self.WIDTH, config.motion_points, 1)
+        nn.init.normal_(self.maps.weight, std=0.05)
+
+    def forward(self, pyramid: list[Tensor]) -> Tensor:
+        """The pyramid, of which the last three levels are used -> (B,P,2) in [0,1]."""
+        fine, middle, deep = (F.silu(level) for level in pyramid[-3:])
+        x = upsample(self.deep(deep)) + self.middle(middle)
+        x = self.block(upsample(x) + self.fine(fine))
+        maps = self.maps(F.silu(x)).float()
+        size = maps.shape[-1]
+        weight = maps.flatten(2).softmax(2).unflatten(2, (size, size))
+        centres = (torch.arange(size, device=maps.device) + 0.5) / size
+        return torch.stack([weight.sum(2) @ centres, weight.sum(3) @ centres], dim=2)
 
 
 class MotionParameters(nn.Module):

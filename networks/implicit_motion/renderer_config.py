@@ -30,6 +30,7 @@ class RendererConfig:
     motion_depth: int = 12  # [P]
     motion_widths: tuple[int, ...] = (32, 64, 128, 192)  # motion encoder, down to the 8x8 grid
     motion_blocks: tuple[int, ...] = (1, 1, 2, 2)
+    motion_points: int = 40  # places whose position it measures; as many as the corpus has landmarks to teach them by
     # supervised read-out of a drawn head's parameters from the 768 numbers; the handle for editing
     parameters: int = 24
     # For each parameter (in the order of corpus/parameters.py) its usual spread in the corpus, its weight among the

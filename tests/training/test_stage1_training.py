@@ -87,11 +87,23 @@ def test_closed_lids_and_lips_count():
 
 def test_frames_of_a_clip_vary_together():
     same = torch.rand(1, 3, 32, 32).expand(8, -1, -1, -1)
-    framed = jostle(same, torch.Generator().manual_seed(0), shared=4)
+    points = torch.zeros(8, 1, 2)
+    framed, _ = jostle(same, points, torch.Generator().manual_seed(0), shared=4)
     varied = vary(same, torch.Generator().manual_seed(0), shared=4)
     assert torch.equal(framed[0], framed[3]) and not torch.allclose(framed[0], framed[4], atol=1e-3)
     assert (varied[0] - varied[3]).abs().mean() < 0.05 and (varied[0] - varied[4]).abs().mean() > 0.02
     assert varied.min() >= 0 and varied.max() <= 1
+
+
+def test_points_move_with_their_picture():
+    picture = torch.zeros(4, 1, 64, 64)
+    picture[:, :, 30:34, 18:22] = 1.0  # a spot around (20, 32)
+    moved, points = jostle(picture, torch.tensor([20 / 64, 0.5]).expand(4, 1, 2), torch.Generator().manual_seed(1))
+    weight = moved[:, 0] / moved.sum((1, 2, 3))[:, None, None]
+    centres = (torch.arange(64) + 0.5) / 64
+    seen = torch.stack([weight.sum(1) @ centres, weight.sum(2) @ centres], 1)
+    assert (points[:, 0] - torch.tensor([20 / 64, 0.5])).abs().max() > 0.01
+    assert (seen - points[:, 0]).abs().max() < 0.005
 
 
 def test_threshold_mask_lets_small_differences_pass():
