@@ -4,6 +4,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from .motion_config import MotionModelConfig
@@ -54,9 +55,9 @@ class Block(nn.Module):
             self.offset = nn.Parameter(torch.zeros(6 * width))
 
     def attend(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = rearrange(self.qkv(x), "b l (three h d) -> three b h l d", three=3, h=self.heads)
         y = F.scaled_dot_product_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
-        return self.out(y.transpose(1, 2).flatten(2))
+        return self.out(rearrange(y, "b h l d -> b l (h d)"))
 
     def forward(self, x: Tensor, modulation: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """x (B, L, width); modulation (B, L, width) of the condition, or (B, L, 6 * width) shared by all blocks."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from .layers import group_norm
@@ -41,11 +42,11 @@ class CrossBlock(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
     def forward(self, driving: Tensor, source: Tensor) -> Tensor:
-        b, n, d = driving.shape
         context = self.norm_kv(torch.cat([source, driving], dim=1))
-        q = self.q(self.norm_q(driving)).view(b, n, self.heads, -1).transpose(1, 2)
-        k, v = self.kv(context).view(b, 2 * n, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
-        x = driving + self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, d))
+        q = rearrange(self.q(self.norm_q(driving)), "b n (h d) -> b h n d", h=self.heads)
+        k, v = rearrange(self.kv(context), "b n (two h d) -> two b h n d", two=2, h=self.heads)
+        attended = F.scaled_dot_product_attention(q, k, v)
+        x = driving + self.out(rearrange(attended, "b h n d -> b n (h d)"))
         return x + self.mlp(self.norm_mlp(x))
 
 
@@ -101,10 +102,10 @@ class DeviationTransformer(nn.Module):
     def _embed(self, motion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         g, depth = self.config.motion_grid, self.config.motion_depth
         # V as (B,1,12,8,8): depth where a 3-D convolution expects it
-        v = motion.view(-1, g, g, depth).permute(0, 3, 1, 2)[:, None]
+        v = rearrange(motion, "b (h w s) -> b 1 s h w", h=g, w=g, s=depth)
         e = self.convolutions(v)
         mean, variance = e.mean((2, 3, 4), keepdim=True), e.var((2, 3, 4), keepdim=True, unbiased=False)
-        tokens = self.embed(e.flatten(1, 2).flatten(2).transpose(1, 2)) + self.position
+        tokens = self.embed(rearrange(e, "b c s h w -> b (h w) (c s)")) + self.position
         return e - mean, variance, tokens
 
     def _head(self, driving: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from .layers import Pyramid, ResBlock, conv, resize, upsample
@@ -45,7 +46,7 @@ class MotionEncoder(nn.Module):
     def see(self, frames: Tensor) -> Seen:
         """Motion, and the points it leans on."""
         pyramid = self.pyramid(resize(frames, self.config.motion_size))
-        local = self.head(F.silu(pyramid[-1])).float().permute(0, 2, 3, 1).flatten(1)
+        local = rearrange(self.head(F.silu(pyramid[-1])).float(), "b s h w -> b (h w s)")
         points = self.places(pyramid)
         with torch.autocast(frames.device.type, enabled=False):  # a sub-pixel is lost in half precision
             pose = self.pose((points * 4 - 2).flatten(1).to(self.pose[0].weight.dtype))
