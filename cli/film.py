@@ -104,8 +104,6 @@ def write_film(
 
     if options.save_motion:
         save_motion(options.save_motion, motion)
-    side = options.size or max(face.source.image.shape[-1], renderer.config.image_size)
-    side -= side % 2  # video encoders want even sides
     with progress("frames", "frame") as bar:
         frames = portrait.render(
             renderer,
@@ -115,7 +113,7 @@ def write_film(
             mode=options.motion,
             gain=options.gain,
             articulation=options.articulation,
-            size=(side, side),
+            size=portrait.frame_size(renderer, face.source, options.size),
             batch=options.batch,
             bf16=machine.bf16,
             progress=bar,

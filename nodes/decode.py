@@ -8,10 +8,9 @@ from .sockets import Appearance, Motion, Renderer, Source, same_network, schema
 SIZES = ["photo", "256", "384", "512", "768", "1024"]
 
 
-def output_size(choice: str, source) -> tuple[int, int]:
-    """(height, width) of the frames: the portrait's own, or a square; always even, as video encoders want it."""
-    height, width = source.image.shape[-2:] if choice == "photo" else (int(choice), int(choice))
-    return height - height % 2, width - width % 2
+def output_size(choice: str, renderer, source) -> tuple[int, int]:
+    """(height, width) of the frames for a choice of SIZES."""
+    return portrait.frame_size(renderer.module, source.value, None if choice == "photo" else int(choice))
 
 
 def rendering_inputs() -> list:
@@ -25,8 +24,8 @@ def rendering_inputs() -> list:
             "size",
             options=SIZES,
             default="photo",
-            tooltip="Side of the frames in pixels. photo keeps the portrait's own size and detail; it is moved, not "
-            "redrawn.",
+            tooltip="Side of the frames in pixels. photo keeps the portrait's own size and detail (it is moved, not "
+            "redrawn); a portrait smaller than the renderer's 256 is enlarged to that.",
         ),
         io.Combo.Input(
             "mode",
@@ -64,7 +63,7 @@ def rendering_inputs() -> list:
 def rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch):
     """The frames in batches, as they are drawn: shared by the two nodes that draw."""
     encoded = same_network(source, renderer.name, "source")
-    height, width = output_size(size, encoded)
+    height, width = output_size(size, renderer, source)
     return portrait.render(
         renderer.on_device(portrait.working_memory(batch, height, width)),
         encoded,
@@ -102,7 +101,7 @@ class DecodeMotion(io.ComfyNode):
 
     @classmethod
     def execute(cls, renderer, source, appearance, motion, size, mode, gain, articulation, batch) -> io.NodeOutput:
-        images = image_batch(motion.frames, *output_size(size, source.value))
+        images = image_batch(motion.frames, *output_size(size, renderer, source))
         filled = 0
         for frames in rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch):
             images[filled : filled + len(frames)] = frames

@@ -185,6 +185,15 @@ def watch(
     return Motion(motion, motion[0].clone(), fps, renderer.motion_language)
 
 
+def frame_size(renderer: Renderer, source: Source, side: int | None = None) -> tuple[int, int]:
+    """(height, width) of the frames: a square, or the portrait's own size, enlarged to the network's if it is smaller.
+
+    Always even, as video encoders want it."""
+    height, width = (side, side) if side else source.image.shape[-2:]
+    scale = 1.0 if side else max(1.0, renderer.config.image_size / max(height, width))
+    return tuple(max(2, round(length * scale) // 2 * 2) for length in (height, width))
+
+
 def working_memory(batch: int, height: int, width: int) -> int:
     """Bytes that rendering one batch takes, for the host's bookkeeping: eight pictures, and the network's own maps."""
     return batch * 4 * 3 * 8 * (height * width + 64 * 256 * 256)

@@ -75,9 +75,9 @@ def saved(key: str, video: str, prefix: str) -> Node:
 
 
 def read_me(title: str, text: str) -> Group:
-    """The note that explains the graph, and the renderer that all of it shares."""
-    note = Note(HELP.format(title=title, text=text), 340)
-    return Group("Read me", "help", [[note, Node("1", "MambaPortraitLoadRenderer")]])
+    """The renderer that all of the graph shares, level with what it feeds, and the note that explains it."""
+    note = Note(HELP.format(title=title, text=text), 230)
+    return Group("Start here", "help", [[Node("1", "MambaPortraitLoadRenderer"), note]])
 
 
 TALKING = Workflow(

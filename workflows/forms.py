@@ -229,6 +229,7 @@ def _ui_note(note: Note, number: int) -> dict:
     return {
         "id": number,
         "type": "MarkdownNote",
+        "title": "Read me",
         "flags": {},
         "order": number,
         "mode": 0,

@@ -16,9 +16,9 @@ Video*.
 
 
 def actalker_note(title: str, text: str) -> Group:
-    """The note, and the networks: node 1."""
-    note = Note(ACTALKER_HELP.format(title=title, text=text).strip() + "\n", 430)
-    return Group("Read me", "help", [[note, Node("1", "MambaPortraitLoadACTalker")]])
+    """The networks, node 1, and the note."""
+    note = Note(ACTALKER_HELP.format(title=title, text=text).strip() + "\n", 250)
+    return Group("Start here", "help", [[Node("1", "MambaPortraitLoadACTalker"), note]])
 
 
 def actalker_portrait() -> Group:

@@ -97,7 +97,7 @@ def test_decoding_in_batches_equals_one_by_one(renderer):
     settings = dict(size="photo", mode="relative", gain=1.0, articulation=1.0)
     one, fps = decode.DecodeMotion.execute(renderer, made, looks, some_motion(), batch=1, **settings).args
     many, _ = decode.DecodeMotion.execute(renderer, made, looks, some_motion(), batch=4, **settings).args
-    assert one.shape == (5, 48, 48, 3) and fps == 25.0
+    assert one.shape == (5, 64, 64, 3) and fps == 25.0
     torch.testing.assert_close(one, many, atol=2e-5, rtol=0)
 
 
@@ -149,9 +149,11 @@ def test_a_driving_video_without_a_face_says_what_to_do(renderer):
 
 
 def test_odd_portraits_give_even_frames(renderer):
-    made, looks = encoded(renderer, 51, 49)
+    made, looks = encoded(renderer, 91, 69)
     settings = dict(size="photo", mode="absolute", gain=1.0, articulation=1.0, batch=4)
-    assert decode.DecodeMotion.execute(renderer, made, looks, some_motion(2), **settings)[0].shape == (2, 50, 48, 3)
+    assert decode.DecodeMotion.execute(renderer, made, looks, some_motion(2), **settings)[0].shape == (2, 90, 68, 3)
+    small, looks = encoded(renderer, 48, 32)  # smaller than the network's 64
+    assert decode.DecodeMotion.execute(renderer, small, looks, some_motion(2), **settings)[0].shape == (2, 64, 42, 3)
 
 
 def test_bf16_stays_close_to_fp32(renderer):
