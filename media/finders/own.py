@@ -22,7 +22,7 @@ AROUND = 2.0  # what the second look shows, in sides of the box
 NEAR_SIDE = 128  # and the pixels it is shown in
 MOST = 64  # candidates looked at again
 SMALLEST = 16  # pixels: smaller faces cannot be animated
-MIN_SCORE = 0.58
+MIN_SCORE = 0.59
 
 
 def _path() -> Path:
