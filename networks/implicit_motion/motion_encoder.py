@@ -133,5 +133,5 @@ class MotionParameters(nn.Module):
         keep them, so that saving and loading leave it."""
         digest = hashlib.sha256()
         for _, value in sorted(self.state_dict().items()):
-            digest.update(value.detach().half().cpu().numpy().tobytes())
+            digest.update((value.detach().half() + 0.0).cpu().numpy().tobytes())  # averaging turns -0 into 0
         return digest.hexdigest()[:12]
