@@ -1,70 +1,196 @@
-"""What one full-size UNet call of ACTalker costs, found on the meta device: no weights, no GPU, a few seconds.
+"""What one full-size UNet call of ACTalker costs, and decoding a chunk: counted on the meta device, measured on a GPU.
 
-Multiply-adds are counted by torch's own counter (convolutions and matrix products). Memory is followed tensor by tensor
-as the call makes and drops them, so the peak is that of eager execution. Attention and scans are counted by hand, as
-fused kernels do them: neither the attention matrix nor the states are ever in memory.
+    python -m mamba_portrait.evaluation.actalker_cost                   # count: no weights, no GPU, a minute
+    python -m mamba_portrait.evaluation.actalker_cost --device cuda     # and measure, random weights in fp16
+
+Every operation is written down with its arithmetic and the bytes that it reads and writes, as eager execution does it;
+attention and scans as fused kernels, with neither the attention matrix nor the states ever in memory. Memory is
+followed tensor by tensor as the call makes and drops them. From this follows the time on a machine of given rates: each
+operation takes the longer of its arithmetic and its traffic (the roofline model; launching kernels is left out).
 """
 
+import argparse
+import contextlib
+import time
 import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 from unittest import mock
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 from ..networks.actalker import pcm
 from ..networks.actalker.config import ACTalkerConfig
 from ..networks.actalker.model import build_part
 
 
+class Machine(NamedTuple):
+    """Rates a second: FLOP of half-precision matrix work, bytes of memory traffic, exponentials.
+
+    Those of `MACHINES` are the makers' peaks times what is usually reached of them: a half and three quarters; a third
+    of the exponentials, by the number of instructions between them in the compiled scan (372 a step of 512 states).
+    """
+
+    name: str
+    flop: float
+    bytes: float
+    exponentials: float
+
+
+MACHINES = (
+    Machine("H200", 0.5 * 989e12, 0.75 * 4.8e12, 3.7e12 / 3),
+    Machine("H100", 0.5 * 989e12, 0.75 * 3.35e12, 3.7e12 / 3),
+    Machine("A100", 0.5 * 312e12, 0.75 * 2.04e12, 2.4e12 / 3),
+    Machine("RTX 4090", 0.5 * 165e12, 0.75 * 1.01e12, 5.2e12 / 3),
+    Machine("RTX 3090", 0.5 * 71e12, 0.75 * 0.94e12, 2.2e12 / 3),
+)
+
+
+class Operation(NamedTuple):
+    """Arithmetic and traffic of one operation; `scan` where it belongs to a PCM's bidirectional scan."""
+
+    flop: int
+    bytes: int
+    exponentials: int
+    scan: bool
+
+    def seconds(self, machine: Machine) -> float:
+        return max(self.flop / machine.flop, self.bytes / machine.bytes, self.exponentials / machine.exponentials)
+
+
 @dataclass(frozen=True)
 class Cost:
-    """Of one call: weights and peak activations in bytes, FLOP of matrix work, and the scans' share.
+    """Of one call: weights and peak activations in bytes, and its operations.
 
-    scan_steps: steps of all scans one after another, each direction's run beside the other's. scan_elements: states
-    visited (steps x channels x N of all frames and both directions). scan_bytes: inputs read and outputs written once.
+    scan_steps: steps of all scans one after another, each direction's run beside the other's.
     """
 
     weight_bytes: int
     peak_bytes: int
-    flop: int
-    scan_steps: int
-    scan_elements: int
-    scan_bytes: int
+    operations: list[Operation]
+    scan_steps: int = 0
 
-    def seconds(self, flop_a_second: float, bytes_a_second: float, exponentials_a_second: float) -> tuple[float, float]:
-        """Least times (matrix work, scans) on a machine of these rates; a scan takes one exponential an element."""
-        return self.flop / flop_a_second, max(
-            self.scan_bytes / bytes_a_second, self.scan_elements / exponentials_a_second
-        )
+    @property
+    def flop(self) -> int:
+        return sum(operation.flop for operation in self.operations)
+
+    @property
+    def scan_elements(self) -> int:
+        """States visited: steps x channels x N of all frames and both directions, one exponential each."""
+        return sum(operation.exponentials for operation in self.operations)
+
+    def seconds(self, machine: Machine, scans_only: bool = False) -> float:
+        """Time on a machine; with scans_only that of the bidirectional scans, projections and copies included."""
+        return sum(o.seconds(machine) for o in self.operations if o.scan or not scans_only)
 
 
-class LiveBytes(TorchDispatchMode):
-    """Follows the storage that operations make; `peak` is the most that was alive at once."""
+class Ledger(TorchDispatchMode):
+    """Writes down what runs under it; `peak` is the most bytes alive at once of the tensors that it saw made."""
 
     def __init__(self):
         super().__init__()
-        self.alive = self.peak = 0
+        self.operations: list[Operation] = []
+        self.alive = self.peak = self.scan_steps = 0
         self.known = weakref.WeakSet()
+        self.in_scan = False
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor):
-                self._count(tensor.untyped_storage())
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        made = [self._hold(x.untyped_storage()) for x in tree_leaves(result) if isinstance(x, Tensor)]
+        if any(made) or func._schema.is_mutable:
+            count = flop_registry.get(func._overloadpacket)
+            flop = count(*args, **kwargs, out_val=result) if count else 0
+            self.write(flop, *tree_leaves((args, kwargs, result)))
         return result
 
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        if storage not in self.known:
-            self.known.add(storage)
-            self.alive += storage.nbytes()
-            self.peak = max(self.peak, self.alive)
-            weakref.finalize(storage, self._drop, storage.nbytes())
+    def write(self, flop: int, *tensors, exponentials: int = 0) -> None:
+        moved = sum(x.numel() * x.element_size() for x in tensors if isinstance(x, Tensor))
+        self.operations.append(Operation(flop, moved, exponentials, self.in_scan))
+
+    def _hold(self, storage: torch.UntypedStorage) -> bool:
+        if storage in self.known:
+            return False
+        self.known.add(storage)
+        self.alive += storage.nbytes()
+        self.peak = max(self.peak, self.alive)
+        weakref.finalize(storage, self._drop, storage.nbytes())
+        return True
 
     def _drop(self, size: int) -> None:
         self.alive -= size
+
+    def scan(self, u: Tensor, delta: Tensor, bias: Tensor, A: Tensor, B: Tensor, C: Tensor, skip: Tensor) -> Tensor:
+        """Stands in for `bidirectional_scan`: one kernel that reads its inputs once and writes both directions."""
+        y = torch.empty_like(delta)
+        self.scan_steps += u.shape[0] * u.shape[1]
+        self.write(0, u, delta, B, C, y, exponentials=delta.numel() * A.shape[-1])
+        return y[:, :, 0] + y[:, :, 1]
+
+    def attention(self, query: Tensor, key: Tensor, value: Tensor, **kwargs) -> Tensor:
+        """Stands in for fused attention: two matrix products a head."""
+        out = torch.empty_like(query)
+        self.write(4 * query.numel() * key.shape[-2], query, key, value, out)
+        return out
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator["Ledger"]:
+        """Count what runs inside the `with`, fused kernels replaced."""
+        scanned = pcm.BidirectionalScan.forward
+
+        def forward(unit, sequence):
+            self.in_scan = True
+            try:
+                return scanned(unit, sequence)
+            finally:
+                self.in_scan = False
+
+        with (
+            mock.patch.object(pcm, "bidirectional_scan", self.scan),
+            mock.patch.object(pcm.BidirectionalScan, "forward", forward),
+            mock.patch.object(torch.nn.functional, "scaled_dot_product_attention", self.attention),
+            torch.no_grad(),
+            self,
+        ):
+            yield self
+
+
+def unet_inputs(
+    config: ACTalkerConfig,
+    size: tuple[int, int],
+    rows: int,
+    gates: tuple[bool, bool],
+    device: str | torch.device,
+    dtype: torch.dtype,
+) -> dict[str, Tensor]:
+    """Zeros in the shapes of one call: `rows` guidance rows of a window, full masks on the open branches."""
+    frames, context, (h, w) = config.window, config.context, (size[0] // 8, size[1] // 8)
+    kind = {"device": device, "dtype": dtype}
+    given = {
+        "sample": torch.zeros(rows, frames, config.unet.get("in_channels", 8), h, w, **kind),
+        "identity": torch.zeros(rows * frames, 1, context, **kind),
+        "audio": torch.zeros(rows * frames, config.audio_tokens, context, **kind),
+        "motion": torch.zeros(rows * frames, 1, context, **kind),
+        "face_feature": torch.zeros(rows, frames, config.unet["block_out_channels"][0], h, w, **kind),
+        "added_time_ids": torch.zeros(rows, 3, device=device),
+        "timestep": torch.zeros((), device=device),
+    }
+    masks = (torch.full((1, 1, *size), float(gate)) for gate in gates)
+    return given | dict(zip(("audio_mask", "motion_mask"), masks, strict=True))
+
+
+def _part(name: str, config: ACTalkerConfig, device: str | torch.device, dtype: torch.dtype) -> torch.nn.Module:
+    with torch.device(device):
+        return torch.nn.Module.to(build_part(name, config), device=device, dtype=dtype).eval()
+
+
+def _weights(module: torch.nn.Module) -> int:
+    return sum(x.numel() * x.element_size() for x in module.parameters())
 
 
 def estimate(
@@ -75,53 +201,127 @@ def estimate(
     gates: tuple[bool, bool] = (True, True),
     dtype: torch.dtype = torch.float16,
 ) -> Cost:
-    """Cost of one call for `rows` guidance rows of one window, with full masks on the open branches."""
+    """Cost of one UNet call for `rows` guidance rows of one window."""
     config = config or ACTalkerConfig()
-    frames, total = config.window, rows * config.window
-    with torch.device("meta"):
-        unet = build_part("unet", config).to("meta")
-        torch.nn.Module.to(unet, dtype=dtype)
-        latent = (height // 8, width // 8)
-        given = {
-            "sample": torch.empty(rows, frames, config.unet.get("in_channels", 8), *latent, dtype=dtype),
-            "identity": torch.empty(total, 1, config.context, dtype=dtype),
-            "audio": torch.empty(total, config.audio_tokens, config.context, dtype=dtype),
-            "motion": torch.empty(total, 1, config.context, dtype=dtype),
-            "face_feature": torch.empty(rows, frames, config.unet["block_out_channels"][0], *latent, dtype=dtype),
-            "added_time_ids": torch.empty(rows, 3),
-            "timestep": torch.empty(()),
-        }
-    masks = [torch.full((1, 1, height, width), float(gate)) for gate in gates]
-    scans, attention = _Scans(), _Attention()
-    live, flops = LiveBytes(), FlopCounterMode(display=False)
-    replaced = mock.patch.object(pcm, "selective_scan", scans)
-    attended = mock.patch.object(torch.nn.functional, "scaled_dot_product_attention", attention)
-    with torch.no_grad(), replaced, attended, flops, live:
-        unet(**given, audio_mask=masks[0], motion_mask=masks[1])
-    weights = sum(x.numel() * x.element_size() for x in unet.parameters())
-    flop = flops.get_total_flops() + attention.flop
-    return Cost(weights, live.peak, flop, scans.steps // total, scans.elements, scans.bytes)
+    unet = _part("unet", config, "meta", dtype)
+    given = unet_inputs(config, (height, width), rows, gates, "meta", dtype)
+    with Ledger().following() as ledger:
+        unet(**given)
+    return Cost(_weights(unet), ledger.peak, ledger.operations, ledger.scan_steps // (rows * config.window))
 
 
-class _Scans:
-    """Stands in for the selective scan: the output's shape, and the books."""
+def estimate_decoding(
+    config: ACTalkerConfig | None = None,
+    height: int = 576,
+    width: int = 576,
+    chunk: int = 10,
+    dtype: torch.dtype = torch.float16,
+) -> Cost:
+    """Cost of decoding `chunk` frames with the VAE."""
+    config = config or ACTalkerConfig()
+    vae = _part("vae", config, "meta", dtype)
+    latents = torch.zeros(chunk, config.vae["latent_channels"], height // 8, width // 8, device="meta", dtype=dtype)
+    with Ledger().following() as ledger:
+        vae.decode(latents, num_frames=chunk)
+    return Cost(_weights(vae), ledger.peak, ledger.operations)
 
-    def __init__(self):
-        self.steps = self.elements = self.bytes = 0
 
-    def __call__(self, u, delta, A, B, C, skip):
-        self.steps += u.shape[0] * u.shape[1]
-        self.elements += u.numel() * A.shape[-1]
-        self.bytes += sum(x.numel() * x.element_size() for x in (u, delta, B, C, u))
-        return torch.empty_like(u), None
+@dataclass
+class Measured:
+    """Of one UNet call: seconds, those within the bidirectional scans, and the peak bytes on a GPU (else 0)."""
+
+    seconds: float
+    scan_seconds: float
+    peak_bytes: int
 
 
-class _Attention:
-    """Stands in for fused attention: two matrix products a head."""
+@dataclass
+class _Clock:
+    """Seconds within wrapped calls, the device brought to rest at both ends."""
 
-    def __init__(self):
-        self.flop = 0
+    device: torch.device
+    seconds: float = 0.0
 
-    def __call__(self, query, key, value, **kwargs):
-        self.flop += 4 * query.numel() * key.shape[-2]
-        return torch.empty_like(query)
+    def rest(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    def around(self, function: Callable) -> Callable:
+        def timed(*args, **kwargs):
+            begin = self.rest()
+            result = function(*args, **kwargs)
+            self.seconds += self.rest() - begin
+            return result
+
+        return timed
+
+
+@torch.inference_mode()
+def measure(
+    config: ACTalkerConfig | None = None,
+    device: str | torch.device = "cuda",
+    height: int = 576,
+    width: int = 576,
+    rows: int = 4,
+    dtype: torch.dtype = torch.float16,
+    calls: int = 3,
+) -> Measured:
+    """Time one UNet call with random weights on a device: the least of `calls` after one to warm up.
+
+    The scans are timed in calls of their own, because waiting for each of them slows the whole.
+    """
+    config, device = config or ACTalkerConfig(), torch.device(device)
+    unet = _part("unet", config, device, dtype)
+    given = unet_inputs(config, (height, width), rows, (True, True), device, dtype)
+    unet(**given)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    whole, scans = [], []
+    for _ in range(calls):
+        clock = _Clock(device)
+        clock.around(unet)(**given)
+        whole.append(clock.seconds)
+        clock = _Clock(device)
+        with mock.patch.object(pcm.BidirectionalScan, "forward", clock.around(pcm.BidirectionalScan.forward)):
+            unet(**given)
+        scans.append(clock.seconds)
+    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+    return Measured(min(whole), min(scans), peak)
+
+
+def _giga(count: int) -> str:
+    return f"{count / 1e9:.2f} G"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the counts and, with --device, what is measured."""
+    parser = argparse.ArgumentParser(description="Memory and time of one full-size UNet call of ACTalker in fp16.")
+    parser.add_argument("--device", help="measure there too, with random weights; cuda at full size wants 16 GB")
+    parser.add_argument("--reduced", action="store_true", help="the size of the tests instead, in fp32")
+    options = parser.parse_args(arguments)
+    config, side, dtype = ACTalkerConfig(), 576, torch.float16
+    if options.reduced:
+        config, side, dtype = ACTalkerConfig.reduced(), 128, torch.float32
+    for rows in (1, 3, 4):
+        cost = estimate(config, side, side, rows, dtype=dtype)
+        print(
+            f"UNet, {rows} rows of {config.window} frames at {side} x {side}: weights {_giga(cost.weight_bytes)}B, "
+            f"activations {_giga(cost.peak_bytes)}B, {_giga(cost.flop)}FLOP, {_giga(cost.scan_elements)} scan elements"
+        )
+        for machine in MACHINES:
+            total, scans = cost.seconds(machine), cost.seconds(machine, scans_only=True)
+            print(f"  {machine.name:9s} {total:7.3f} s estimated, scans {scans / total:4.0%}")
+    cost = estimate_decoding(config, side, side, dtype=dtype)
+    print(f"VAE, decoding 10 frames: activations {_giga(cost.peak_bytes)}B, {_giga(cost.flop)}FLOP")
+    if options.device:
+        found = measure(config, options.device, side, side, dtype=dtype)
+        share = found.scan_seconds / found.seconds
+        print(
+            f"measured on {options.device}, 4 rows: {found.seconds:.3f} s, scans {share:.0%}, "
+            f"peak {_giga(found.peak_bytes)}B with the weights"
+        )
+
+
+if __name__ == "__main__":
+    main()

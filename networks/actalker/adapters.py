@@ -1,6 +1,6 @@
 """Decoupled cross-attention: identity through the attention's own keys and values, voice and motion through adapters.
 
-    y = attend(q, id) + sum_i scale_i * mask_i * attend(q, token_i)        i = 0 voice, 1 motion
+y = attend(q, id) + sum_i scale_i * mask_i * attend(q, token_i)        i = 0 voice, 1 motion
 """
 
 import torch

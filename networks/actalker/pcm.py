@@ -11,11 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..mamba.bidirectional import bidirectional_scan
 from ..mamba.mamba1 import log_rates, step_size_bias
-from ..mamba.selective_scan import selective_scan
-
-# Elements of one stacked two-direction sequence (frames, length, 2, D) handled at once; frames are independent.
-_SLICE = 1 << 27
 
 
 class BidirectionalScan(nn.Module):
@@ -34,30 +31,24 @@ class BidirectionalScan(nn.Module):
         self.Ds = nn.Parameter(torch.ones(2 * dim))
 
     def forward(self, sequence: torch.Tensor) -> torch.Tensor:
-        """(frames, L, D) to the same; frames are cut into slices to bound the memory of the stacked directions."""
-        rows = max(1, _SLICE // (2 * sequence.shape[1] * sequence.shape[2]))
-        return torch.cat([self._scan(part) for part in sequence.split(rows)])
-
-    def _scan(self, sequence: torch.Tensor) -> torch.Tensor:
+        """(frames, L, D) to the same; frames are independent."""
         wide = torch.promote_types(sequence.dtype, torch.float32)
-        rates = -torch.exp(self.A_logs.to(wide)).unflatten(0, (2, -1))
-        deltas, Bs, Cs = zip(*(self._selection(sequence, k, wide) for k in (0, 1)), strict=True)
-        y, _ = selective_scan(
-            torch.stack([sequence, sequence.flip(1)], 2),
-            torch.stack([deltas[0], deltas[1].flip(1)], 2),
-            rates,
-            torch.stack([Bs[0], Bs[1].flip(1)], 2),
-            torch.stack([Cs[0], Cs[1].flip(1)], 2),
+        projected = F.linear(sequence, self.x_proj_weight.flatten(0, 1)).unflatten(-1, (2, -1))
+        low, B, C = projected.split([self.rank, self.states, self.states], -1)
+        return bidirectional_scan(
+            sequence,
+            self._step_sizes(low),
+            self.dt_projs_bias.to(wide),
+            -torch.exp(self.A_logs.to(wide)).unflatten(0, (2, -1)),
+            B,
+            C,
             self.Ds.to(wide).unflatten(0, (2, -1)),
         )
-        return y[:, :, 0] + y[:, :, 1].flip(1)
 
-    def _selection(self, sequence: torch.Tensor, k: int, wide: torch.dtype):
-        """Step size (frames, L, D), B and C (frames, L, N) of direction k, in the sequence's own order."""
-        projected = F.linear(sequence, self.x_proj_weight[k])
-        low, B, C = projected.split([self.rank, self.states, self.states], -1)
-        delta = F.linear(low, self.dt_projs_weight[k]).to(wide) + self.dt_projs_bias[k].to(wide)
-        return F.softplus(delta), B, C
+    def _step_sizes(self, low: torch.Tensor) -> torch.Tensor:
+        """(frames, L, 2, R) to (frames, L, 2, D), each direction by its own weights; lies in memory by direction."""
+        by_direction = torch.bmm(low.flatten(0, 1).transpose(0, 1), self.dt_projs_weight.mT)
+        return by_direction.transpose(0, 1).unflatten(0, low.shape[:2])
 
 
 class ParallelControlMamba(nn.Module):

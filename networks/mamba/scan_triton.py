@@ -12,44 +12,88 @@ _CHANNELS = 32  # of one program; one warp with N = 16 states each
 
 
 @triton.jit
+def _softplus(x):
+    """log(1 + exp(x)); exact for small exp(x), where 1 + exp(x) is rounded, by Kahan's correction."""
+    grown = tl.exp(tl.minimum(x, 20.0))
+    one_more = 1.0 + grown
+    rounded = one_more - 1.0
+    small = rounded == 0.0
+    value = tl.log(one_more) * (grown / tl.where(small, 1.0, rounded))
+    return tl.where(x > 20.0, x, tl.where(small, grown, value))
+
+
+@triton.jit
 def _scan(
-    u, delta, A, B, C, start, y, last,
+    u, delta, bias, A, B, C, skip, start, y, last,
+    u_row, u_step, u_group, delta_row, delta_step, delta_group,
+    B_row, B_step, B_group, C_row, C_step, C_group,
     length, groups, channels,
+    BIASED: tl.constexpr, SKIPPED: tl.constexpr, STARTED: tl.constexpr, MIRRORED: tl.constexpr,
     STATES: tl.constexpr, WIDTH: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    """u, delta, y (row, L, G, D); B, C (row, L, G, N); A (G, D, N); start, last (row, G, D, N), all contiguous."""
-    line = tl.program_id(0)  # row * groups + group
+    """Strides of u, delta (row, L, G, D) and B, C (row, L, G, N) are given, the last is 1; all others are contiguous:
+    y (row, L, G, D), A (G, N, D), bias, skip (G, D), start, last (row, G, N, D). As channels are contiguous everywhere,
+    a thread has all states of its channel, and their sum asks no other thread."""
+    line = tl.program_id(0).to(tl.int64)  # row * groups + group
     row, group = line // groups, line % groups
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     state = tl.arange(0, WIDTH)
-    here = channel < channels
-    both = here[:, None] & (state < STATES)[None, :]
-    cell = channel[:, None] * STATES + state[None, :]
-    rate = tl.load(A + group * channels * STATES + cell, both, 0.0).to(tl.float32)
-    h = tl.load(start + line.to(tl.int64) * channels * STATES + cell, both, 0.0).to(tl.float32)
-    step = row.to(tl.int64) * length * groups + group
-    end = step + length * groups
-    while step < end:
-        at = step * channels + channel
-        dt = tl.load(delta + at, here, 0.0).to(tl.float32)
-        x = tl.load(u + at, here, 0.0).to(tl.float32)
-        b = tl.load(B + step * STATES + state, state < STATES, 0.0).to(tl.float32)
-        c = tl.load(C + step * STATES + state, state < STATES, 0.0).to(tl.float32)
-        h = tl.exp(dt[:, None] * rate) * h + (dt * x)[:, None] * b[None, :]
-        tl.store(y + at, tl.sum(h * c[None, :], 1), here)
-        step += groups
-    tl.store(last + line.to(tl.int64) * channels * STATES + cell, h, both)
+    here, there = channel < channels, state < STATES
+    both = there[:, None] & here[None, :]
+    cell = state[:, None] * channels + channel[None, :]
+    rate = tl.load(A + group * channels * STATES + cell, both, 0.0).to(tl.float32) * 1.4426950408889634  # for exp2
+    h = tl.zeros([WIDTH, CHANNELS], tl.float32)
+    if STARTED:
+        h = tl.load(start + line * channels * STATES + cell, both, 0.0).to(tl.float32)
+    if BIASED:
+        shift = tl.load(bias + group * channels + channel, here, 0.0).to(tl.float32)
+    if SKIPPED:
+        direct = tl.load(skip + group * channels + channel, here, 0.0).to(tl.float32)
+    u += row * u_row + group * u_group
+    delta += row * delta_row + group * delta_group
+    B += row * B_row + group * B_group
+    C += row * C_row + group * C_group
+    y += (row * length * groups + group) * channels
+    walked = group * 0
+    while walked < length:
+        step = walked
+        if MIRRORED:
+            step = tl.where(group == 1, length - 1 - walked, walked)
+        dt = tl.load(delta + step * delta_step + channel, here, 0.0).to(tl.float32)
+        x = tl.load(u + step * u_step + channel, here, 0.0).to(tl.float32)
+        b = tl.load(B + step * B_step + state, there, 0.0).to(tl.float32)
+        c = tl.load(C + step * C_step + state, there, 0.0).to(tl.float32)
+        if BIASED:
+            dt = _softplus(dt + shift)
+        h = tl.exp2(dt[None, :] * rate) * h + (dt * x)[None, :] * b[:, None]
+        out = tl.sum(h * c[:, None], 0)
+        if SKIPPED:
+            out += direct * x
+        tl.store(y + step * groups * channels + channel, out, here)
+        walked += 1
+    tl.store(last + line * channels * STATES + cell, h, both)
 
 
-def scan_triton(u, delta, A, B, C, start) -> tuple[torch.Tensor, torch.Tensor]:
-    """y (rows, L, G, D) in u's type and the last state (rows, G, D, N) in float32; shapes as in `selective_scan`."""
+def scan_triton(
+    u, delta, A, B, C, start=None, *, bias=None, skip=None, mirrored: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """y (rows, L, G, D) in u's type and the last state (rows, G, D, N) in float32; shapes as in `selective_scan`.
+
+    bias (G, D): delta is given before it and softplus. skip (G, D): the direct path. mirrored: group 1 is walked from
+    the last step to the first. u, delta, B and C may be views of any strides whose last is 1, expanded ones too.
+    """
     rows, length, groups, channels = u.shape
     states = A.shape[-1]
-    u, delta, A, B, C, start = (x.contiguous() for x in (u, delta, A, B, C, start))
-    y = torch.empty_like(u)
-    last = torch.empty(rows, groups, channels, states, device=u.device)
+    views = [x if x.stride(-1) == 1 else x.contiguous() for x in (u, delta, B, C)]
+    whole = [None if x is None else x.contiguous() for x in (bias, A.mT, skip, None if start is None else start.mT)]
+    y = torch.empty(u.shape, dtype=u.dtype, device=u.device)
+    last = torch.empty(rows, groups, states, channels, device=u.device)
+    strides = [stride for x in views for stride in x.stride()[:3]]
+    u, delta, B, C = views
+    bias, A, skip, start = whole
     _scan[(rows * groups, triton.cdiv(channels, _CHANNELS))](
-        u, delta, A, B, C, start, y, last, length, groups, channels,
+        u, delta, bias, A, B, C, skip, start, y, last, *strides, length, groups, channels,
+        BIASED=bias is not None, SKIPPED=skip is not None, STARTED=start is not None, MIRRORED=mirrored,
         STATES=states, WIDTH=triton.next_power_of_2(states), CHANNELS=_CHANNELS, num_warps=1,
     )  # fmt: skip
-    return y, last
+    return y, last.mT

@@ -99,9 +99,7 @@ def _check_shapes(u, delta, A, B, C) -> None:
     expected |= {"B": (B, (batch, length, groups, states)), "C": (C, (batch, length, groups, states))}
     for name, (tensor, shape) in expected.items():
         if tuple(tensor.shape) != tuple(shape):
-            raise ValueError(
-                f"selective_scan: {name} has shape {tuple(tensor.shape)}, expected {tuple(shape)}."
-            )
+            raise ValueError(f"selective_scan: {name} has shape {tuple(tensor.shape)}, expected {tuple(shape)}.")
     if length == 0:
         raise ValueError("selective_scan: the sequence is empty; give at least one step.")
 
@@ -117,12 +115,20 @@ def _choose(form: str, state: torch.Tensor | None, inputs: tuple[torch.Tensor, .
     if state is None and backend.kernels() is not None:
         backend.log_choice("mamba_ssm kernels (Mamba-1)")
         return "kernels"
-    differentiated = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
-    if not differentiated and inputs[0].dtype != torch.float64 and _triton_works(device):
+    if triton_serves(*inputs):
         backend.log_choice("our Triton kernel (Mamba-1)")
         return "triton"
     backend.log_choice("PyTorch, two-level (Mamba-1)")
     return "two_level"
+
+
+def triton_serves(*inputs: torch.Tensor) -> bool:
+    """Whether our Triton kernel can scan these: on CUDA, without gradients, not in float64, and if Triton works."""
+    device = inputs[0].device
+    if device.type != "cuda" or any(x.dtype == torch.float64 for x in inputs):
+        return False
+    differentiated = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
+    return not differentiated and _triton_works(device)
 
 
 def _triton_scan():

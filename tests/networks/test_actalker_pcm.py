@@ -46,7 +46,7 @@ def test_closed_branch_ignores_its_scan_and_its_condition(golden):
 
 def test_frames_are_independent_and_may_be_sliced(golden, monkeypatch):
     layer, inputs, index, want = golden
-    monkeypatch.setattr("mamba_portrait.networks.actalker.pcm._SLICE", 1)
+    monkeypatch.setattr("mamba_portrait.networks.mamba.bidirectional._SLICE", 1)
     with torch.no_grad():
         assert (layer(*inputs, *index) - want).abs().max() <= 1e-5
         alone = layer(*(x[2:3] for x in inputs), *index)

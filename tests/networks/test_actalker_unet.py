@@ -9,6 +9,7 @@ import torch
 
 pytest.importorskip("diffusers", reason="ACTalker's UNet needs diffusers (extra actalker)")
 
+from mamba_portrait.networks.actalker.conditions import Context, LevelMasks, Tokens  # noqa: E402
 from mamba_portrait.networks.actalker.pcm import ParallelControlMamba  # noqa: E402
 from mamba_portrait.networks.actalker.svd_parts import UNetSpatioTemporalConditionModel  # noqa: E402
 from mamba_portrait.networks.actalker.unet import ACTalkerUNet  # noqa: E402
@@ -57,6 +58,29 @@ def arguments(audio_mask, motion_mask, audio=1.0, motion=1.0) -> dict:
 ONES, ZEROS = torch.ones(1, 1, 128, 128), torch.zeros(1, 1, 128, 128)
 MOUTH = ZEROS.clone()
 MOUTH[..., 64:96, 32:96] = 1
+
+
+def test_an_attention_adds_both_adapters_under_their_masks(unet):
+    """y = attend(x, id) + 1.25 mask_0 attend(x, voice) + 1.25 mask_1 attend(x, motion), each formula written out."""
+    attention = unet.down_blocks[0].attentions[0].transformer_blocks[0].attn2
+    adapters, heads = attention.processor, attention.heads
+    g = torch.Generator().manual_seed(2)
+    x = torch.randn(2, 12, 32, generator=g)
+    tokens = Tokens(*(torch.randn(2, n, 64, generator=g) for n in (1, 5, 1)))
+    masks = torch.rand(2, 1, 12, 1, generator=g)
+
+    def attend(query, key, value):
+        q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
+        weights = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+        return (weights @ v).transpose(1, 2).flatten(2)
+
+    with torch.no_grad():
+        query = attention.to_q(x)
+        want = attend(query, attention.to_k(tokens.identity), attention.to_v(tokens.identity))
+        for i, token in enumerate((tokens.audio, tokens.motion)):
+            want = want + 1.25 * masks[i] * attend(query, adapters.to_k_ip[i](token), adapters.to_v_ip[i](token))
+        got = attention(x, Context(tokens, LevelMasks(*masks, None, None)))
+        torch.testing.assert_close(got, attention.to_out[0](want), rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
