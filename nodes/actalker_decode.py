@@ -39,7 +39,8 @@ class ACTalkerDecode(io.ComfyNode):
 
         latents, device, images = latent["samples"], intermediate_device(), None
         pixels = latents[0, 0].numel() * LATENT_SIDE**2
-        model = actalker.on_device("vae", memory_required=chunk * pixels * VAE_BYTES_A_PIXEL)
+        need = min(chunk, len(latents)) * pixels * VAE_BYTES_A_PIXEL * actalker.widening
+        model = actalker.on_device("vae", memory_required=need)
         filled = 0
         for part in decode(model, latents, chunk=chunk, progress=progress_bar(len(latents)), keep_on=device):
             if images is None:

@@ -1,5 +1,6 @@
 """What ACTalker is told: who it is, what is said, and how a face moves. Three nodes, none needs the others."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from ..host import intermediate_device, io, progress_bar
 from ..media.audio import to_mono_16k
 from ..media.faces import FINDERS, find_faces
-from ..pipelines.actalker_crops import lanczos
+from ..pipelines.actalker_crops import lanczos, prepared_size
 from ..pipelines.actalker_masks import Masks
 from ..pipelines.actalker_preview import preview_colors
 from .actalker_masks import five_points
@@ -17,7 +18,9 @@ from .crop import find_face
 from .sockets import ACTalker, ACTalkerIdentity, ACTalkerMotion, ACTalkerVoice, Encoded, FaceBox, schema
 from .video_input import open_video
 
-VAE_BYTES_A_PIXEL = 8_000  # activations of SVD's encoder or decoder in fp16, a frame; a generous round number
+# Peak activations of SVD's VAE for each pixel of each frame, by `evaluation/actalker_cost.py` and rounded up: 2,050
+# bytes of the decoder in fp16, 2,572 of the encoder, which always runs in fp32.
+VAE_BYTES_A_PIXEL = 3_000
 MODEL_TOOLTIP = "From Load ACTalker."
 
 
@@ -67,8 +70,8 @@ class ACTalkerEncodeIdentity(io.ComfyNode):
         if len(image) != 1:
             raise ValueError(f"ACTalker takes one photo, but {len(image)} came in; choose one of them first.")
         photo, mask = image[0][..., :3].cpu().float(), single_mask(face_mask)
-        side = short_side or actalker.config.image_size
-        model = actalker.on_device("vae", "identity", memory_required=2 * VAE_BYTES_A_PIXEL * side**2)
+        pixels = math.prod(prepared_size(*photo.shape[:2], short_side or actalker.config.image_size))
+        model = actalker.on_device("vae", "identity", memory_required=VAE_BYTES_A_PIXEL * pixels)
         identity = encode_identity(
             model, photo, face_box, mask, image_size=short_side or None, keep_on=intermediate_device()
         )

@@ -26,10 +26,14 @@ device while the VAE decodes."""
 
 
 class ManagedACTalker:
-    """All of ACTalker in the host's care, group by group. `config` is the networks' own."""
+    """All of ACTalker in the host's care, group by group.
+
+    `config` is the networks' own; `widening` how many times wider than in fp16 their numbers are.
+    """
 
     def __init__(self, model: torch.nn.Module, name: str):
         self.name, self.config, self._model = name, model.config, model
+        self.widening = model.unet.conv_in.weight.element_size() // 2
         self._groups = {}
         for group, parts in GROUPS.items():
             there = [part for name in parts if (part := getattr(model, name)) is not None]

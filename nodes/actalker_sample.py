@@ -114,7 +114,7 @@ class ACTalkerSample(io.ComfyNode):
         if overlap >= window:
             raise ValueError(f"The overlap of {overlap} frames must be less than the window of {window}.")
         positions = portrait.identity.latent[0].numel()
-        need = (rows_at_once + 1) * window * positions * BYTES_A_LATENT
+        need = (rows_at_once + 1) * window * positions * BYTES_A_LATENT * actalker.widening
         shown = _Shown(portrait.colors)
         latents = sample(
             actalker.on_device("unet", memory_required=need),

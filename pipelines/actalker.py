@@ -57,7 +57,10 @@ def encode_identity(
     """
     model.require((*IDENTITY_PARTS, "vae"), "encode an identity")
     if tuple(face_mask.shape) != tuple(photo.shape[:2]):
-        raise ValueError(f"The face mask is {tuple(face_mask.shape)}, but the photo {tuple(photo.shape[:2])}.")
+        raise ValueError(
+            f"The face mask has (height, width) {tuple(face_mask.shape)}, the photo {tuple(photo.shape[:2])}: give the "
+            "mask of this photo, or resize it."
+        )
     size = prepared_size(*photo.shape[:2], image_size or model.config.image_size)
     picture = lanczos(photo[..., :3], size).movedim(-1, 0)
     embedding = embed_face(model, photo, box)
@@ -178,9 +181,15 @@ def decode(
     progress: Callable[[int, int], None] | None = None,
     keep_on: str | torch.device = "cpu",
 ) -> Iterator[Tensor]:
-    """Latents (N, 4, h, w) to pictures, `chunk` frames at a time: yields (n, H, W, 3) float in [0,1]."""
+    """Latents (N, 4, h, w) to pictures, `chunk` frames at a time: yields (n, H, W, 3) float in [0,1].
+
+    Raises ValueError for latents of another shape or a chunk below 1.
+    """
     if chunk < 1:
         raise ValueError(f"decode: chunk must be at least 1 frame, not {chunk}.")
+    channels = model.config.vae["latent_channels"]
+    if latents.dim() != 4 or latents.shape[1] != channels:
+        raise ValueError(f"The latents are {tuple(latents.shape)}; ACTalker's are (frames, {channels}, height, width).")
     weight, done = model.vae.quant_conv.weight, 0
     for part in latents.split(chunk):
         pictures = model.vae.decode(part.to(weight), num_frames=len(part)).sample

@@ -11,6 +11,7 @@ pytest.importorskip("transformers", reason="ACTalker needs transformers (extra a
 from mamba_portrait.networks.actalker.config import ACTalkerConfig  # noqa: E402
 from mamba_portrait.networks.actalker.model import MOTION_PARTS, PARTS, ACTalker  # noqa: E402
 from mamba_portrait.pipelines import actalker as pipeline  # noqa: E402
+from mamba_portrait.pipelines import actalker_voice  # noqa: E402
 from mamba_portrait.pipelines.actalker_driving import frames_to_watch  # noqa: E402
 from mamba_portrait.sampling.control import Control  # noqa: E402
 
@@ -71,6 +72,40 @@ def test_voice_gives_a_token_set_a_frame(voice):
     assert voice.frames == FRAMES and voice.tokens.shape == (FRAMES, 4, 64) and voice.none.shape == (1, 4, 64)
 
 
+def test_whisper_gives_its_embedding_and_every_layer_the_last_after_the_final_norm(model):
+    states = actalker_voice._hidden_states(model, torch.randn(16000, generator=torch.Generator().manual_seed(4)) * 0.1)
+    layers = model.config.whisper["encoder_layers"]
+    assert states.shape == (1500, layers + 1, 16)
+    whisper, seen = model.whisper, []
+    hooks = [layer.register_forward_hook(lambda m, given, out: seen.append(given[0])) for layer in whisper.layers]
+    normed = whisper.layer_norm.register_forward_hook(lambda m, given, out: seen.append(out))
+    with torch.no_grad():
+        actalker_voice._hidden_states(model, torch.randn(16000, generator=torch.Generator().manual_seed(4)) * 0.1)
+    for hook in (*hooks, normed):
+        hook.remove()
+    for i, state in enumerate(seen):
+        torch.testing.assert_close(states[:, i], state[0])
+
+
+@pytest.mark.parametrize(("samples", "frames"), [(640, 1), (1280 * 3 + 639, 3), (1280 * 3 + 640, 4), (490_000, 383)])
+def test_a_frame_hears_the_ten_steps_around_it(model, monkeypatch, samples, frames):
+    """Steps of 20 ms 4 i - 4 .. 4 i + 5 of the whole recording, silence (zeros) where there is none."""
+    heard = iter(range(1, 1_000_000))
+    monkeypatch.setattr(
+        actalker_voice,
+        "_hidden_states",
+        lambda model, piece: torch.tensor([next(heard) for _ in range(1500)]).float()[:, None, None].expand(-1, 3, 16),
+    )
+    windows = actalker_voice.speech_windows(model, torch.zeros(samples))
+    assert windows.shape == (frames, 10, 3, 16)
+    for i in {0, frames // 2, frames - 1}:
+        steps = 4 * i - 4 + torch.arange(10)
+        want = torch.where((steps >= 0) & (steps < 4 * frames), steps + 1, 0).float()
+        assert torch.equal(windows[i, :, 0, 0], want)
+    with pytest.raises(ValueError, match="at least 640"):
+        actalker_voice.speech_windows(model, torch.zeros(639))
+
+
 def test_driving_video_gives_a_token_a_generated_frame(driving):
     assert driving.frames == FRAMES and driving.tokens.shape == (FRAMES, 1, 64) and driving.none.shape == (1, 1, 64)
 
@@ -92,6 +127,11 @@ def test_from_photo_to_frames(model, identity, masks, voice, driving, kind):
     pictures = torch.cat(list(pipeline.decode(model, latents, chunk=2)))
     assert pictures.shape == (FRAMES, 128, 128, 3)
     assert 0 <= pictures.min() and pictures.max() <= 1 and torch.isfinite(pictures).all()
+
+
+def test_foreign_latents_are_refused(model):
+    with pytest.raises(ValueError, match=r"latents are \(1, 16, 2, 8, 8\)"):
+        next(pipeline.decode(model, torch.zeros(1, 16, 2, 8, 8)))
 
 
 def test_closed_gate_is_the_same_as_no_source(model, identity, masks, voice, driving):

@@ -83,6 +83,16 @@ def scheduler():
     return diffusers.EulerDiscreteScheduler(**EDM_SCHEDULER)
 
 
+def test_noise_levels_are_the_published_ones(scheduler):
+    scheduler.set_timesteps(25)
+    assert len(scheduler.timesteps) == 25 and scheduler.sigmas[-1] == 0
+    torch.testing.assert_close(
+        scheduler.sigmas[:4].double(), torch.tensor([700, 545.73, 421.57, 322.45]).double(), rtol=2e-5, atol=0
+    )
+    torch.testing.assert_close(scheduler.sigmas[-3:-1], torch.tensor([0.0079, 0.0020]), rtol=0, atol=5e-5)
+    torch.testing.assert_close(scheduler.timesteps[[0, -1]], torch.tensor([1.6378, -1.5537]), rtol=0, atol=5e-5)
+
+
 def sampled(scheduler, unet=None, rows=None, **kwargs):
     rows = rows or guidance_rows(1.0, 1.0, SCALES)
     start = torch.zeros(4, 2, 2)
