@@ -53,8 +53,17 @@ def test_a_motion_model_keeps_the_language_it_learned(tmp_path, model, tiny_conf
     with torch.no_grad():
         next(renderer.motion_encoder.parameters()).mul_(1.1)
         assert renderer.motion_language == language, "an encoder that learns on speaks the same language"
+        weight = renderer.parameters_of_motion.writer.weight
+        weight[0, 0] = 0.0
+        language = renderer.motion_language
+        weight[0, 0] = -0.0
+        assert renderer.motion_language == language, "averaged weights turn -0 into 0"
         renderer.parameters_of_motion.reader.bias[0] += 0.1
     assert renderer.motion_language != language
+
+
+def test_the_shipped_networks_were_made_for_each_other():
+    assert load_motion_model().motion_language in ("", load_renderer().motion_language)
 
 
 def test_large_checkpoints_are_cut_into_shards_and_read_by_any_name(tmp_path, model, monkeypatch):
