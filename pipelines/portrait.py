@@ -29,6 +29,7 @@ Progress = Callable[[int, int], None]
 
 MODEL_FPS = Fraction(25)  # the rate the papers work at
 SAMPLES_A_FRAME = int(MODEL_RATE / MODEL_FPS)  # 640
+LEAD = 20  # frames of silence that a voice is heard amid
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def listen_globally(
     """Mamba-g over the whole recording: the speaking style, and the prosody of every frame."""
     device = _device(model)
     with autocast(device, bf16):
-        heard = model.extract_global(voice.waveform.to(device))
+        heard = model.extract_global(_amid_silence(voice).to(device)).window(LEAD, LEAD + voice.frames)
     return GlobalAudio(heard.style.float().to(keep_on), heard.frames.float().to(keep_on))
 
 
@@ -109,7 +110,14 @@ def listen_locally(
     """Mamba-l over the slices around each frame: (1,T,d), what the lips do."""
     device = _device(model)
     with autocast(device, bf16):
-        return model.extract_local(voice.waveform.to(device)).float().to(keep_on)
+        heard = model.extract_local(_amid_silence(voice).to(device))
+    return heard[:, LEAD : LEAD + voice.frames].float().to(keep_on)
+
+
+def _amid_silence(voice: Voice) -> Tensor:
+    """(1,N): silence before and after, as around the clips of training; a voice that began with the recording itself
+    opened the mouth before its first word."""
+    return F.pad(voice.waveform, (LEAD * SAMPLES_A_FRAME, LEAD * SAMPLES_A_FRAME))
 
 
 @torch.inference_mode()
