@@ -1,18 +1,19 @@
-"""train: either stage, or the whole way from nothing to weights."""
+"""train: either stage, or the whole way from nothing to weights; ACTalker beside them."""
 
 from __future__ import annotations
 
 import argparse
 
+from . import train_actalker
 from .options import add_machine, command, machine, positive_int
 
 
 def add(commands) -> list[argparse.ArgumentParser]:
-    """Declare the command, its two stages, and both with everything around them."""
+    """Declare the command, its two stages, both with everything around them, and ACTalker."""
     parser = command(
         commands,
         "train",
-        "train the renderer (stage1), the motion model (stage2), or all from nothing",
+        "train the renderer (stage1), the motion model (stage2), all from nothing, or actalker",
         None,
         """
 train stage1 --data data/train --validation data/held_out --out runs/a --minutes 60
@@ -47,7 +48,7 @@ train all --data data/train --out runs/c --minutes 30 --device cuda
     whole.add_argument("--jobs", type=positive_int, help="processes that draw (default: all cores)")
     whole.add_argument("--stills", type=int, metavar="GROUPS", help="groups drawn at most (default: as many as fit)")
     whole.add_argument("--clips", type=int, help="clips drawn at most (default: as many as fit)")
-    return [first, second, whole]
+    return [first, second, whole, train_actalker.add(stages)]
 
 
 def run_stage1(options: argparse.Namespace) -> None:

@@ -48,11 +48,14 @@ class Window(NamedTuple):
 
 
 class ACTalkerTrainer:
-    """Holds the optimiser; `step(window)` is one update and returns the loss. Raises RuntimeError for absent parts."""
+    """Holds the optimiser; `step(window)` is one update and returns the loss. Raises RuntimeError for absent parts.
 
-    def __init__(self, model: ACTalker, settings: TrainingSettings | None = None, seed: int = 0):
+    Weights are trained in float32; bf16 has matrix products done in bfloat16 (autocast).
+    """
+
+    def __init__(self, model: ACTalker, settings: TrainingSettings | None = None, seed: int = 0, bf16: bool = False):
         model.require(TRAINED, "be trained")
-        self.model, self.settings = model, settings or TrainingSettings()
+        self.model, self.settings, self.bf16 = model, settings or TrainingSettings(), bf16
         self.random = torch.Generator().manual_seed(seed)
         model.requires_grad_(False)
         for name in TRAINED:
@@ -64,7 +67,8 @@ class ACTalkerTrainer:
         self.warmup = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda i: min(1.0, (i + 1) / s.warmup))
 
     def step(self, window: Window) -> float:
-        loss = self.loss(window)
+        with torch.autocast(window.latents.device.type, torch.bfloat16, enabled=self.bf16):
+            loss = self.loss(window)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
@@ -82,7 +86,7 @@ class ACTalkerTrainer:
         noise = noise + self.settings.noise_offset * torch.randn(1, clean.shape[1], 1, 1, generator=self.random)
         noisy, target = noised(clean, noise.to(device), sigma)
         predicted = self._predict(window, noisy, sigma, gates)
-        return (predicted - target).square().mean()
+        return (predicted.float() - target).square().mean()
 
     def _predict(self, window: Window, noisy: Tensor, sigma: float, gates: tuple[float, float]) -> Tensor:
         model, frames = self.model, len(noisy)

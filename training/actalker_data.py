@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..media.audio import MODEL_RATE, load_audio, to_mono_16k
 from ..media.faces import choose_face, find_faces
-from ..media.video import read_video
+from ..media.video import probe_video, read_video
 from ..networks.actalker.model import PARTS, ACTalker
 from ..pipelines.actalker import embed_face, encode_image
 from ..pipelines.actalker_crops import lanczos, prepared_size
@@ -39,18 +39,20 @@ def read_window(
 ) -> Window:
     """A random window of `clip` at 12.5 frames a second, prepared for the trainer.
 
-    The reference is a random frame of the window or near it. The face mask is the rectangle around all frames' face
-    boxes. Raises ValueError for a clip shorter than a window, FileNotFoundError for absent files.
+    Only the window's part of the file is kept in memory. The reference is a random frame of the window or near it. The
+    face mask is the rectangle around all frames' face boxes. Raises ValueError for a clip shorter than a window,
+    FileNotFoundError for absent files.
     """
     model.require(PARTS, "prepare a clip for training")
-    video = torch.from_numpy(np.stack(list(read_video(clip / "video.mp4", fps=FPS))))
-    count, total = model.config.window, len(video)
+    count, total = model.config.window, int(probe_video(clip / "video.mp4").duration * FPS)
     if total < count:
         raise ValueError(f"{clip.name} has {total} frames at 12.5 a second; a window needs {count}.")
     start = int(random.integers(total - count + 1))
-    near = max(0, start - REFERENCE_REACH), min(total, start + count + REFERENCE_REACH)
-    frames = video[start : start + count].float() / 255
-    reference = video[int(random.integers(*near))].float() / 255
+    first, last = max(0, start - REFERENCE_REACH), min(total, start + count + REFERENCE_REACH)
+    near = read_video(clip / "video.mp4", FPS, start=float(first / FPS), max_frames=last - first)
+    video = torch.from_numpy(np.stack(list(near)))
+    frames = video[start - first :][:count].float() / 255
+    reference = video[int(random.integers(len(video)))].float() / 255
     boxes = [find_box(frame) for frame in frames]
     samples = int(MODEL_RATE / FPS)
     voice = to_mono_16k(*load_audio(clip / "audio.wav")).reshape(-1)[start * samples : (start + count) * samples]
