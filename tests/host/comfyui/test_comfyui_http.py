@@ -2,9 +2,14 @@
 
 import time
 
+import cv2
+import numpy as np
 import pytest
+import torch
 
 from mamba_portrait.host.workflow import node_classes
+from mamba_portrait.media.audio import write_wav
+from mamba_portrait.media.photo import save_image
 
 
 def spoken(tiny, name):
@@ -90,9 +95,80 @@ def test_cancel_while_drawing_leaves_no_half_video(comfyui, tiny):
     assert set((comfyui.base / "temp").iterdir()) == before
 
 
-def test_a_bad_box_is_told_in_one_sentence(comfyui, tiny):
+def from_video(tiny, file, **crop):
+    graph = tiny.workflow("driven_by_video", ExampleDrivingVideo=("LoadVideo", {"file": file}))
+    graph["7"]["inputs"].update(crop)
+    return graph
+
+
+def changed(tiny, node, **inputs):
     graph = spoken(tiny, "talking_portrait")
-    graph["3"]["inputs"].update(box_width=0)
-    entry = comfyui.wait(comfyui.queue(graph))
+    graph[node]["inputs"].update(inputs)
+    return graph
+
+
+@pytest.fixture(scope="module")
+def odd_inputs(comfyui, tiny):
+    """Files a user might give, in ComfyUI's input folder."""
+    folder = comfyui.base / "input"
+    noise = torch.rand(90, 120, 3, generator=torch.Generator().manual_seed(0))
+    save_image(folder / "no_face.png", noise)
+    cv2.imwrite(str(folder / "see_through.png"), np.full((90, 120, 4), 128, np.uint8))
+    save_image(folder / "huge.png", noise.repeat(30, 30, 1))
+    tiny.write_driving(folder / "one_frame.mp4", frames=1)
+    (folder / "text.mp4").write_text("no video")
+    tiny.write_voice(folder / "short.wav", samples=200)
+    write_wav(folder / "stereo.wav", torch.rand(2, 4000) - 0.5, 8000)
+
+
+BAD = {
+    "no part of": lambda tiny: changed(tiny, "3", box_width=0),
+    "No face was found in the picture": lambda tiny: (
+        changed(tiny, "3", finder="auto") | {"2": {"class_type": "LoadImage", "inputs": {"image": "no_face.png"}}}
+    ),
+    "No face was found in the first frame of the driving video": lambda tiny: from_video(
+        tiny, "driver.mp4", crop="face"
+    ),
+    "less than half a video frame": lambda tiny: (
+        spoken(tiny, "talking_portrait") | {"6": {"class_type": "LoadAudio", "inputs": {"audio": "short.wav"}}}
+    ),
+    "text.mp4 could not be read as a video": lambda tiny: from_video(tiny, "text.mp4"),
+    "holds a motion model, not a renderer": lambda tiny: changed(tiny, "1", weights="tiny_motion.safetensors"),
+    "photo is missing": lambda tiny: changed(tiny, "11", crop=["3", 1]),
+}
+
+
+@pytest.mark.parametrize("sentence", BAD)
+def test_bad_input_is_one_sentence_and_the_queue_lives_on(comfyui, tiny, odd_inputs, sentence):
+    entry = comfyui.wait(comfyui.queue(BAD[sentence](tiny)))
     (error,) = [data for name, data in entry["status"]["messages"] if name == "execution_error"]
-    assert "is no part of a 512x512 picture" in error["exception_message"]
+    told = error["exception_message"].strip()
+    assert sentence in told and "\n" not in told and told.endswith(".")
+    assert comfyui.get("/queue") == {"queue_running": [], "queue_pending": []}
+
+
+@pytest.mark.parametrize(("node", "wire"), [("motion", ["6", 0]), ("appearance", ["4", 0]), ("source", ["3", 0])])
+def test_a_wrong_wire_is_refused_before_the_run(comfyui, tiny, node, wire):
+    with pytest.raises(AssertionError, match="mismatch"):
+        comfyui.queue(changed(tiny, "11", **{node: wire}))
+
+
+@pytest.mark.parametrize(
+    ("node", "load", "frames"),
+    [
+        ("2", ("LoadImage", {"image": "see_through.png"}), 16),
+        ("2", ("LoadImage", {"image": "huge.png"}), 16),
+        ("6", ("LoadAudio", {"audio": "stereo.wav"}), 13),  # 0.5 s
+    ],
+)
+def test_unusual_input_gives_a_film(comfyui, tiny, odd_inputs, node, load, frames):
+    graph = changed(tiny, "11", size="256")
+    graph["3"]["inputs"].update(finder="whole")
+    graph[node].update(class_type=load[0], inputs=load[1])
+    (path,) = comfyui.saved(comfyui.run(graph))
+    assert tiny.facts(path)[:4] == (frames, 25, 256, 256)
+
+
+def test_a_video_of_one_frame_drives_one_frame(comfyui, tiny, odd_inputs):
+    (path,) = comfyui.saved(comfyui.run(from_video(tiny, "one_frame.mp4")))
+    assert tiny.facts(path)[0] == 1
