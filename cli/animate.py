@@ -38,7 +38,7 @@ def _add_speech(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int, default=0, help="another seed, another performance (%(default)s)")
     group.add_argument("--steps", type=positive_int, default=12, help="solver steps a window (%(default)s)")
     group.add_argument("--solver", choices=("dpmpp_2m", "ddim", "ddpm"), default="dpmpp_2m")
-    group.add_argument("--guidance", type=float, default=2.0, help="how much the voice commands (%(default)s)")
+    group.add_argument("--guidance", type=float, default=1.5, help="how much the voice commands (%(default)s)")
     group.add_argument(
         "--appearance-guidance", type=float, default=1.0, help="how much the face shapes the motion (%(default)s)"
     )

@@ -55,7 +55,7 @@ class SampleMotion(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "audio_guidance",
-                    default=2.0,
+                    default=1.5,
                     min=0.0,
                     max=10.0,
                     step=0.1,

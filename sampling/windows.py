@@ -69,7 +69,7 @@ def sample_motion(
     frames: int,
     steps: int = 12,
     solver: str = "dpmpp_2m",
-    audio_guidance: float = 2.0,
+    audio_guidance: float = 1.5,
     appearance_guidance: float = 1.0,
     mode: str = "window",
     window: int = 80,
