@@ -71,11 +71,11 @@ Put the published files into `models/actalker` (any subfolders); nothing is down
 `pip install diffusers transformers`. Which files, from where, under which licence:
 
 - always: `unet-136000.pth`, `pose_guider-136000.pth`, `id_proj_model-136000.pth`; for a voice also
-  `audio_linear-136000.pth`,
-  for a driving video `vasa_linear-136000.pth`. They were in the authors' OneDrive folder, which they report as gone
-  (May 2026); no other place is known. No licence is stated.
+  `audio_linear-136000.pth`, for a driving video `vasa_linear-136000.pth`. They were in the authors' OneDrive folder,
+  which they report as gone (May 2026); no other place is known. No licence is stated.
 - always: `vae/` of `stable-video-diffusion-img2vid-xt-1-1` in diffusers form, from Hugging Face, after accepting its
-  terms; `scheduler/` and `unet/config.json` are read where they lie beside it. Stability AI Community License.
+  terms; `scheduler/` and `unet/config.json` are read where they lie beside it. Or the single file
+  `svd_xt_1_1.safetensors`, of which the VAE alone is read. Stability AI Community License.
 - always: `backbone.pth` (ArcFace r50); came with the authors' files. No licence stated; such models are mostly for
   non-commercial research.
 - for a voice: `whisper-tiny/model.safetensors`, Hugging Face `openai/whisper-tiny`. Apache-2.0.
@@ -100,6 +100,9 @@ finder gives them (`own`, `yunet`), as HunyuanPortrait does; else the face box.
     "MambaPortraitACTalkerSample": """
 At 576 x 576 a UNet call in fp16 takes 3.6 GB for the weights and about 12 GB for its work with `rows_at_once` 4, 5 GB
 with 1 (counted, not measured). A shut gate leaves out its guidance row: three calls' work instead of four.
+
+A mask that is wired rules whatever the gates say. With a single source leave the masks of Control Gates unwired: it
+then rules the face, as published.
 """,
     "MambaPortraitACTalkerDecode": """
 The latents are plain SVD latents, unscaled: other nodes for such latents fit as well.

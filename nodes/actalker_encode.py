@@ -106,7 +106,8 @@ class ACTalkerEncodeVoice(io.ComfyNode):
             raise ValueError("There is no audio: the video has no sound track, or nothing is wired to the audio input.")
         waveform = audio["waveform"]
         waveform = to_mono_16k((waveform[0] if waveform.ndim == 3 else waveform).cpu(), audio["sample_rate"])
-        voice = encode_voice(actalker.on_device("voice"), waveform, keep_on=intermediate_device())
+        model, device = actalker.on_device("voice"), intermediate_device()
+        voice = encode_voice(model, waveform, progress=progress_bar(), keep_on=device)
         return io.NodeOutput(Encoded(voice, actalker.name))
 
 

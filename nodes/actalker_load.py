@@ -82,16 +82,14 @@ class LoadACTalker(io.ComfyNode):
             "ACTalker",
             ["svd", "stable video diffusion", "talking head", "checkpoint"],
             description="Loads ACTalker: its published files from a folder named actalker, or one converted file. No "
-            "weights "
-            "ship with the pack; the reduced random weights only show that a graph runs.",
+            "weights ship with the pack; the reduced random weights only show that a graph runs.",
             inputs=[
                 io.Combo.Input(
                     "weights",
                     options=[REDUCED, *published_folders(), *files_of("actalker")],
                     default=REDUCED,
                     tooltip="Published files lie in models/actalker or models/mamba_portrait/actalker, in any "
-                    "subfolders; a "
-                    "converted file in models/mamba_portrait. The random weights give noise.",
+                    "subfolders; a converted file in models/mamba_portrait. The random weights give noise.",
                 ),
                 io.Combo.Input(
                     "precision",

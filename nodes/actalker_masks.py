@@ -32,8 +32,7 @@ class ACTalkerMasks(io.ComfyNode):
             "ACTalker",
             ["face mask", "mouth mask", "audio mask", "motion mask"],
             description="Finds the face and draws ACTalker's masks: the face, what the voice rules and what the "
-            "driving video "
-            "rules. Of a clip the box around all its faces is taken. Edit them as you edit any mask.",
+            "driving video rules. Of a clip the box around all its faces is taken. Edit them as you edit any mask.",
             inputs=[
                 io.Image.Input("image", tooltip="The photo, or all frames of a clip."),
                 io.Combo.Input(
@@ -69,8 +68,7 @@ class ACTalkerMasks(io.ComfyNode):
                     options=list(MASK_MODES),
                     default=MASK_MODES[0],
                     tooltip="For voice and video together. release: both rule the whole picture, as the published "
-                    "script has it. "
-                    "paper: the voice rules the mouth, the video the rest of the face.",
+                    "script has it. paper: the voice rules the mouth, the video the rest of the face.",
                 ),
                 _corner("box_x", "Left edge"),
                 _corner("box_y", "Top edge"),

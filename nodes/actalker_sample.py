@@ -33,8 +33,8 @@ class ACTalkerSample(io.ComfyNode):
             "ACTalker",
             ["ksampler", "diffusion", "talking head", "joint control"],
             description="Generates the latents of 12.5 frames a second, driven by a voice, a video, or both at once. "
-            "It is as long as what drives it, "
-            "the shorter of the two. Cancel takes effect at the next window of the next step.",
+            "It is as long as what drives it, the shorter of the two. Cancel takes effect at the next window of the "
+            "next step.",
             inputs=[
                 ACTalker.Input("actalker", tooltip="From Load ACTalker."),
                 ACTalkerIdentity.Input("identity", tooltip="From ACTalker Encode Identity."),

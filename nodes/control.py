@@ -47,8 +47,7 @@ class JointControl(io.ComfyNode):
             "Motion",
             ["joint control", "gate", "mask", "audio and video"],
             description="Opens and shuts the gates of voice and driving video, and says where in the picture each "
-            "rules. For ACTalker "
-            "Sample and for Joint Motion alike.",
+            "rules. For ACTalker Sample and for Joint Motion alike.",
             inputs=[
                 _gate("audio", "voice", "the mouth"),
                 _gate("motion", "driving video", "brows, eyes and head"),

@@ -96,7 +96,10 @@ def test_a_frame_hears_the_ten_steps_around_it(model, monkeypatch, samples, fram
         "_hidden_states",
         lambda model, piece: torch.tensor([next(heard) for _ in range(1500)]).float()[:, None, None].expand(-1, 3, 16),
     )
-    windows = actalker_voice.speech_windows(model, torch.zeros(samples))
+    told = []
+    windows = actalker_voice.speech_windows(model, torch.zeros(samples), lambda *done: told.append(done))
+    pieces = -(-samples // 480_000)
+    assert told == [(i + 1, pieces) for i in range(pieces)]
     assert windows.shape == (frames, 10, 3, 16)
     for i in {0, frames // 2, frames - 1}:
         steps = 4 * i - 4 + torch.arange(10)
