@@ -27,7 +27,7 @@ from .speakers import measure_speakers, measure_spoken
 
 ASSETS = Path(__file__).parents[1] / "assets"
 SPEAKER = ASSETS / "portrait_2.jpg"  # speaks with the real voices: its lips are closed, so that their gap is the motion
-VOICE, VOICE_SECONDS = ASSETS / "voice.wav", 3.0  # what the portraits say
+VOICE, VOICE_SECONDS = ASSETS / "greeting.flac", 3.0  # what the portraits say
 FOLLOWS = 0.5  # correlation from which on a mouth follows the voice
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")

@@ -10,11 +10,11 @@ from .sockets import schema
 ASSETS = Path(__file__).parent.parent / "assets"
 
 PORTRAITS = {
-    "Eileen Collins": "portrait.jpg",
     "Grace Hopper": "portrait_2.jpg",
+    "Eileen Collins": "portrait.jpg",
     "picture in a room": "portrait_in_room.jpg",
 }
-VOICES = {"greeting": "greeting.flac", "woman": "voice.wav", "man": "voice_2.wav"}
+VOICES = {"greeting": "greeting.flac", "man": "voice_2.wav"}
 DRIVING = {"drawn head": "driving.mp4"}
 
 
@@ -33,7 +33,7 @@ class ExamplePortrait(io.ComfyNode):
                 io.Combo.Input(
                     "name",
                     options=list(PORTRAITS),
-                    default="Eileen Collins",
+                    default="Grace Hopper",
                     tooltip="Public-domain portraits by NASA and the US Navy.",
                 )
             ],

@@ -14,7 +14,7 @@ The finished film says in its metadata that its picture is generated.
 """
 
 
-def portrait(first: int, name: str = "Eileen Collins", title: str | None = None) -> list[list[Node]]:
+def portrait(first: int, name: str = "Grace Hopper", title: str | None = None) -> list[list[Node]]:
     """Picture, crop, source and appearance; nodes `first` .. `first + 3`. The renderer is node 1."""
     picture, crop, source, appearance = (str(first + i) for i in range(4))
     return [
@@ -211,7 +211,7 @@ EDITED = Workflow(
             ),
         ],
         [
-            Group("7 · Another face", "input", portrait(16, "Grace Hopper")),
+            Group("7 · Another face", "input", portrait(16, "Eileen Collins")),
             Group(
                 "8 · Frames and film",
                 "render",

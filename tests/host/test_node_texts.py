@@ -9,8 +9,10 @@ from mamba_portrait.corpus.parameters import PARAMETERS as DRAWN_PARAMETERS
 from mamba_portrait.corpus.parameters import REGIONS as DRAWN_REGIONS
 from mamba_portrait.host.workflow import node_classes
 from mamba_portrait.locales import build as texts
+from mamba_portrait.media.photo import load_photo
 from mamba_portrait.pipelines.regions import PARAMETERS, REGIONS
 from mamba_portrait.workflows import build as graphs
+from mamba_portrait.workflows import pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,6 +42,13 @@ def test_execute_takes_exactly_the_inputs():
         code = cls.execute.__func__.__code__
         taken = set(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
         assert taken == {socket.id for socket in cls.GET_SCHEMA().inputs}, name
+
+
+def test_every_workflow_has_a_square_picture_for_the_template_browser():
+    workflows = {path.stem for path in (ROOT / "workflows").glob("*.json") if not path.stem.endswith("_api")}
+    assert {*pictures.SPOKEN, *pictures.ACTALKER} == workflows
+    for name in workflows:
+        assert load_photo(ROOT / "workflows" / f"{name}.jpg").shape == (pictures.SIDE, pictures.SIDE, 3)
 
 
 def test_generated_texts_are_up_to_date():

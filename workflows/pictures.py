@@ -1,0 +1,185 @@
+"""Draw what ComfyUI's template browser shows beside each workflow: what goes in, and some frames of what comes out.
+
+    python -m mamba_portrait.workflows.pictures [NAME ...]
+
+Run it after new weights. ACTalker's weights do not ship: its pictures show what rules where.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from ..host.workflow import Run, run_workflow
+from ..media.audio import load_audio
+from ..media.crop import paste_back
+from ..media.photo import load_photo, to_uint8
+from ..media.video import read_video
+from ..nodes.actalker_masks import ACTalkerMasks
+from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
+from ..pipelines import portrait
+from ..pipelines.regions import PARAMETERS, read_regions
+from .build import FOLDER
+
+SIDE, HALF = 640, 320
+PAPER, VOICE, VIDEO, INK = (32, 32, 34), (136, 170, 136), (192, 96, 184), (225, 225, 225)  # as the groups are coloured
+NOT_INCLUDED = ("ACTalker's graph.", "Its weights are", "not included:", "bring your own.")
+DRAWING = ("MambaPortraitAssembleVideo", "MambaPortraitDecodeMotion")
+FILMS = ("MambaPortraitFramesToVideo", "SaveVideo")
+
+Picture = np.ndarray  # (H,W,3) uint8 RGB
+
+
+def cell(image: torch.Tensor | Picture, height: int = HALF, width: int = HALF) -> Picture:
+    """The middle of a picture, at the cell's shape and size."""
+    pixels = to_uint8(image)
+    h, w = pixels.shape[:2]
+    scale = max(height / h, width / w)
+    cut_h, cut_w = round(height / scale), round(width / scale)
+    y, x = (h - cut_h) // 2, (w - cut_w) // 2
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(pixels[y : y + cut_h, x : x + cut_w], (width, height), interpolation=method)
+
+
+def wave(height: int = HALF, width: int = HALF) -> Picture:
+    """The greeting as bars of loudness."""
+    sound = load_audio(ASSETS / VOICES["greeting"])[0].mean(0)
+    loud = torch.stack([part.abs().amax() for part in sound.tensor_split(width // 8)])
+    picture = np.full((height, width, 3), PAPER, np.uint8)
+    for i, level in enumerate((loud / loud.amax() * 0.42 * height).tolist()):
+        cv2.line(picture, (8 * i + 4, round(height / 2 - level)), (8 * i + 4, round(height / 2 + level)), VOICE, 4)
+    return picture
+
+
+def with_wave(picture: Picture) -> Picture:
+    """A picture that is spoken for."""
+    return np.concatenate([picture[: HALF - 64], wave(64)])
+
+
+def words(*lines: str) -> Picture:
+    """A cell of text."""
+    picture = np.full((HALF, HALF, 3), PAPER, np.uint8)
+    for i, line in enumerate(lines):
+        cv2.putText(picture, line, (22, 110 + 42 * i), cv2.FONT_HERSHEY_SIMPLEX, 0.95, INK, 2, cv2.LINE_AA)
+    return picture
+
+
+def driving() -> list[Picture]:
+    """The frames of the example video."""
+    return list(read_video(ASSETS / DRIVING["drawn head"]))
+
+
+def grid(*rows: list[Picture]) -> Picture:
+    return np.concatenate([np.concatenate(row, axis=1) for row in rows])
+
+
+@dataclass
+class Made:
+    """A run of a workflow up to where it would draw its film, and the nodes that the drawing takes."""
+
+    run: Run
+    wired: dict[str, str]  # input of the drawing node -> the node it is wired to
+
+    def __getitem__(self, name: str):
+        return self.run.outputs[self.wired[name]][0]
+
+    def moments(self, *quantiles: float) -> list[int]:
+        """The frames at which the jaw is open as far as these quantiles of the film say."""
+        jaw = read_regions(self["renderer"].module, self["motion"].values)[:, PARAMETERS.index("jaw")]
+        order = jaw.argsort()
+        return [int(order[round(q * (len(order) - 1))]) for q in quantiles]
+
+    def frames(self, numbers: list[int], side: int = HALF) -> list[torch.Tensor]:
+        """These frames of the film, and no others."""
+        motion = replace(self["motion"], values=self["motion"].values[numbers])
+        portraits = self["source"].value, self["appearance"].value
+        drawn = portrait.render(self["renderer"].on_device(), *portraits, motion, size=(side, side))
+        return [frame for batch in drawn for frame in batch]
+
+
+def make(name: str, folder: str) -> Made:
+    """Run a workflow up to what its drawing node is wired to."""
+    graph = json.loads((FOLDER / f"{name}_api.json").read_text(encoding="utf-8"))
+    drawing = next(node["inputs"] for node in graph.values() if node["class_type"] in DRAWING)
+    wired = {key: link[0] for key, link in drawing.items() if isinstance(link, list)}
+    films = {key for key, node in graph.items() if node["class_type"] in (*DRAWING, *FILMS)}
+    graph = {key: node for key, node in graph.items() if key not in films}
+    for key in wired:
+        graph[key] = {"class_type": "PreviewAny", "inputs": {"source": drawing[key]}}
+    return Made(run_workflow(graph, output_dir=folder), wired)
+
+
+def talking(made: Made) -> Picture:
+    photo = with_wave(cell(made.run.outputs["3"][0][0]))
+    spoken = [cell(frame) for frame in made.frames(made.moments(0.97, 0.75, 0.05))]
+    return grid([photo, spoken[0]], spoken[1:])
+
+
+def pasted(made: Made) -> Picture:
+    photo, crop = made["photo"][0], made.run.outputs["3"][1]
+    spoken = made.frames(made.moments(0.05, 0.75, 0.97), crop.size)
+    faces = [cell(frame, 240, width) for frame, width in zip(spoken, (213, 214, 213), strict=True)]
+    return grid(faces, [cell(paste_back(photo, spoken[-1][None], crop)[0], 400, SIDE)])
+
+
+def driven(made: Made) -> Picture:
+    times = made.moments(0.97, 0.5)
+    return grid([cell(driving()[i]) for i in times], [cell(frame) for frame in made.frames(times)])
+
+
+def edited(made: Made) -> Picture:
+    plot = cv2.resize(to_uint8(made.run.outputs["14"][0][0]), (HALF, HALF), interpolation=cv2.INTER_AREA)
+    moved = [cell(frame) for frame in made.frames(made.moments(0.97, 0.4))]
+    return grid([with_wave(cell(made.run.outputs["3"][0][0])), plot], moved)
+
+
+def joint(made: Made) -> Picture:
+    times = made.moments(0.97, 0.4)
+    return grid([wave(), cell(driving()[times[0]])], [cell(frame) for frame in made.frames(times)])
+
+
+def actalker(by_voice: bool, by_video: bool) -> Picture:
+    """What comes in above; the photo, with what rules where, below."""
+    photo = load_photo(ASSETS / next(iter(PORTRAITS.values())))
+    _, face, mouth, rest = ACTalkerMasks.execute(photo[None], "auto", "largest", 0, 1.2, "paper").args
+    ruled = [(mouth, VOICE), (rest, VIDEO)] if by_voice and by_video else [(face, VOICE if by_voice else VIDEO)]
+    tinted = photo.clone()
+    for mask, colour in ruled:
+        tinted = torch.lerp(tinted, torch.tensor(colour) / 255.0, 0.45 * mask[0][..., None])
+    sources = [wave()] if by_voice else []
+    sources += [cell(driving()[0])] if by_video else []
+    return grid([cell(photo), *sources][-2:], [cell(tinted), words(*NOT_INCLUDED)])
+
+
+SPOKEN: dict[str, Callable[[Made], Picture]] = {
+    "talking_portrait": talking,
+    "talking_portrait_pasted_back": pasted,
+    "driven_by_video": driven,
+    "motion_saved_edited_rerendered": edited,
+    "joint_control": joint,
+}
+ACTALKER = {"actalker_voice": (True, False), "actalker_video": (False, True), "actalker_joint": (True, True)}
+
+
+def draw(name: str) -> Path:
+    """Write a workflow's picture."""
+    if name in ACTALKER:
+        picture = actalker(*ACTALKER[name])
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            picture = SPOKEN[name](make(name, folder))
+    path = FOLDER / f"{name}.jpg"
+    encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
+    path.write_bytes(encoded.tobytes())
+    return path
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or (*SPOKEN, *ACTALKER):
+        print(draw(name))
