@@ -30,6 +30,7 @@ Progress = Callable[[int, int], None]
 MODEL_FPS = Fraction(25)  # the rate the papers work at
 SAMPLES_A_FRAME = int(MODEL_RATE / MODEL_FPS)  # 640
 LEAD = 20  # frames of silence that a voice is heard amid
+LEAD_IN = 8  # frames of silence that motion begins with and loses again
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,10 @@ def speak(
     progress: Progress | None = None,
     **sampling,
 ) -> Motion:
-    """Voice features -> Motion at 25 fps, relative to the resting face, which it also starts from.
+    """Voice features -> Motion at 25 fps, relative to the resting face.
 
-    The paper starts from zeros; zeros are no face of ours, and a mouth that springs open in the silence before the
-    first word was what they gave.
+    It starts with a resting face and a moment of silence that is cut off again: from the paper's zeros, which are no
+    face of ours, the mouth sprang open before the first word.
 
     `style` lends the speaking style of another recording (Mamba-g's summary vector) to this voice.
     `sampling` goes to `sample_motion`: steps, solver, audio_guidance, appearance_guidance, mode, window, overlap, seed.
@@ -150,12 +151,24 @@ def speak(
     chosen = (style or global_audio).style
     heard = GlobalAudio(chosen.to(device), global_audio.frames.to(device))
     appearance = None if appearance is None else appearance.to(device)
-    sampling.setdefault("history", model.rest_motion.expand(model.config.history, -1))
+    local_audio, lead = local_audio.to(device), 0
     with autocast(device, bf16):
+        if sampling.get("history") is None:
+            lead, heard, local_audio = LEAD_IN, *_after_silence(model, heard, local_audio)
+            sampling |= {"history": model.rest_motion.expand(model.config.history, -1)}
+            sampling["noise_offset"] = sampling.get("noise_offset", 0) - lead
         values = sample_motion(
-            model, heard, local_audio.to(device), appearance, frames=frames, progress=progress, **sampling
-        )
+            model, heard, local_audio, appearance, frames=lead + frames, progress=progress, **sampling
+        )[lead:]
     return Motion(values.float().cpu(), model.rest_motion.float().cpu(), MODEL_FPS, model.motion_language)
+
+
+def _after_silence(model: MotionModel, heard: GlobalAudio, local_audio: Tensor) -> tuple[GlobalAudio, Tensor]:
+    """Features with LEAD_IN frames of silence before them."""
+    silence = local_audio.new_zeros(1, LEAD_IN * SAMPLES_A_FRAME)
+    before = model.extract_global(silence).frames.to(heard.frames)
+    local = torch.cat([model.extract_local(silence).to(local_audio), local_audio], 1)
+    return GlobalAudio(heard.style, torch.cat([before, heard.frames], 1)), local
 
 
 def batches(frames: Iterable[Tensor], size: int) -> Iterator[Tensor]:

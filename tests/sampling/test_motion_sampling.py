@@ -166,6 +166,11 @@ def test_noise_belongs_to_the_frame():
     assert correlation.abs().max() < 0.25
 
 
+def test_no_seed_draws_the_noise_that_shaped_the_motion_space():
+    plain = torch.randn(768, generator=torch.Generator().manual_seed(0))
+    assert abs(torch.corrcoef(torch.stack([frame_noise(0, 0, 1, 768)[0], plain]))[0, 1]) < 0.2
+
+
 def test_audio_moved_by_whole_windows_moves_the_motion(model, heard):
     """In window mode, with the history given: the features of frames 24.. drawn alone are those of the long clip."""
     whole = draw(model, heard)
