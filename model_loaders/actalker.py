@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..networks.actalker.config import ACTalkerConfig
-from ..networks.actalker.model import IDENTITY_PARTS, PARTS, ACTalker
+from ..networks.actalker.model import FLOAT32_PARAMETERS, IDENTITY_PARTS, PARTS, ACTalker
 from ..networks.actalker.svd_parts import (
     AutoencoderKLTemporalDecoder,
     EulerDiscreteScheduler,
@@ -117,7 +117,7 @@ def _empty(config: ACTalkerConfig, parts: Iterable[str]) -> ACTalker:
 def _assign(model: ACTalker, part: str, state: dict, dtype: torch.dtype) -> None:
     """Put a part's tensors in place; the UNet is cast tensor by tensor, so that it is never held twice in full."""
     if part == "unet":
-        state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in state.items()}
+        state = {k: v.float() if k.endswith(FLOAT32_PARAMETERS) else v.to(dtype) for k, v in state.items()}
     getattr(model, part).load_state_dict(state, strict=True, assign=True)
     getattr(model, part).requires_grad_(False)
 

@@ -37,12 +37,15 @@ class ACTalker(nn.Module):
         self.eval()
 
     def set_precision(self, dtype: torch.dtype) -> "ACTalker":
-        """Cast the UNet, VAE, face-mask encoder and identity projector; the rest and the scans' rates stay float32."""
+        """Cast the UNet, VAE, face-mask encoder and identity projector; the rest and the scans' rates stay float32.
+
+        The published run rounded the rates to half precision on the way; here they keep what the file says.
+        """
         for name, part in self.named_children():
+            rates = {k: p.data.float() for k, p in part.named_parameters() if k.endswith(FLOAT32_PARAMETERS)}
             cast(part, torch.float32 if name in FLOAT32_PARTS else dtype)
-        for name, parameter in self.named_parameters():
-            if name.endswith(FLOAT32_PARAMETERS):
-                parameter.data = parameter.data.float()
+            for key, rate in rates.items():
+                part.get_parameter(key).data = rate
         return self
 
     def require(self, names: tuple[str, ...], purpose: str) -> None:

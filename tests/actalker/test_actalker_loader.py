@@ -77,7 +77,8 @@ def test_half_precision_is_kept_through_the_converted_file(model, folder, tmp_pa
     convert_actalker(folder, tmp_path / "half.safetensors", dtype=torch.float16, config=CONFIG)
     loaded = load_actalker(tmp_path / "half.safetensors", dtype=torch.float16)
     assert loaded.unet.conv_in.weight.dtype == torch.float16
-    assert all(p.dtype == torch.float32 for n, p in loaded.unet.named_parameters() if n.endswith("A_logs"))
+    rates = {n: p for n, p in loaded.unet.named_parameters() if n.endswith("A_logs")}
+    assert all(p.dtype == torch.float32 and torch.equal(p, model.unet.get_parameter(n)) for n, p in rates.items())
 
 
 def test_models_without_motion_files_still_hear(folder):

@@ -13,6 +13,7 @@ from mamba_portrait.networks.actalker.model import MOTION_PARTS, PARTS, ACTalker
 from mamba_portrait.pipelines import actalker as pipeline  # noqa: E402
 from mamba_portrait.pipelines import actalker_voice  # noqa: E402
 from mamba_portrait.pipelines.actalker_driving import frames_to_watch  # noqa: E402
+from mamba_portrait.sampling.actalker import guidance_rows  # noqa: E402
 from mamba_portrait.sampling.control import Control  # noqa: E402
 
 BOX = (40.0, 30.0, 90.0, 80.0)
@@ -142,6 +143,13 @@ def test_closed_gate_is_the_same_as_no_source(model, identity, masks, voice, dri
     assert torch.equal(run(model, identity, masks, voice, driving, control=Control(motion=0.0)), want)
 
 
+@pytest.mark.parametrize("gates", [Control(motion=0.0), Control(audio=0.0)], ids=["voice", "video"])
+def test_three_rows_equal_the_four_bit_for_bit(model, identity, masks, voice, driving, gates, monkeypatch):
+    three = run(model, identity, masks, voice, driving, control=gates, rows_at_once=1)
+    monkeypatch.setattr(pipeline, "guidance_rows", lambda audio, motion, scales: guidance_rows(1.0, 1.0, scales))
+    assert torch.equal(run(model, identity, masks, voice, driving, control=gates, rows_at_once=1), three)
+
+
 def test_gates_between_closed_and_open_give_results_between(model, identity, masks, voice, driving):
     results = [run(model, identity, masks, voice, driving, control=Control(motion=gate)) for gate in (0.25, 0.5, 1.0)]
     assert not torch.equal(results[0], results[1]) and not torch.equal(results[1], results[2])
@@ -175,8 +183,9 @@ def test_reduced_precision_keeps_the_scans_rates(model):
     import copy
 
     half = copy.deepcopy(model).set_precision(torch.bfloat16)
-    kept = {name.rsplit(".", 1)[1] for name, p in half.unet.named_parameters() if p.dtype == torch.float32}
-    assert kept == {"A_logs", "Ds", "dt_projs_bias"}
+    kept = {name for name, p in half.unet.named_parameters() if p.dtype == torch.float32}
+    assert {name.rsplit(".", 1)[1] for name in kept} == {"A_logs", "Ds", "dt_projs_bias"}
+    assert all(torch.equal(half.unet.get_parameter(name), model.unet.get_parameter(name)) for name in kept)
     assert half.audio_projector.proj1.weight.dtype == torch.float32
 
 
