@@ -68,17 +68,17 @@ def _watch(options: argparse.Namespace, info, renderer, here, stages: Stages):
     import torch
 
     from ..media.crop import crop_box, cut
-    from ..media.faces import NoFaceError, choose_face, find_faces
+    from ..media.faces import choose_face, find_faces
     from ..media.video import read_video
     from ..pipelines import portrait
 
     frames = (torch.from_numpy(frame) for frame in stages.each("read the video", read_video(options.video)))
     first = next(frames)
     with stages("find the face"):
-        try:
-            found = choose_face(find_faces(first, options.driving_finder, options.driving_box), options.driving_face)
-        except NoFaceError as error:
-            raise ValueError(NO_FACE) from error
+        faces = find_faces(first, options.driving_finder, options.driving_box)
+        if not faces:
+            raise ValueError(NO_FACE)
+        found = choose_face(faces, options.driving_face)
         where = crop_box(tuple(first.shape[:2]), found, **film.framing(options))
     with stages("watch the motion"), progress("motion", "frame") as bar:
         return portrait.watch(

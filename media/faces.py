@@ -7,7 +7,7 @@ from .finders import cascade, own, yunet
 from .finders.face import Face
 from .photo import to_uint8
 
-__all__ = ["CHOICES", "FINDERS", "Face", "NoFaceError", "choose_face", "find_faces"]
+__all__ = ["CHOICES", "FINDERS", "Face", "choose_face", "find_faces"]
 
 SEARCHERS = {"own": own, "yunet": yunet, "cascade": cascade}  # in the order in which "auto" tries them
 FINDERS = ("auto", *SEARCHERS, "box", "whole")
@@ -17,10 +17,6 @@ NO_FACE = (
     "No face was found in the picture: use one in which the face is larger and seen from the front, choose the finder "
     "'whole' if the picture is a cropped portrait already, or 'box' and give the face's place."
 )
-
-
-class NoFaceError(ValueError):
-    """There is none; callers that know where the picture came from say so."""
 
 
 def find_faces(
@@ -77,9 +73,9 @@ def choose_face(faces: list[Face], which: str | int = "largest") -> Face:
     """One of the faces: "largest", the "left" or "right" most, the nearest to the picture's "center", or an index by
     size.
 
-    Raises NoFaceError with the ways out when there is none, ValueError when the index is too high."""
+    Raises ValueError with the ways out when there is none, or when the index is too high."""
     if not faces:
-        raise NoFaceError(NO_FACE)
+        raise ValueError(NO_FACE)
     if isinstance(which, str) and which.isdecimal():
         which = int(which)
     if isinstance(which, int):

@@ -4,9 +4,9 @@ from itertools import chain
 
 from ..host import io, load_device, progress_bar, use_bf16
 from ..media.crop import crop_box, cut
-from ..media.faces import Face, NoFaceError
+from ..media.faces import Face, choose_face, find_faces
 from ..pipelines import portrait
-from .crop import find_face, scale_input
+from .crop import scale_input
 from .sockets import Motion, Renderer, schema
 from .video_input import open_video
 
@@ -18,10 +18,10 @@ DRIVING_SIZE = 512  # the network judges motion at a quarter of this; keeping mo
 
 
 def _first_face(frame, crop: str) -> Face:
-    try:
-        return find_face(frame, "auto" if crop == "face" else "whole")
-    except NoFaceError as error:
-        raise ValueError(NO_FACE) from error
+    faces = find_faces(frame, "auto" if crop == "face" else "whole")
+    if not faces:
+        raise ValueError(NO_FACE)
+    return choose_face(faces)
 
 
 class EncodeDrivingVideo(io.ComfyNode):
