@@ -249,7 +249,7 @@ def render(
         wanted = retarget(part, own, mode=mode, gain=gain).to(device)
         with autocast(device, bf16):
             rendered = renderer.decode(placed, appearance, wanted, size=size, articulation=articulation)
-        yield rendered.image.float().clamp(0, 1).permute(0, 2, 3, 1).cpu()
+        yield rendered.image.permute(0, 2, 3, 1).cpu()
         if progress is not None:
             progress(min(start + batch, motion.frames), motion.frames)
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .deviation import Deviation
-from .layers import Modulate, ResBlock, blocks, conv, resize, upsample
+from .layers import Modulate, ResBlock, blocks, conv, join, resize, shuffle_down, shuffle_up, upsample
 from .lmdd import MotionField
 from .renderer_config import RendererConfig
 from .warp import warp
@@ -70,26 +70,25 @@ class ImageDecoder(nn.Module):
         keep = motion.visible.sigmoid().to(identity.dtype)  # delta_phi
         source = identity.flatten(1, 2)
         warped = warp(source, motion.field)  # phi'
-        x = self._blend(warped, source, keep)  # phi_m
+        x = self._blend(source, warped, keep)  # phi_m
         x = x.clamp_min(0) + articulation * self.beta.view(1, -1, 1, 1).to(x.dtype) * x.clamp_max(0)  # phi_r
         at = size // 8
-        x = self.enter(torch.cat([resize(x, at), resize(motion.features, at), resize(keep, at)], dim=1))
+        x = self.enter(join(resize(x, at), resize(motion.features, at), resize(keep, at)))
         x = self.modulate_low(x, deviation.vector)
         if self.appearance is not None:
             x = self.appearance(x, appearance)
         x = self.low(x)
         at = size // 4
-        told = torch.cat([resize(motion.features, at), resize(keep, at)], dim=1)
-        blended = self._blend(warp(quarter, motion.field), quarter, keep)
-        x = self.join_middle(torch.cat([upsample(x), blended, told], dim=1))
+        blended = self._blend(quarter, warp(quarter, motion.field), keep)
+        x = self.join_middle(join(upsample(x), blended, resize(motion.features, at), resize(keep, at)))
         x = self.middle(self.modulate_middle(x, deviation.vector))
-        detail = F.pixel_unshuffle(warp(image, motion.field), 2).to(x.dtype)
-        x = self.join_high(torch.cat([upsample(x), self._blend(warp(half, motion.field), half, keep), detail], dim=1))
-        out = F.pixel_shuffle(self.leave(F.silu(self.high(x))).float(), 2)
+        detail = shuffle_down(warp(image, motion.field)).to(x.dtype)
+        x = self.join_high(join(upsample(x), self._blend(half, warp(half, motion.field), keep), detail))
+        out = shuffle_up(self.leave(F.silu(self.high(x))).float())
         logits = resize(motion.visible, size) + 2 * out[:, 3:]
         return Synthesis(out[:, :3].sigmoid(), logits.sigmoid(), warped)
 
     @staticmethod
-    def _blend(warped: Tensor, source: Tensor, keep: Tensor) -> Tensor:
-        keep = resize(keep, source.shape[-1])
-        return source + keep * (warped - source)
+    def _blend(source: Tensor, warped: Tensor, keep: Tensor) -> Tensor:
+        keep = resize(keep, source.shape[-1]).float()
+        return torch.lerp(source.float(), warped.float(), keep).to(source.dtype)

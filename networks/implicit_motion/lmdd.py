@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .deviation import Deviation
-from .layers import Modulate, ResBlock, blocks, conv, resize, upsample
+from .layers import Modulate, ResBlock, bilinear, blocks, conv, join, resize, side_by_side, upsample
 from .renderer_config import RendererConfig
 from .warp import convex_upsample, invert, warp
 
@@ -97,7 +97,7 @@ class LatentMotionDecoder(nn.Module):
             mixing = focus * planes[:, None]
         response = RESPONSE_SCALE * self.respond(active).float().unflatten(1, (r, 2, 3))
         weights = self.sharpen(active).float().unflatten(1, (4, 9)).softmax(2)
-        features = torch.cat([fine, x], dim=1)
+        features = side_by_side(torch.cat([fine, x], dim=1))
         still = features.new_zeros(features.shape[0], 2, *features.shape[-2:])
         rest = self._mask_module(features, still, still, None)[0]
         return SourceAnatomy(mixing, response, weights, features, rest)
@@ -105,12 +105,12 @@ class LatentMotionDecoder(nn.Module):
     def forward(self, deviation: Deviation, anatomy: SourceAnatomy) -> MotionField:
         """A frame's deviation (B,...) on an anatomy of the same batch size."""
         size = anatomy.mixing.shape[-1]
-        maps = resize(deviation.maps.float().flatten(1, 3), size).view(*deviation.maps.shape[:4], size, size)
+        maps = bilinear(deviation.maps.float().flatten(1, 3), (size, size)).view(*deviation.maps.shape[:4], size, size)
         # (B,regions,3,H,W), depth planes composited one by one: the product is large
         regions = torch.zeros_like(maps[:, :, :, 0])
         for weight, plane in zip(anatomy.mixing.unbind(2), maps.unbind(3), strict=True):
             regions = torch.addcmul(regions, weight[:, :, None], plane)
-        forward = (anatomy.response * regions[:, :, None]).sum((1, 3))  # (B,2,H,W)
+        forward = (anatomy.response * regions[:, :, None]).sum(1).sum(2)  # (B,2,H,W); over both at once is slower
         coarse = invert(convex_upsample(forward, anatomy.fine), self.config.inversion_steps)
         backward = F.avg_pool2d(coarse, 2)
         moved = warp(anatomy.features, backward)
@@ -129,7 +129,7 @@ class LatentMotionDecoder(nn.Module):
         else:
             told = resize(self.inject(deviation.feature), (h, w)).to(features.dtype)
         fields = torch.cat([backward, forward], dim=1).to(features.dtype) * 8  # about unit scale
-        x = self.enter(torch.cat([features, fields, told], dim=1))
+        x = self.enter(join(features, fields, told))
         if deviation is not None:
             x = self.modulate(x, deviation.vector)
         x = self.refine(x)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .appearance import AppearanceExtractor
@@ -14,7 +13,7 @@ from .decoder import ImageDecoder, Synthesis
 from .depth import DepthExpansion
 from .deviation import Deviation, DeviationTransformer, SourceMotion
 from .image_encoder import ImageEncoder
-from .layers import resize
+from .layers import bilinear, resize, side_by_side
 from .lmdd import LatentMotionDecoder, MotionField, SourceAnatomy
 from .motion_encoder import MotionEncoder, MotionParameters
 from .renderer_config import RendererConfig
@@ -98,7 +97,10 @@ class Renderer(nn.Module):
         identity = self.depth(pyramid[1])
         motion = self.encode_motion(image) if motion is None else motion
         anatomy = self.lmdd.prepare(pyramid, identity)
-        return Source(image, small, identity, pyramid[-1], skips, anatomy, self.deviation.prepare(motion))
+        identity = side_by_side(identity.flatten(1, 2)).view_as(identity)
+        skips = [side_by_side(skip) for skip in skips]
+        pose = self.deviation.prepare(motion)
+        return Source(image.contiguous(), small, identity, pyramid[-1], skips, anatomy, pose)
 
     def extract_appearance(self, source: Source) -> Tensor:
         """F_A (B,appearance_dim)."""
@@ -135,9 +137,9 @@ class Renderer(nn.Module):
         )
         size = size or tuple(source.image.shape[-2:])
         warped = warp(resize(source.image, size), field.field)
-        keep = _enlarge(synthesis.keep, size)
-        image = torch.lerp(_enlarge(synthesis.image, size), warped.float(), keep)
-        return Rendered(image.clamp(0, 1), synthesis.keep, warped, synthesis, field, deviation)
+        keep = bilinear(synthesis.keep, size)
+        image = torch.lerp(bilinear(synthesis.image, size), warped.float(), keep)
+        return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation)
 
     def read_parameters(self, motion: Tensor) -> Tensor:
         """(...,768) -> (...,24) motion parameters (corpus/parameters.py names them)."""
@@ -156,9 +158,3 @@ class Renderer(nn.Module):
         """(768,): the motion of a head at rest."""
         weight = self.parameters_of_motion.reader.weight
         return self.motion_from_parameters(weight.new_zeros(self.config.parameters))
-
-
-def _enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
-    if x.shape[-2:] == tuple(size):
-        return x
-    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)

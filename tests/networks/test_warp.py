@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mamba_portrait.networks.implicit_motion.layers import are_side_by_side
 from mamba_portrait.networks.implicit_motion.warp import convex_upsample, identity_grid, invert, warp
 
 
@@ -66,3 +67,13 @@ def test_convex_upsampling_with_the_centre_alone_is_nearest():
     weights = torch.zeros(1, 4, 9, 5, 5)
     weights[:, :, 4] = 1
     assert torch.equal(convex_upsample(field, weights), field.repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+@pytest.mark.parametrize("portraits", [1, 3])
+def test_rows_are_sampled_as_grid_sample_does_and_past_the_border_too(portraits):
+    maps = torch.rand(portraits, 16, 20, 28).contiguous(memory_format=torch.channels_last).expand(3, -1, -1, -1)
+    field = 0.8 * torch.randn(3, 2, 20, 28)
+    with torch.no_grad():
+        rows = warp(maps, field)
+        assert torch.allclose(rows, warp(maps.contiguous(), field), atol=1e-4)
+    assert are_side_by_side(rows) and rows.shape == maps.shape
