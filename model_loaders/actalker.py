@@ -46,7 +46,10 @@ def load_actalker(
         return _load_single(Path(source), dtype)
     absent = [PUBLISHED[part].name for part in NEEDED if part not in files]
     if absent:
-        raise FileNotFoundError(f"ACTalker's files are not all there: missing {', '.join(absent)}.")
+        place = "there" if isinstance(source, dict) else f"in {source}"
+        raise FileNotFoundError(
+            f"ACTalker's files are not all {place}: missing {'; '.join(absent)}. docs/actalker.md tells of each."
+        )
     config = config or _config_beside(files)
     model = _empty(config, files)
     for part, path in files.items():

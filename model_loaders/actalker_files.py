@@ -34,7 +34,7 @@ PUBLISHED = {
             "*svd*.safetensors",
             "*vae*.safetensors",
         ),
-        "vae/ of stable-video-diffusion-img2vid-xt-1-1 in diffusers form, or the single file svd_xt.safetensors",
+        "vae/ of stable-video-diffusion-img2vid-xt-1-1 in diffusers form, or the single file svd_xt_1_1.safetensors",
     ),
     "arcface": Published(("backbone.safetensors", "backbone.pth"), "backbone.pth (ArcFace r50)"),
     "identity_projector": Published(("id_proj_model-*",), "id_proj_model-136000.pth"),
@@ -115,7 +115,8 @@ def _read(path: Path, preferred: Callable[[str], bool] | None = None) -> dict:
             return torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as fault:
         raise ValueError(
-            f"{path.name} holds no plain tensors that can be read safely (damaged, or it would run code): {fault}"
+            f"{path.name} cannot be read safely ({type(fault).__name__}): it is damaged, no checkpoint, or would run "
+            "code. Fetch it again."
         ) from fault
 
 

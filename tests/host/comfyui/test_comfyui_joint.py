@@ -1,6 +1,8 @@
 """Joint control in a real ComfyUI: ACTalker on reduced random weights, and implicit motion."""
 
+import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -38,3 +40,27 @@ def test_actalker_runs_to_a_saved_video(with_extra, tiny, name, frames):
 def test_joint_motion_runs_to_a_saved_video(comfyui, tiny):
     (path,) = comfyui.saved(comfyui.run(shortened(tiny, "joint_control")))
     assert tiny.facts(path)[:2] == (6, 25)
+
+
+def test_actalker_is_cancelled_and_runs_again(with_extra, tiny):
+    graph = tiny.workflow("actalker_voice")  # the shipped voice: windows for minutes
+    graph["3"]["inputs"].update(FACE)
+    prompt = with_extra.queue(graph)
+    time.sleep(15)
+    with_extra.post("/interrupt", {})
+    *_, (name, told) = with_extra.wait(prompt, 120)["status"]["messages"]
+    assert name == "execution_interrupted" and told["node_type"].startswith("MambaPortraitACTalker")
+    assert len(with_extra.saved(with_extra.run(shortened(tiny, "actalker_voice", steps=1)))) == 1
+
+
+def test_wrong_published_files_are_told_by_name(with_extra, tiny):
+    folder = with_extra.base / "models" / "actalker"
+    folder.mkdir()
+    try:
+        (folder / "unet-136000.pth").write_bytes(b"no checkpoint")
+        graph = shortened(tiny, "actalker_voice")
+        graph["1"]["inputs"]["weights"] = "published files in models/actalker"  # offered without a restart
+        *_, (name, told) = with_extra.wait(with_extra.queue(graph))["status"]["messages"]
+        assert name == "execution_error" and "missing vae/" in told["exception_message"]
+    finally:
+        shutil.rmtree(folder)
