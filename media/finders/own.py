@@ -20,9 +20,11 @@ ENLARGED = 2  # no look enlarges the picture more than this
 CANDIDATE = 0.35  # score of a first look that earns a second one
 AROUND = 2.0  # what the second look shows, in sides of the box
 NEAR_SIDE = 128  # and the pixels it is shown in
+SOFT = 0.8  # pixels of blur in half of the second looks: sand and gravel lose their eyes, a face keeps its own
+NEAR_SHARE = 2 / 3  # of the second looks in the score
 MOST = 64  # candidates looked at again
 SMALLEST = 16  # pixels: smaller faces cannot be animated
-MIN_SCORE = 0.59
+MIN_SCORE = 0.595
 
 
 def _path() -> Path:
@@ -49,8 +51,8 @@ def _network(path: Path) -> FaceFinder:
 def find(image: np.ndarray, min_score: float = MIN_SCORE) -> list[Face]:
     """(H,W,3) uint8 RGB -> faces with five landmarks: eyes, nose tip, mouth corners, the image's left first.
 
-    Each candidate of a first look is looked at again from near, as it is and mirrored; its score is that of the mean
-    logit of the three, its place that of the near ones."""
+    Each candidate of a first look is looked at again from near, sharp and soft, as it is and mirrored; its score is
+    that of a mean logit of all looks, its place that of the near ones."""
     network, (height, width) = _network(_path()), image.shape[:2]
     sides = [side for side in SIDES if side <= ENLARGED * max(height, width)] or SIDES[:1]
     rows = suppress(torch.cat([_look(network, image, side) for side in sides]))[:MOST]
@@ -75,14 +77,15 @@ def _look(network: FaceFinder, image: np.ndarray, side: int) -> torch.Tensor:
 def _look_again(network: FaceFinder, image: np.ndarray, rows: torch.Tensor) -> torch.Tensor:
     """Candidates (N,14) seen from near: their scores of all looks together, their places as the near ones have them."""
     pieces, corners, scales = zip(*(_near(image, row) for row in rows.tolist()), strict=True)
-    pieces = np.stack(pieces)
+    pieces = np.stack([*pieces, *(cv2.GaussianBlur(piece, (0, 0), SOFT) for piece in pieces)])
     answers = _ask(network, np.concatenate([pieces, pieces[:, :, ::-1]]), 0.0)
-    straight, mirrored = answers[: len(rows)], [_mirrored(found) for found in answers[len(rows) :]]
+    answers[len(pieces) :] = [_mirrored(found) for found in answers[len(pieces) :]]
+    views = [answers[start : start + len(rows)] for start in range(0, len(answers), len(rows))]
     merged = []
-    for row, corner, scale, *views in zip(rows, corners, scales, straight, mirrored, strict=True):
+    for row, corner, scale, *seen in zip(rows, corners, scales, *views, strict=True):
         origin = torch.tensor([0.0, *corner, 0.0] + [*corner] * 5)
         size = torch.tensor([1.0] + [scale] * 13)
-        merged.append(_merged(row, [found * size + origin for found in views]))
+        merged.append(_merged(row, [found * size + origin for found in seen]))
     return torch.stack(merged)
 
 
@@ -113,11 +116,12 @@ def _merged(row: torch.Tensor, views: list[torch.Tensor]) -> torch.Tensor:
         alike = (found[:, 3] / row[3]).log().abs()
         score = found[:, 0] * ((apart < 0.35) & (alike < 0.6))
         answers.append(torch.cat([score.max()[None], found[score.argmax(), 1:]]))
-    scores = torch.stack([row, *answers])[:, 0].clamp(0.003, 0.9999)
     near = torch.stack(answers)
+    first, again = (score.clamp(0.003, 0.9999).logit() for score in (row[0], near[:, 0]))
+    score = torch.lerp(first, again.mean(), NEAR_SHARE).sigmoid()
     weight = near[:, :1] + 1e-6
     place = (near[:, 1:] * weight).sum(0) / weight.sum() if near[:, 0].amax() > 0.02 else row[1:]
-    return torch.cat([scores.logit().mean().sigmoid()[None], place])
+    return torch.cat([score[None], place])
 
 
 def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
