@@ -6,7 +6,7 @@ import av
 import pytest
 import torch
 
-from mamba_portrait.host import ManagedModel, headless
+from mamba_portrait.host import ManagedModel, VideoFromFile, headless
 from mamba_portrait.media.crop import Crop
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
@@ -146,6 +146,26 @@ def test_a_driving_video_without_a_face_says_what_to_do(renderer):
     with pytest.raises(ValueError, match="first frame of the driving video.*'whole frame'"):
         driving.EncodeDrivingVideo.execute(renderer, video, "face", 2.0, 8)
     assert driving.EncodeDrivingVideo.execute(renderer, video, "whole frame", 2.0, 8)[0].frames == 2
+
+
+class Sliced(VideoFromFile):
+    """As ComfyUI's Video Slice leaves it: the file is whole, everything else is cut."""
+
+    def get_duration(self):
+        return 2 / 25
+
+    def get_components(self):
+        parts = super().get_components()
+        parts.images = parts.images[1:3]
+        return parts
+
+
+def test_a_sliced_driving_video_drives_with_its_slice(renderer, tiny, tiny_host):
+    file = tiny.write_driving(tiny_host / "driver.mp4", frames=6, fps=25)
+    whole = driving.EncodeDrivingVideo.execute(renderer, VideoFromFile(file), "whole frame", 2.0, 8)[0]
+    part = driving.EncodeDrivingVideo.execute(renderer, Sliced(file), "whole frame", 2.0, 8)[0]
+    assert (whole.frames, part.frames) == (6, 2)
+    torch.testing.assert_close(part.values, whole.values[1:3], atol=1e-3, rtol=0)
 
 
 def test_odd_portraits_give_even_frames(renderer):
