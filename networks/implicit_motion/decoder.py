@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .deviation import Deviation
-from .layers import Modulate, ResBlock, blocks, conv, join, resize, shuffle_down, shuffle_up, upsample
+from .layers import Modulate, ResBlock, blocks, conv, conv_doubled, join, resize, shuffle_down, shuffle_up
 from .lmdd import MotionField
 from .renderer_config import RendererConfig
 from .warp import warp
@@ -80,10 +80,10 @@ class ImageDecoder(nn.Module):
         x = self.low(x)
         at = size // 4
         blended = self._blend(quarter, warp(quarter, motion.field), keep)
-        x = self.join_middle(join(upsample(x), blended, resize(motion.features, at), resize(keep, at)))
+        x = conv_doubled(self.join_middle, x, blended, resize(motion.features, at), resize(keep, at))
         x = self.middle(self.modulate_middle(x, deviation.vector))
         detail = shuffle_down(warp(image, motion.field)).to(x.dtype)
-        x = self.join_high(join(upsample(x), self._blend(half, warp(half, motion.field), keep), detail))
+        x = conv_doubled(self.join_high, x, self._blend(half, warp(half, motion.field), keep), detail)
         out = shuffle_up(self.leave(F.silu(self.high(x))).float())
         logits = resize(motion.visible, size) + 2 * out[:, 3:]
         return Synthesis(out[:, :3].sigmoid(), logits.sigmoid(), warped)
