@@ -5,7 +5,8 @@ import torch
 
 pytest.importorskip("diffusers", reason="ACTalker needs diffusers (extra actalker)")
 
-from mamba_portrait.evaluation.actalker_cost import MACHINES, Ledger, estimate, estimate_decoding, main, measure  # noqa: E402
+from mamba_portrait.evaluation.actalker_cost import estimate, estimate_decoding, main, measure  # noqa: E402
+from mamba_portrait.evaluation.actalker_ledger import MACHINES, Ledger  # noqa: E402
 from mamba_portrait.networks.actalker.config import ACTalkerConfig  # noqa: E402
 
 
