@@ -162,8 +162,8 @@ def main(arguments: list[str] | None = None) -> None:
     config, side, dtype = ACTalkerConfig(), 576, torch.float16
     if options.reduced:
         config, side, dtype = ACTalkerConfig.reduced(), 128, torch.float32
-    for rows in (1, 3, 4):
-        cost = estimate(config, side, side, rows, dtype=dtype)
+    for rows, gates in ((1, (True, True)), (3, (True, False)), (4, (True, True))):  # with three rows one gate is shut
+        cost = estimate(config, side, side, rows, gates, dtype)
         print(
             f"UNet, {rows} rows of {config.window} frames at {side} x {side}: weights {_giga(cost.weight_bytes)}B, "
             f"activations {_giga(cost.peak_bytes)}B, {_giga(cost.flop)}FLOP, {_giga(cost.scan_elements)} scan elements"

@@ -183,7 +183,7 @@ def real_table(figures: dict[str, Any]) -> str:
     lines = ["| measured on real people | value | aim |", "|---|---|---|"]
     for part, name, title, aim in ROWS:
         value = figures.get(part, {}).get("mean", {}).get(name)
-        if value is not None:
+        if value is not None and math.isfinite(value):
             lines.append(f"| {title} | {value:.{0 if name in COUNTS else 2}f} | {aim} |")
     return "\n".join(lines) + "\n"
 
