@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import butter, sosfiltfilt
 
+from . import curves
 from .parameters import INDEX
 from .prosody import Prosody
 from .visemes import FPS
@@ -65,7 +65,7 @@ def perform(mouth: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Ge
     _pose(motion, prosody, style, rng)
     _eyes(motion, prosody, style, rng)
     _brows(motion, prosody, style, rng)
-    habit = style.smile * (1 + 0.5 * _wander(frames, 3.0, rng)) * _onset(frames, 0.6)
+    habit = style.smile * (1 + 0.5 * curves.wander(frames, 3.0, rng)) * curves.onset(frames, 0.6)
     rounded = 1 - 0.6 * motion[:, INDEX["pucker"]]
     for name, tilt in (("smile_left", 1.0), ("smile_right", 1 + 0.08 * rng.normal())):
         motion[:, INDEX[name]] += np.clip(habit * rounded * tilt, -0.15, 0.6)
@@ -75,30 +75,32 @@ def perform(mouth: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Ge
 def _pose(motion: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Generator) -> None:
     """Slow wander of the head, nods on accents, a lift of the chin with the melody, breath in the shoulders."""
     frames = len(motion)
-    onset = _onset(frames, 0.8)
-    speaking = 0.45 + 0.55 * _smooth(_speaking(frames, prosody), 0.6)
-    yaw, pitch, roll = (size * style.gain * speaking * _wander(frames, tau, rng) for size, tau in
+    onset = curves.onset(frames, 0.8)
+    speaking = 0.45 + 0.55 * curves.smooth(curves.speaking(frames, prosody), 0.6)
+    yaw, pitch, roll = (size * style.gain * speaking * curves.wander(frames, tau, rng) for size, tau in
                         ((0.075, 1.6), (0.05, 1.3), (0.04, 1.8)))  # fmt: skip
-    melody = _smooth(np.interp(np.arange(frames) / FPS, np.arange(len(prosody.pitch)) / 100, prosody.melody()), 0.25)
+    melody = curves.smooth(
+        np.interp(np.arange(frames) / FPS, np.arange(len(prosody.pitch)) / 100, prosody.melody()), 0.25
+    )
     pitch -= 0.10 * style.gain * speaking * (melody - melody.mean())
     for accent in prosody.accents:
         if rng.random() < style.nods:
             depth = style.gain * (0.025 + 0.06 * accent.strength) * (0.7 + 0.6 * rng.random())
-            pitch += depth * _nod(frames, accent.time + 0.03 * rng.normal(), 0.2 + 0.08 * rng.random())
-            roll += 0.25 * depth * rng.normal() * _bump(frames, accent.time, 0.3)
+            pitch += depth * curves.nod(frames, accent.time + 0.03 * rng.normal(), 0.2 + 0.08 * rng.random())
+            roll += 0.25 * depth * rng.normal() * curves.bump(frames, accent.time, 0.3)
     for start, _ in prosody.phrases[1:]:  # a new phrase may take a new posture
         shift = 0.05 * style.gain * rng.normal(size=3)
-        step = _smooth((np.arange(frames) / FPS > start - 0.1).astype(float), 0.3)
+        step = curves.smooth((np.arange(frames) / FPS > start - 0.1).astype(float), 0.3)
         yaw, pitch, roll = yaw + shift[0] * step, pitch + 0.6 * shift[1] * step, roll + 0.7 * shift[2] * step
     yaw, pitch, roll = (onset * np.clip(x, -limit, limit) for x, limit in ((yaw, 0.4), (pitch, 0.3), (roll, 0.25)))
 
     breath = onset * _breath(frames, prosody, rng)
     values = {
         "yaw": yaw, "pitch": pitch, "roll": roll,
-        "shift_x": onset * (0.25 * yaw - 0.25 * roll + 0.015 * style.gain * _wander(frames, 2.5, rng)),
-        "shift_y": onset * (-0.15 * pitch + 0.01 * style.gain * _wander(frames, 2.5, rng)) + 0.4 * breath,
-        "shift_z": onset * (0.15 * pitch + 0.02 * style.gain * _wander(frames, 3.0, rng)),
-        "shoulder_x": onset * (0.08 * yaw + 0.01 * style.gain * _wander(frames, 3.0, rng)),
+        "shift_x": onset * (0.25 * yaw - 0.25 * roll + 0.015 * style.gain * curves.wander(frames, 2.5, rng)),
+        "shift_y": onset * (-0.15 * pitch + 0.01 * style.gain * curves.wander(frames, 2.5, rng)) + 0.4 * breath,
+        "shift_z": onset * (0.15 * pitch + 0.02 * style.gain * curves.wander(frames, 3.0, rng)),
+        "shoulder_x": onset * (0.08 * yaw + 0.01 * style.gain * curves.wander(frames, 3.0, rng)),
         "shoulder_y": breath,
     }  # fmt: skip
     for name, curve in values.items():
@@ -126,20 +128,20 @@ def _eyes(motion: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Gen
     for time in sorted(times):
         if time - last > 0.35:
             closed, last = np.maximum(closed, _blink(frames, time, rng.uniform(0.12, 0.20))), time
-    lids = 0.02 * _wander(frames, 2.0, rng) - 0.35 * motion[:, INDEX["gaze_y"]]  # lids ride with the gaze
+    lids = 0.02 * curves.wander(frames, 2.0, rng) - 0.35 * motion[:, INDEX["gaze_y"]]  # lids ride with the gaze
     for name in ("blink_left", "blink_right"):
         motion[:, INDEX[name]] = np.clip(lids + (1 - lids) * closed, -0.15, 1)
 
 
 def _brows(motion: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Generator) -> None:
     frames = len(motion)
-    raised = 0.05 * _wander(frames, 2.0, rng)
+    raised = 0.05 * curves.wander(frames, 2.0, rng)
     for accent in prosody.accents:
         if rng.random() < style.brows:
             size = (0.12 + 0.35 * accent.strength) * (0.6 + 0.6 * style.lively)
-            raised += size * _bump(frames, accent.time - 0.05, rng.uniform(0.35, 0.7))
-    knit = np.maximum(0.08 * _wander(frames, 2.5, rng), 0) + 0.15 * rng.random() * np.maximum(-raised, 0)
-    onset = _onset(frames, 0.4)
+            raised += size * curves.bump(frames, accent.time - 0.05, rng.uniform(0.35, 0.7))
+    knit = np.maximum(0.08 * curves.wander(frames, 2.5, rng), 0) + 0.15 * rng.random() * np.maximum(-raised, 0)
+    onset = curves.onset(frames, 0.4)
     for name in ("brow_left", "brow_right"):
         motion[:, INDEX[name]] = np.clip(onset * raised * (1 + 0.1 * rng.normal()), -0.4, 0.9)
     motion[:, INDEX["furrow"]] = np.clip(onset * knit, 0, 0.5)
@@ -150,46 +152,8 @@ def _breath(frames: int, prosody: Prosody, rng: np.random.Generator) -> np.ndarr
     time = np.arange(frames) / FPS
     drive = 0.4 * np.sin(2 * np.pi * (0.25 * time + rng.random()))
     for start, _ in prosody.phrases:
-        drive += _bump(frames, start - 0.1, 0.9)
-    return 0.015 * rng.uniform(0.6, 1.4) * (_smooth(drive, 0.15) - drive.mean())
-
-
-def _wander(frames: int, tau: float, rng: np.random.Generator) -> np.ndarray:
-    """Ornstein-Uhlenbeck process of unit variance and time constant tau (s), low-passed at 2 Hz."""
-    margin = 2 * FPS
-    keep = np.exp(-1 / (FPS * tau))
-    noise = rng.normal(size=frames + 2 * margin) * np.sqrt(1 - keep**2)
-    path = np.empty_like(noise)
-    value = rng.normal()
-    for i, kick in enumerate(noise):
-        value = keep * value + kick
-        path[i] = value
-    return sosfiltfilt(butter(2, 2.0, fs=FPS, output="sos"), path)[margin : margin + frames]
-
-
-def _smooth(curve: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian smoothing, sigma in seconds, edges held."""
-    half = max(int(3 * sigma * FPS), 1)
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / (sigma * FPS)) ** 2)
-    return np.convolve(np.pad(curve, half, "edge"), kernel / kernel.sum(), "valid")
-
-
-def _onset(frames: int, seconds: float) -> np.ndarray:
-    """0 at the first frame, 1 after about three times `seconds`, starting without a jerk."""
-    time = np.arange(frames) / FPS
-    return 1 - (1 + time / (seconds / 2)) * np.exp(-time / (seconds / 2))
-
-
-def _bump(frames: int, centre: float, width: float) -> np.ndarray:
-    """A rise and fall of height 1 around `centre` (s), raised cosine of `width` seconds in all."""
-    away = np.clip((np.arange(frames) / FPS - centre) / (width / 2), -1, 1)
-    return 0.5 + 0.5 * np.cos(np.pi * away)
-
-
-def _nod(frames: int, centre: float, width: float) -> np.ndarray:
-    """Down on the accent with a small lift before and a rebound after."""
-    away = (np.arange(frames) / FPS - centre) / width
-    return (1 - 0.5 * away**2) * np.exp(-0.5 * away**2)
+        drive += curves.bump(frames, start - 0.1, 0.9)
+    return 0.015 * rng.uniform(0.6, 1.4) * (curves.smooth(drive, 0.15) - drive.mean())
 
 
 def _blink(frames: int, start: float, length: float) -> np.ndarray:
@@ -207,11 +171,3 @@ def _blink(frames: int, start: float, length: float) -> np.ndarray:
 
 def _poisson(seconds: float, rate: float, rng: np.random.Generator) -> np.ndarray:
     return np.sort(rng.random(rng.poisson(seconds * rate))) * seconds
-
-
-def _speaking(frames: int, prosody: Prosody) -> np.ndarray:
-    time = np.arange(frames) / FPS
-    spoken = np.zeros(frames)
-    for start, end in prosody.phrases:
-        spoken[(time >= start) & (time <= end)] = 1
-    return spoken
