@@ -14,7 +14,10 @@ from ..networks.implicit_motion.renderer import Rendered
 
 SKIN, EYE, TEETH, TONGUE, CAVITY = 1, 2, 3, 4, 10  # part numbers of corpus/renderer.py
 LEFT_EYE, RIGHT_EYE = (0, 1, 2, 3, 8, 9, 10), (4, 5, 6, 7, 11, 12, 13)  # landmarks of an eye and its brow
+EYES = LEFT_EYE, RIGHT_EYE
 MOUTH = tuple(range(19, 29))
+DRAWN_OUT = 0.55  # source pixels a target pixel, from where on a copied lid is a smear
+LID_MOVES = 0.15  # of a blink; below it the photo's own lids serve
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,22 @@ class Target:
     displacement: Tensor  # (N,2,128,128)
     visible: Tensor  # (N,1,128,128)
     part: Tensor  # (N,1,128,128)
-    landmarks: Tensor | None = None  # (N,40,2) in [0,1], for L_adv
+    landmarks: Tensor | None = None  # (N,40,2) in [0,1], for eyes, lips and L_adv
+    lids: Tensor | None = None  # (N,2) how far the left and the right lid closed since the source
+
+    @property
+    def copied(self) -> Tensor:
+        """(N,1,128,128): what the moved photo can show. A closing lid, drawn out of a narrow strip and ending abruptly
+        where it meets the other, is painted instead: inverting the field of the source does not find it."""
+        if self.lids is None or self.landmarks is None:
+            return self.visible
+        left, right = (self._box(marks) * moves for marks, moves in zip(EYES, self._lids_move(), strict=True))
+        drawn_out = _spread((_density(self.displacement) < DRAWN_OUT).float(), 5)
+        return self.visible * (1 - drawn_out * torch.maximum(left, right))
+
+    def _lids_move(self) -> tuple[Tensor, ...]:
+        """Left and right, (N,1,1,1) of 0 or 1."""
+        return tuple((self.lids.abs() > LID_MOVES).float()[..., None, None, None].unbind(1))
 
     @property
     def mouth(self) -> Tensor:
@@ -93,17 +111,16 @@ def stage1_losses(rendered: Rendered, target: Target) -> dict[str, Tensor]:
     weight = resize(
         1 + (target.part == SKIN).float() + 6 * target.mouth + 2 * target.eye + 3 * around_mouth + 4 * around_eye, size
     )
-    visible = resize(target.visible, size)
-    flow_weight = _flow_weight(target, around_mouth, around_eye)
+    copied, uncertain = target.copied, 1 + 9 * torch.maximum(around_mouth, around_eye)
+    flow_weight = _flow_weight(target, copied, around_mouth, around_eye)
+    visible, coarse = resize(copied, size), rendered.motion.visible.shape[-1]
     return {
         "flow": _flow_error(rendered.motion.field, target.displacement, flow_weight),
         "coarse_flow": _flow_error(rendered.motion.coarse, target.displacement, flow_weight),
         "visible": F.binary_cross_entropy_with_logits(
-            rendered.motion.visible,
-            resize(target.visible, rendered.motion.visible.shape[-1]),
-            weight=resize(1 + 9 * around_mouth, rendered.motion.visible.shape[-1]),
+            rendered.motion.visible, resize(copied, coarse), weight=resize(uncertain, coarse)
         ),
-        "mask": _mask_error(rendered.keep, visible, resize(1 + 9 * around_mouth, size)),
+        "mask": _mask_error(rendered.keep, visible, resize(uncertain, size)),
         "pixels": _mean((out - truth).abs(), weight),
         "synthesis": _mean((synthesis - truth).abs(), weight),
         "warped": _mean((rendered.warped.float() - truth).abs(), visible),
@@ -133,10 +150,20 @@ def _mean(error: Tensor, weight: Tensor) -> Tensor:
     return (error * weight).sum() / (weight.sum() * error.shape[1]).clamp_min(1e-6)
 
 
-def _flow_weight(target: Target, around_mouth: Tensor, around_eye: Tensor) -> Tensor:
-    """Face over hair over background; hardly anything where the source shows nothing, or inside the mouth."""
+def _density(displacement: Tensor) -> Tensor:
+    """(N,2,H,W) backward displacement -> (N,1,H,W) source pixels a target pixel: the field's determinant."""
+    n = displacement.shape[-1]
+    x, y = F.pad(displacement * (n / 2), (1, 1, 1, 1), mode="replicate").unbind(1)
+    (xx, xy), (yx, yy) = (
+        ((f[:, 1:-1, 2:] - f[:, 1:-1, :-2]) / 2, (f[:, 2:, 1:-1] - f[:, :-2, 1:-1]) / 2) for f in (x, y)
+    )
+    return ((1 + xx) * (1 + yy) - xy * yx)[:, None]
+
+
+def _flow_weight(target: Target, copied: Tensor, around_mouth: Tensor, around_eye: Tensor) -> Tensor:
+    """Face over hair over background; hardly anything where the photo shows nothing, or inside the mouth."""
     weight = 1 + 3 * (target.part == SKIN).float() + 4 * target.eye
-    weight = weight * (0.1 + 0.9 * target.visible) * (1 - 0.95 * target.mouth)
+    weight = weight * (0.1 + 0.9 * copied) * (1 - 0.95 * target.mouth)
     return weight * (1 + 4 * around_mouth + 3 * around_eye)
 
 

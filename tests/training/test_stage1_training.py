@@ -85,6 +85,19 @@ def test_closed_lids_and_lips_count():
     assert all("mouth" in LANDMARKS[i] or "lip" in LANDMARKS[i] for i in MOUTH)
 
 
+def test_a_closing_lid_is_painted_and_the_rest_of_the_face_copied():
+    shape = 3, 1, 128, 128
+    marks = torch.full((3, len(LANDMARKS), 2), 0.8)
+    for i, (x, y) in zip(LEFT_EYE, [(0.2, 0.4), (0.4, 0.4), (0.3, 0.35), (0.3, 0.45)] + 3 * [(0.3, 0.4)], strict=True):
+        marks[:, i] = torch.tensor([x, y])
+    field = torch.zeros(3, 2, 128, 128)
+    field[:, 1, 46:56] = -torch.arange(1, 11)[:, None] * 0.9 / 64  # ten rows drawn out of one
+    lids = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]])
+    target = Target(torch.zeros(3, 3, 128, 128), field, torch.ones(shape), torch.ones(shape), marks, lids)
+    assert (target.copied[0, 0, 46:54, 30:50] == 0).all() and (target.copied[0, 0, 46:54, 70:] == 1).all()
+    assert (target.copied[1:] == 1).all()  # a turn may draw out as much: where no lid moves, the photo serves
+
+
 def test_frames_of_a_clip_vary_together():
     same = torch.rand(1, 3, 32, 32).expand(8, -1, -1, -1)
     points = torch.zeros(8, 1, 2)
