@@ -12,9 +12,9 @@ from mamba_portrait.datasets.stills import StillSet
 from mamba_portrait.datasets.tracks import load_tracks
 from mamba_portrait.evaluation.metrics import psnr
 from mamba_portrait.evaluation.reenactment import measure_reenactment
-from mamba_portrait.evaluation.report import evaluate, held_out_tracks, table
+from mamba_portrait.evaluation.report import FACES, evaluate, held_out_tracks, speaking_faces, table
 from mamba_portrait.evaluation.sheets import COMMANDS, command, motion_sheet, parameters_of
-from mamba_portrait.evaluation.voices import measure_voices
+from mamba_portrait.evaluation.voices import measure_rendered, measure_voices
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
 
 
@@ -56,6 +56,46 @@ def test_a_perfect_voice_scores_one(networks, drawn_clips, monkeypatch):
     assert figures["amplitude"] == pytest.approx(1, abs=0.1) and figures["velocity"] == pytest.approx(1, abs=0.1)
 
 
+def test_faces_that_speak_are_measured_one_by_one(networks, drawn_clips, monkeypatch):
+    """Faces that show the true jaw score one, a face that stands still scores nothing; each has a clip of its own."""
+    renderer, tracks, spoken = networks[0], held_out_tracks(drawn_clips), []
+    jaw = INDEX["jaw"]
+
+    def speak(model, audio, appearance, seed):
+        spoken.append(len(audio) // 640)
+        return seed
+
+    def render(renderer, source, appearance, number, size):
+        opening = torch.from_numpy(tracks[number % len(tracks)].values[:50, jaw].copy())
+        level = opening if float(source) > 0.5 else torch.zeros(50)
+        return [level[:, None, None, None].expand(-1, *size, 3)]
+
+    monkeypatch.setattr("mamba_portrait.evaluation.voices._speak", speak)
+    monkeypatch.setattr("mamba_portrait.evaluation.voices.render", render)
+    monkeypatch.setattr("mamba_portrait.evaluation.voices.encode_source", lambda renderer, photo: photo.mean())
+    monkeypatch.setattr("mamba_portrait.evaluation.voices.extract_appearance", lambda renderer, source: source)
+    monkeypatch.setattr(type(renderer), "encode_motion", lambda self, pictures: pictures.mean((1, 2, 3)))
+    monkeypatch.setattr(
+        type(renderer),
+        "read_parameters",
+        lambda self, motion: torch.nn.functional.one_hot(torch.tensor(jaw), COUNT) * motion[:, None],
+    )
+    moving, still = torch.ones(8, 8, 3), torch.zeros(8, 8, 3)
+    figures = measure_rendered(renderer, networks[1], tracks, [moving, moving, moving], seconds=2.0)
+    assert figures == pytest.approx({"rendered_jaw": 1, "rendered_jaw_lowest": 1, "faces": 3}) and spoken == [50] * 3
+    figures = measure_rendered(renderer, networks[1], tracks, [moving, still], seconds=2.0)
+    assert figures == pytest.approx({"rendered_jaw": 0.5, "rendered_jaw_lowest": 0, "faces": 2})
+
+
+def test_the_speaking_faces_are_different_people_drawn_by_seed(drawn_clips):
+    stills = StillSet(drawn_clips)
+    first, again, other = speaking_faces(stills), speaking_faces(stills), speaking_faces(stills, seed=1)
+    assert len(first) == min(FACES, len(stills)) and first[0].shape[2] == 3 and len(speaking_faces(stills, 2)) == 2
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+    assert len({float(face.sum()) for face in first}) == len(first)
+
+
 def test_the_report_has_every_figure_and_the_sheets(networks, drawn_clips, tmp_path):
     seen = []
     figures = evaluate(
@@ -64,7 +104,9 @@ def test_the_report_has_every_figure_and_the_sheets(networks, drawn_clips, tmp_p
     assert json.loads((tmp_path / "figures.json").read_text()) == pytest.approx(figures, nan_ok=True)
     text = (tmp_path / "figures.md").read_text()
     assert text == table(figures) and f"{figures['rest']:.2f} | >= 38" in text and "voice" in text
-    assert {name for name, _, _ in seen} == {"reenactment", "voices"}
+    assert {name for name, _, _ in seen} == {"reenactment", "voices", "speaking faces"}
+    faces = min(FACES, len(StillSet(drawn_clips)))
+    assert f"in finished frames, mean of {faces} drawn faces | {figures['rendered_jaw']:.2f} |" in text
     sheet = cv2.imread(str(tmp_path / "commanded.jpg"))
     assert sheet.shape == (20 + 4 * 192, 192 * (1 + len(COMMANDS)), 3)
     assert cv2.imread(str(tmp_path / "driven.jpg")).shape[1] == 7 * 192
