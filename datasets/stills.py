@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..corpus.parameters import COUNT
-
 FLOW_SCALE = 8192.0  # stored int16 = grid coordinate * 8192
 FIELDS = ("rgb", "flow", "label", "param", "mark")
 MOUTH_CORNERS, EYE_CORNERS = (19, 20), (0, 4)  # landmarks, left and right of the image
@@ -84,10 +82,17 @@ class StillSet:
 
     def parameters(self) -> Tensor:
         """(N,24) of all pictures, on the device that holds them."""
+        return self._all("param").flatten(0, 2)
+
+    def landmarks(self) -> Tensor:
+        """(N,40,2) of all pictures, likewise."""
+        return self._all("mark").flatten(0, 2)
+
+    def _all(self, field: str) -> Tensor:
+        """A whole field, (groups,2,4,...)."""
         if self.resident is not None:
-            return self.resident.param.flatten(0, 2)
-        rows = [shard[FIELDS.index("param")].reshape(-1, COUNT) for shard in self.shards]
-        return torch.from_numpy(np.concatenate(rows))
+            return getattr(self.resident, field)
+        return torch.from_numpy(np.concatenate([shard[FIELDS.index(field)] for shard in self.shards]))
 
     def get(self, indices: np.ndarray) -> Groups:
         """Groups by number, 0 <= index < len(self)."""

@@ -12,7 +12,7 @@ from mamba_portrait.datasets.stills import EYE_CORNERS, MOUTH_CORNERS, StillSet
 from mamba_portrait.model_loaders.checkpoint import save_checkpoint
 from mamba_portrait.networks.implicit_motion.renderer import Renderer
 from mamba_portrait.networks.implicit_motion.warp import warp
-from mamba_portrait.training.motion_space import MotionSpaceTask, ParameterSpaceTask
+from mamba_portrait.training.motion_space import MotionSpaceTask, ParameterSpaceTask, landmark_reach
 from mamba_portrait.training.photometric import jostle, vary
 from mamba_portrait.training.rendering import RenderingTask
 from mamba_portrait.training.stage1 import Part, averaged_renderer, train_stage1
@@ -117,6 +117,15 @@ def test_points_move_with_their_picture():
     seen = torch.stack([weight.sum(1) @ centres, weight.sum(2) @ centres], 1)
     assert (points[:, 0] - torch.tensor([20 / 64, 0.5])).abs().max() > 0.01
     assert (seen - points[:, 0]).abs().max() < 0.005
+
+
+def test_reach_tells_how_far_parameters_carry_landmarks(drawn_discs, monkeypatch):
+    stills, generator = StillSet(drawn_discs), torch.Generator().manual_seed(0)
+    truth = torch.randn(24, 80, generator=generator)
+    people, own = torch.randn(400, 4, 24, generator=generator), torch.randn(400, 1, 80, generator=generator)
+    monkeypatch.setattr(stills, "parameters", lambda: people.flatten(0, 1))
+    monkeypatch.setattr(stills, "landmarks", lambda: (people @ truth + own).view(-1, 40, 2))
+    assert (landmark_reach(stills) - truth).abs().max() < 1e-3
 
 
 def test_threshold_mask_lets_small_differences_pass():
