@@ -12,9 +12,11 @@ from .head import LOWER, MIDDLE, Head
 from .identity import Clothes, Glasses, Identity
 
 SKIN, EYE, TEETH, TONGUE, HAIR, NECK, TORSO, GLASS, EAR, CAVITY = range(1, 11)
-"""Part ids of the labels; 0 is the background. Beards and lips are skin, hats are hair."""
+HAND = 16
+"""Part ids of the labels; 0 is the background. Beards and lips are skin, hats are hair, a bare forearm is its hand."""
 LENS, LIP, UPPER_SKIN, HAT, INSIDE = range(11, 16)
-LABEL_OF = {LENS: 0, LIP: SKIN, UPPER_SKIN: SKIN, HAT: HAIR, INSIDE: CAVITY}
+SLEEVE = 17
+LABEL_OF = {LENS: 0, LIP: SKIN, UPPER_SKIN: SKIN, HAT: HAIR, INSIDE: CAVITY, SLEEVE: TORSO}
 """Shader ids that are not labels, and the label each is given; lenses let the label behind them through,
 inside is the skin seen from within the head, which closes mouth and eye sockets at the sides."""
 

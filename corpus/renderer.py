@@ -12,12 +12,14 @@ from .parts import (
     EYE,
     GLASS,
     HAIR,
+    HAND,
     HAT,
     INSIDE,
     LENS,
     LIP,
     NECK,
     SKIN,
+    SLEEVE,
     TEETH,
     TONGUE,
     TORSO,
@@ -26,12 +28,13 @@ from .parts import (
 from .rig import Posed
 from .scene import Scene, uniforms
 from .shaders import VERTEX, fragment
-from .shadows import lit_fraction
+from .shadows import arms_shade, lit_fraction
 from .textures import noise_bank
 
 LABEL_SIZE = 128
 """Side of the flow and label grids."""
-_ORDER = (SKIN, UPPER_SKIN, EYE, LIP, TEETH, TONGUE, NECK, TORSO, GLASS, EAR, CAVITY, HAT, HAIR, INSIDE, LENS)
+_ARMS = (HAND, SLEEVE)  # nearest of all; compiled when first needed
+_ORDER = (*_ARMS, SKIN, UPPER_SKIN, EYE, LIP, TEETH, TONGUE, NECK, TORSO, GLASS, EAR, CAVITY, HAT, HAIR, INSIDE, LENS)
 _CULL = {SKIN: "back", UPPER_SKIN: "back", EAR: "back", INSIDE: "front"}
 _DEPTH_TOLERANCE = 0.04  # how far behind the source's nearest surface a point may lie and still count as seen
 
@@ -59,15 +62,12 @@ class HeadRenderer:
         self.size = size
         self.side = 384 if size <= 256 else int(np.ceil(size * 1.5))
         self.context = open_context()
-        self.programs = {
-            shader: self.context.program(vertex_shader=VERTEX, fragment_shader=fragment(shader)) for shader in _ORDER
-        }
+        self.programs: dict[int, moderngl.Program] = {}
         # Asking a program for its members is slow: remember who uses which uniform.
         self.uniforms: dict[str, list[moderngl.Uniform]] = {}
-        for program in self.programs.values():
-            for name in program:
-                if isinstance(program[name], moderngl.Uniform):
-                    self.uniforms.setdefault(name, []).append(program[name])
+        for shader in _ORDER:
+            if shader not in _ARMS:
+                self._compile(shader)
         self.colour = self.context.texture((self.side, self.side), 4)
         self.label = self.context.texture((self.side, self.side), 4, dtype="f4")
         self.target = self.context.framebuffer(
@@ -77,6 +77,13 @@ class HeadRenderer:
         self.plain = self._texture(np.full((2, 2, 3), 128, np.uint8))
         self.scene: Scene | None = None
         self._owned: list = []
+
+    def _compile(self, shader: int) -> None:
+        program = self.context.program(vertex_shader=VERTEX, fragment_shader=fragment(shader))
+        self.programs[shader] = program
+        for name in program:
+            if isinstance(program[name], moderngl.Uniform):
+                self.uniforms.setdefault(name, []).append(program[name])
 
     def _texture(self, image: np.ndarray) -> moderngl.Texture:
         texture = self.context.texture(image.shape[1::-1], image.shape[2], np.ascontiguousarray(image).tobytes())
@@ -96,6 +103,8 @@ class HeadRenderer:
         for shader in _ORDER:
             if shader not in rig.triangles:
                 continue
+            if shader not in self.programs:
+                self._compile(shader)
             program = self.programs[shader]
             index = self.context.buffer(rig.triangles[shader].tobytes())
             content = [
@@ -120,18 +129,21 @@ class HeadRenderer:
                 uniform.value = value
 
     def draw(
-        self, parameters: np.ndarray, source: np.ndarray | None = None
+        self, parameters: np.ndarray, source: np.ndarray | None = None, gesture: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Posed]:
         """Draw the scene's person with motion (24,).
 
-        source: clip-space vertices of the source frame (None: this frame is the source).
+        source: clip-space vertices of the source frame (None: this frame is the source); gesture (`arms.GESTURE`,): of
+        a person drawn with arms.
         Returns colour (size, size, 3) uint8; label buffer (128, 128, 4) float32 = source x, y (clip space, y up),
         source depth, part; this frame's clip-space vertices; the posed rig.
         """
         scene = self.scene
-        posed = scene.rig.pose(parameters)
+        posed = scene.rig.pose(parameters, gesture)
         clip = scene.project(posed)
         lit = lit_fraction(posed.position, scene.rig.casters, scene.light_frame)
+        if scene.arms:
+            lit = np.minimum(lit, arms_shade(posed.position, scene.rig.arm_slice, scene.light_frame))
         vertices = np.concatenate(
             [clip, posed.normal, posed.occlusion[:, None], lit[:, None], clip if source is None else source], 1
         )
@@ -205,9 +217,10 @@ def backward_flow(label: np.ndarray, source_label: np.ndarray) -> tuple[np.ndarr
     )
     column = np.clip(((x + 1) / 2 * size).astype(int), 0, size - 1)
     row = np.clip(((y + 1) / 2 * size).astype(int), 0, size - 1)
-    inside = (np.abs(x) < 1) & (np.abs(y) < 1) & (label[..., 3] < CAVITY - 0.5)
+    inside = (np.abs(x) < 1) & (np.abs(y) < 1) & (label[..., 3] != CAVITY)
     seen = inside & (label[..., 2] <= nearest[row, column] + _DEPTH_TOLERANCE)
     # A closed lid lies nearer to the eyeball than the tolerance: what lids and lips can hide must show its own part.
     seen &= ~np.isin(label[..., 3], (EYE, TEETH, TONGUE)) | (source_label[row, column, 3] == label[..., 3])
+    seen &= (label[..., 3] == HAND) == (source_label[row, column, 3] == HAND)  # thin fingers hide a few pixels only
     visible = np.where(person, seen, source_label[..., 3] == 0)
     return np.stack([x, y], -1).astype(np.float32), visible

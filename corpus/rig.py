@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arms import AT_REST, BODY, Arms, ArmShape, move_body
 from .geometry import grid_normals, grid_triangles, rotation, smooth_step, unit
 from .hair import hair_and_hat
 from .head import LOWER, MIDDLE, UPPER, build_head
@@ -61,10 +62,11 @@ class Posed:
 class Rig:
     """All vertices of one person and the way each follows the 24 parameters.
 
-    canonical (n, 4); triangles: shader id -> (m, 3) int32 indices.
+    canonical (n, 4); triangles: shader id -> (m, 3) int32 indices. arms: none are drawn without their shape; they are
+    the last vertices.
     """
 
-    def __init__(self, identity: Identity):
+    def __init__(self, identity: Identity, arms: ArmShape | None = None):
         shape = identity.shape
         self.identity, self.head = identity, build_head(shape, identity.look)
         head = self.head
@@ -81,6 +83,7 @@ class Rig:
         if identity.glasses:
             self.parts += glasses(identity.glasses, head)
         self.skin_count = len(head.rest)
+        self.arms = Arms(arms, identity.clothes) if arms else None
         self._stack()
         self._mark_vertices()
 
@@ -104,6 +107,12 @@ class Rig:
             triangles.setdefault(part.shader, []).append(_kept(part, offset))
             self.slices.setdefault(part.mount, []).append(slice(offset, offset + rows * columns))
             offset += rows * columns
+        self.arm_slice = slice(offset, offset + (self.arms.count if self.arms else 0))
+        if self.arms:
+            blank = np.zeros((self.arms.count, 3))
+            rest, normal = [*rest, blank], [*normal, blank]
+            occlusion, canonical = [*occlusion, self.arms.occlusion], [*canonical, self.arms.canonical]
+            triangles |= {shader: [part + offset] for shader, part in self.arms.triangles.items()}
         self.rest, self.normal = np.concatenate(rest).astype(np.float32), np.concatenate(normal).astype(np.float32)
         self.occlusion, self.canonical = (
             np.concatenate(occlusion).astype(np.float32),
@@ -175,8 +184,8 @@ class Rig:
         self._marks = np.array([head.nearest(*spot) for spot in spots])
         self._marks_top = np.array([head.nearest(0, 0.6, UPPER), head.nearest(0, 0.99, UPPER)])
 
-    def pose(self, parameters: np.ndarray) -> Posed:
-        """Vertices for motion parameters (24,)."""
+    def pose(self, parameters: np.ndarray, gesture: np.ndarray | None = None) -> Posed:
+        """Vertices for motion parameters (24,), and a gesture (`arms.GESTURE`,) of one with arms (None: at rest)."""
         p = {name: float(parameters[i]) for name, i in INDEX.items()}
         position, normal, occlusion = self.rest.copy(), self.normal.copy(), self.occlusion.copy()
         skin = position[: self.skin_count]
@@ -199,13 +208,17 @@ class Rig:
             for part in self.slices.get(mount, []):
                 rest = self.rest[part]
                 follow = smooth_step(start, stop, rest[:, 1:2]).astype(np.float32)
-                position[part] = (rest + shoulders) * (1 - follow) + carry(rest) * follow
+                body = rest if gesture is None else move_body(rest, gesture[: len(BODY)])
+                position[part] = (body + shoulders) * (1 - follow) + carry(rest) * follow
                 normal[part] = unit(self.normal[part] * (1 - follow) + (self.normal[part] @ turn.T) * follow)
-        body = self.slices["torso"] + self.slices["neck"] + self.slices.get("hair", [])
+        loose = self.slices["torso"] + self.slices["neck"] + self.slices.get("hair", []) + [self.arm_slice]
         rigid = np.ones(len(position), bool)
-        for part in body:
+        for part in loose:
             rigid[part] = False
         position[rigid], normal[rigid] = carry(position[rigid]), normal[rigid] @ turn.T
+        if self.arms:
+            state = AT_REST if gesture is None else gesture
+            position[self.arm_slice], normal[self.arm_slice] = self.arms.pose(shoulders, state)
         return Posed(position, normal, occlusion, carry(marks))
 
     def _move_skin(self, skin: np.ndarray, parameters: np.ndarray, p: dict[str, float]) -> None:

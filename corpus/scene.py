@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arms import ArmShape
 from .backgrounds import background, pattern
 from .identity import Identity
 from .rig import Posed, Rig
@@ -93,8 +94,10 @@ class Scene:
         backdrop: np.ndarray,
         painted: np.ndarray | None,
         noise: int,
+        arms: ArmShape | None = None,
     ):
-        self.identity, self.rig, self.light_frame = identity, Rig(identity), light_frame(light.key)
+        self.identity, self.rig, self.light_frame = identity, Rig(identity, arms), light_frame(light.key)
+        self.arms = arms
         self.light, self.camera, self.backdrop, self.painted, self.noise = light, camera, backdrop, painted, noise
 
     def project(self, posed: Posed) -> np.ndarray:
@@ -151,4 +154,6 @@ def uniforms(scene: Scene) -> dict:
         values["lens"] = (spectacles.tint_amount, spectacles.reflection, 0, 0)
     if hat:
         values["hat"] = hat.colour
+    if scene.arms:
+        values["nail"] = scene.arms.nail
     return values

@@ -12,6 +12,7 @@ from .parts import (
     EYE,
     GLASS,
     HAIR,
+    HAND,
     HAT,
     INSIDE,
     LABEL_OF,
@@ -19,6 +20,7 @@ from .parts import (
     LIP,
     NECK,
     SKIN,
+    SLEEVE,
     TEETH,
     TONGUE,
     TORSO,
@@ -97,6 +99,8 @@ _SURFACES = {
     CAVITY: surfaces.CAVITY,
     INSIDE: surfaces.CAVITY,
     LIP: surfaces.LIP,
+    HAND: surfaces.HAND,
+    SLEEVE: surfaces.SLEEVE,
 }
 
 

@@ -142,3 +142,32 @@ void main() {
   out_colour = vec4(c, amount + streak * (1.0 - amount)); out_label = vec4(0.0);
 }
 """
+
+HAND = """
+uniform vec3 nail;
+void surface() {
+  vec4 g = grain(v_canonical.xy * 0.55 + misc.yx); float palm = v_canonical.z, mark = v_canonical.w;
+  albedo = skin * (1.0 + 0.09 * vec3(g.r, g.g * 0.7 + g.r * 0.3, g.g) + 0.04 * g.b);
+  albedo = mix(albedo, mix(skin, vec3(0.56, 0.36, 0.29), 0.45) * (1.0 + 0.07 * g.g), 0.8 * palm);
+  albedo *= mix(vec3(1.0), vec3(1.02, 0.84, 0.82), clamp(-mark, 0.0, 1.0));
+  albedo *= 1.0 - (0.30 * traits.x + 0.02) * smoothstep(0.2, 0.9, g.a) * (1.0 - palm);
+  float plate = smoothstep(0.25, 0.6, mark);
+  albedo = mix(albedo, nail, plate);
+  n = normalize(n + vec3(g.g, g.r, 0.0) * 0.05 + (0.015 + traits.y * 0.04) * vec3(g.b, -g.b, 0.0));
+  patterned(v_canonical.xy * 0.5); wrap = vec3(0.38, 0.22, 0.17);
+  gloss = mix(0.10 + 0.12 * traits.w, 0.35 + 0.4 * traits.z, plate); hardness = mix(10.0, 30.0, plate);
+}
+"""
+
+SLEEVE = """
+void surface() {
+  vec2 q = v_canonical.xy; vec4 g = grain(q * 0.35 + misc.xy), fine = grain(q * 1.9);
+  float across = weave.x < 1.5 ? q.y : q.x + 0.1 * g.g;
+  float second = smoothstep(0.45, 0.55, abs(fract(across * weave.y * 0.6) - 0.5) * 2.0) * step(0.5, weave.x);
+  if (weave.x > 2.5) second = smoothstep(-0.1, 0.2, grain(q * weave.y * 0.04).g);
+  albedo = mix(cloth, cloth2, second) * (1.0 + 0.15 * g.g + 0.12 * fine.b);
+  patterned(q * 0.4);
+  n = normalize(n + vec3(g.r, g.g, 0.0) * 0.28); gloss = 0.03; wrap = vec3(0.2);
+  if (back) { n = -n; occlusion = 0.25; }
+}
+"""

@@ -12,6 +12,7 @@ from .geometry import unit
 _CELLS, _EXTENT = 56, 1.7  # grid over [-extent, extent]; a cell is about six millimetres
 _EMPTY = -1.2  # depth where nothing throws a shadow: near enough that blurring makes a soft edge
 _BIAS, _PENUMBRA = 0.12, 0.18
+_CHEST = np.array([0.0, -1.55, 0.6], np.float32)  # the middle of what gesturing arms can shade
 
 
 def light_frame(direction: np.ndarray) -> np.ndarray:
@@ -36,3 +37,13 @@ def lit_fraction(position: np.ndarray, casters: np.ndarray, frame: np.ndarray) -
     ]
     behind = np.clip((depth - local[:, 2] - _BIAS) / _PENUMBRA, 0, 1)
     return 1 - behind * behind * (3 - 2 * behind)
+
+
+def arms_shade(position: np.ndarray, arms: slice, frame: np.ndarray) -> np.ndarray:
+    """How much of the key light gesturing arms let through to each vertex: (n,), as `lit_fraction`.
+
+    A grid of its own around the chest; what of the arms lies outside throws no shadow.
+    """
+    local = (position - _CHEST) @ frame.T
+    near = np.abs(local[arms, :2]).max(1) < 0.93 * _EXTENT
+    return lit_fraction(position - _CHEST, np.arange(arms.start, arms.stop)[near], frame)
