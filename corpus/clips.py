@@ -1,22 +1,25 @@
 """Whole talking clips of drawn people: one setting, motion frame by frame."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
+from .arms import GESTURE, random_arms
 from .backgrounds import background
+from .gestures import stream
 from .identity import Identity, random_identity
 from .parameters import COUNT
 from .renderer import HeadRenderer
-from .scene import Scene, random_camera, random_light
+from .scene import Camera, Scene, random_camera, random_light
 from .textures import noise_bank
 
 
-def clip_scene(identity_seed: int, size: int, identity: Identity | None = None) -> Scene:
+def clip_scene(identity_seed: int, size: int, identity: Identity | None = None, hands: bool = False) -> Scene:
     """The person and setting of a clip, a pure function of the seed; framed as a portrait and painted like a person.
 
-    identity: draw this person in the seed's setting instead.
+    identity: draw this person in the seed's setting instead; hands: with arms, seen from farther away.
     """
     rng = np.random.default_rng([identity_seed, 77])
     person = random_identity(rng)
@@ -26,7 +29,18 @@ def clip_scene(identity_seed: int, size: int, identity: Identity | None = None) 
     while abs(camera.centre[0]) > 0.15 or not 1.15 < camera.half < 1.7:
         camera = random_camera(rng)
     light, noise = random_light(rng), int(rng.integers(len(noise_bank())))
-    return Scene(identity or person, light, camera, background(rng, size), None, noise)
+    person, backdrop, arms = identity or person, background(rng, size), None
+    if hands:
+        own = stream(identity_seed)
+        camera, arms = _wider(camera, own), random_arms(own, person.look)
+    return Scene(person, light, camera, backdrop, None, noise, arms)
+
+
+def _wider(camera: Camera, rng: np.random.Generator) -> Camera:
+    """A half-length view: room for hands below the face, and distance enough not to blow them up."""
+    half, distance = rng.uniform(1.7, 2.05), rng.uniform(7, 11)
+    centre = camera.centre[0], camera.centre[1] + 1.36 - half + 0.05 * rng.normal()
+    return replace(camera, half=half, distance=distance, centre=centre)
 
 
 class ClipRenderer:
@@ -41,15 +55,15 @@ class ClipRenderer:
         self.renderer = HeadRenderer(size)
         self.size = size
 
-    def open(self, identity_seed: int, identity: Identity | None = None) -> Scene:
-        """Choose who is drawn by the following frames."""
-        scene = clip_scene(identity_seed, self.size, identity)
+    def open(self, identity_seed: int, identity: Identity | None = None, hands: bool = False) -> Scene:
+        """Choose who is drawn by the following frames, and whether with arms."""
+        scene = clip_scene(identity_seed, self.size, identity, hands)
         self.renderer.set_scene(scene)
         return scene
 
-    def frame(self, parameters: np.ndarray) -> np.ndarray:
-        """One frame (size, size, 3) uint8 for motion (24,)."""
-        return self.renderer.draw(np.asarray(parameters, np.float32))[0]
+    def frame(self, parameters: np.ndarray, gesture: np.ndarray | None = None) -> np.ndarray:
+        """One frame (size, size, 3) uint8 for motion (24,), and the gesture (`arms.GESTURE`,) of one with arms."""
+        return self.renderer.draw(np.asarray(parameters, np.float32), gesture=gesture)[0]
 
     def landmarks(self, parameters: np.ndarray) -> np.ndarray:
         """Exact landmarks (K, 2) in [0, 1] of the frame for motion (24,)."""
@@ -57,15 +71,24 @@ class ClipRenderer:
         return scene.landmarks(scene.rig.pose(np.asarray(parameters, np.float32)))
 
     def clip(
-        self, identity_seed: int, parameters: np.ndarray, identity: Identity | None = None
+        self,
+        identity_seed: int,
+        parameters: np.ndarray,
+        identity: Identity | None = None,
+        gestures: np.ndarray | None = None,
     ) -> Iterator[np.ndarray]:
-        """Frames (size, size, 3) uint8 of a clip with motion (T, 24); ValueError for another shape."""
+        """Frames (size, size, 3) uint8 of a clip with motion (T, 24); ValueError for another shape.
+
+        gestures: (T, `arms.GESTURE`) of a person drawn with arms (see `gestures`); None: without.
+        """
         parameters = np.asarray(parameters, np.float32)
         if parameters.ndim != 2 or parameters.shape[1] != COUNT:
             raise ValueError(f"motion of a clip must be (frames, {COUNT}); got {parameters.shape}")
-        self.open(identity_seed, identity)
-        for state in parameters:
-            yield self.frame(state)
+        if gestures is not None and gestures.shape != (len(parameters), GESTURE):
+            raise ValueError(f"gestures of this clip must be ({len(parameters)}, {GESTURE}); got {gestures.shape}")
+        self.open(identity_seed, identity, gestures is not None)
+        for i, state in enumerate(parameters):
+            yield self.frame(state, None if gestures is None else gestures[i])
 
 
 def draw_clip(identity_seed: int, parameters: np.ndarray, size: int = 256) -> Iterator[np.ndarray]:
