@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,12 +39,16 @@ corpus --out data/train --sheet sheet.png
         "--clips", type=int, default=0, metavar="N", help="voices of 3-10 s with their motion (stage 2)"
     )
     parser.add_argument(
-        "--painted", type=int, default=0, metavar="N", help="of the clips, how many get a video as well"
+        "--painted",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the clips, how many get a video as well; a quarter of those show gesturing hands (meta.json: hands)",
     )
     parser.add_argument("--seed", type=int, default=0, help="another seed, other people and words (%(default)s)")
     parser.add_argument("--size", type=int, default=256, help="side of the pictures (%(default)s)")
     parser.add_argument("--jobs", type=positive_int, default=1, help="processes that draw (%(default)s)")
-    parser.add_argument("--sheet", metavar="FILE.png", help="then write a contact sheet of the first stills")
+    parser.add_argument("--sheet", metavar="FILE.png", help="then write a contact sheet: first stills, painted clips")
     return parser
 
 
@@ -61,10 +67,9 @@ def run(options: argparse.Namespace) -> None:
         folders = [Path(options.out) / "clips" / f"voice_{options.seed}_{i:06d}" for i in range(options.painted)]
         paint(folders, options.seed, options.size)
     if options.sheet:
-        from ..corpus.sheet import contact_sheet
         from ..media.photo import save_image
 
-        print(save_image(options.sheet, contact_sheet(options.out)))
+        print(save_image(options.sheet, sheet(Path(options.out))))
 
 
 @contextmanager
@@ -107,10 +112,11 @@ def _count(folder: str, pattern: str) -> int:
 
 def paint(folders: list[Path], seed: int, size: int) -> None:
     """Give clips a video.mp4 of a drawn person who speaks them."""
-    import numpy as np
     import torch
 
     from ..corpus.clips import ClipRenderer
+    from ..corpus.gestures import gestures_for, has_hands
+    from ..corpus.tracks import read_clip
     from ..media.audio import load_audio
     from ..media.video import VideoWriter
     from ..pipelines.portrait import MODEL_FPS
@@ -119,9 +125,37 @@ def paint(folders: list[Path], seed: int, size: int) -> None:
     for index, folder in enumerate(tqdm(folders, desc="painted clips", unit="clip", disable=None)):
         if (folder / "video.mp4").exists():
             continue
-        with np.load(folder / "labels.npz") as labels:
-            motion = labels["parameters"]
+        person = seed * PAINTED_SEED + index
+        speech, motion, meta = read_clip(folder)
+        gestures = gestures_for(speech, meta["speaker"], len(motion), person) if has_hands(person) else None
+        _tell(folder / "meta.json", meta | {"hands": gestures is not None})
         with VideoWriter(folder / "video.mp4", fps=MODEL_FPS, audio=load_audio(folder / "audio.wav")) as writer:
-            for frame in painter.clip(seed * PAINTED_SEED + index, motion):
+            for frame in painter.clip(person, motion, gestures=gestures):
                 writer.write(torch.from_numpy(frame))
     print(f"{len(folders)} of them painted")
+
+
+def _tell(path: Path, meta: dict) -> None:
+    """Replace a clip's meta.json as a whole."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")
+    os.replace(partial, path)
+
+
+def sheet(folder: Path):
+    """(h, w, 3) uint8: the first stills, then up to four painted clips, those with hands first.
+
+    Raises ValueError when there are neither.
+    """
+    from ..corpus.sheet import contact_sheet, stack, strip
+    from ..media.video import read_video
+
+    def hands(clip: Path) -> bool:
+        return json.loads((clip / "meta.json").read_text("utf8")).get("hands", False)
+
+    rows = [contact_sheet(folder)] if any((folder / "stills").glob("*_rgb.npy")) else []
+    clips = sorted((video.parent for video in (folder / "clips").glob("*/video.mp4")), key=lambda c: (not hands(c), c))
+    rows += [strip(list(read_video(clip / "video.mp4"))) for clip in clips[:4]]
+    if not rows:
+        raise ValueError(f"{folder} holds neither stills nor painted clips: draw some with --stills or --painted.")
+    return stack(rows)

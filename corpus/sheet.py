@@ -1,4 +1,4 @@
-"""A contact sheet of drawn groups: source, driving frames, the source warped by the exact flow, and the twin."""
+"""Contact sheets: of drawn groups (source, driving frames, the source warped by the exact flow, the twin), of clips."""
 
 import argparse
 import os
@@ -36,6 +36,22 @@ def contact_sheet(folder: str | Path, shard: int = 0, groups: int = 8, start: in
         row += [rgb[0, 3], rgb[1, 0], rgb[1, 1]]
         rows.append(np.concatenate(row, 1))
     return np.concatenate(rows)
+
+
+def strip(frames: list[np.ndarray], count: int = 8) -> np.ndarray:
+    """A row of `count` frames (s, s, 3), evenly spaced over a clip."""
+    return np.concatenate([frames[i] for i in np.linspace(0, len(frames) - 1, count).round().astype(int)], 1)
+
+
+def stack(rows: list[np.ndarray]) -> np.ndarray:
+    """Pictures (h, w, 3) under one another, each scaled to the first one's width."""
+    width = rows[0].shape[1]
+    return np.concatenate(
+        [
+            row if row.shape[1] == width else cv2.resize(row, (width, row.shape[0] * width // row.shape[1]))
+            for row in rows
+        ]
+    )
 
 
 def _with_marks(image: np.ndarray, marks: np.ndarray) -> np.ndarray:

@@ -3,9 +3,9 @@
     python -m mamba_portrait.corpus.tracks --clips 100 --out DIR --seed 1
 
 A clip is the folder OUT/clips/<name> with audio.wav (16 kHz mono, 16 bit), labels.npz (`parameters` (T, 24) float32;
-`phone_start`, `phone_end` in seconds, `phone_class`) and meta.json. Clips are independent and reproducible: with
-the same voices installed, clip i of a seed is the same whatever was drawn before it, so an interrupted run is continued
-by starting it again.
+`phone_start`, `phone_end` in seconds, `phone_class`) and meta.json; once painted, also video.mp4, and meta.json says
+whether it shows gesturing hands (`hands`). Clips are independent and reproducible: with the same voices installed,
+clip i of a seed is the same whatever was drawn before it, so an interrupted run is continued by starting it again.
 """
 
 import argparse
@@ -151,6 +151,18 @@ def write_wave(path: Path, audio: np.ndarray, rate: int = RATE) -> None:
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes((np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes())
+
+
+def read_clip(folder: str | Path) -> tuple[Speech, np.ndarray, dict]:
+    """Speech, motion (T, 24) and meta.json of a clip, as `draw_clip` gave them but for the sound's 16 bits."""
+    folder = Path(folder)
+    with wave.open(str(folder / "audio.wav")) as file:
+        audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32767
+    with np.load(folder / "labels.npz") as labels:
+        motion = labels["parameters"]
+        phones = zip(*(labels[f"phone_{name}"].tolist() for name in ("start", "end", "class")), strict=True)
+        speech = Speech(audio, tuple(Phone(*phone) for phone in phones))
+    return speech, motion, json.loads((folder / "meta.json").read_text("utf8"))
 
 
 def _write_clip(path: Path, speech: Speech, motion: np.ndarray, meta: dict) -> None:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from mamba_portrait.cli import main
-from mamba_portrait.cli.corpus import paint
+from mamba_portrait.cli.corpus import PAINTED_SEED, paint, sheet
+from mamba_portrait.corpus.gestures import has_hands
 from mamba_portrait.media.audio import load_audio, write_wav
 from mamba_portrait.media.video import probe_video
 from mamba_portrait.model_loaders.checkpoint import load_checkpoint, load_motion_model, load_renderer
@@ -92,14 +93,18 @@ def test_several_processes_draw_the_same(drawn, tmp_path):
 
 
 def test_a_clip_is_painted_with_its_voice(drawn, tmp_path):
-    clip, frames = shutil.copytree(next((drawn / "clips").iterdir()), tmp_path / "clip"), 10
-    motion = np.load(clip / "labels.npz")["parameters"]
-    np.savez(clip / "labels.npz", parameters=motion[:frames])
+    clip, frames = shutil.copytree(next((drawn / "clips").iterdir()), tmp_path / "clips" / "clip"), 10
+    seed = next(seed for seed in range(5, 99) if has_hands(seed * PAINTED_SEED))
+    with np.load(clip / "labels.npz") as labels:
+        np.savez(clip / "labels.npz", **{**labels, "parameters": labels["parameters"][:frames]})
     waveform, rate = load_audio(clip / "audio.wav")
     write_wav(clip / "audio.wav", waveform[:, : frames * rate // 25], rate)
-    paint([clip], 5, 64)
+    before = json.loads((clip / "meta.json").read_text())
+    paint([clip], seed, 64)
     info = probe_video(clip / "video.mp4")
     assert info.has_audio and info.fps == 25 and round(info.duration * 25) == frames
+    assert json.loads((clip / "meta.json").read_text()) == before | {"hands": True}
+    assert sheet(tmp_path).shape == (64, 8 * 64, 3)
 
 
 def test_a_contact_sheet_is_written(drawn, tmp_path):
