@@ -11,6 +11,8 @@ from mamba_portrait.corpus.parameters import COUNT, INDEX  # noqa: E402
 from mamba_portrait.corpus.parts import HAND  # noqa: E402
 from mamba_portrait.corpus.renderer import backward_flow  # noqa: E402
 from mamba_portrait.corpus.rig import LANDMARKS  # noqa: E402
+from mamba_portrait.corpus.sheet import warp_by_flow  # noqa: E402
+from mamba_portrait.corpus.stills import FLOW_SCALE  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def raised(outwards: float, up: float) -> np.ndarray:
     return gesture
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def person_with_arms(renderer):
     renderer.open(8, hands=True)
     return renderer.renderer
@@ -81,7 +83,6 @@ def test_hands_at_rest_are_below_the_frame(renderer):
 
 
 def test_the_flow_of_a_hand_leads_to_the_same_hand(person_with_arms):
-    person_with_arms.set_scene(clip_scene(8, 128, hands=True))
     _, source_label, source, _ = person_with_arms.draw(REST, gesture=raised(0.75, -2.0))
     _, label, _, _ = person_with_arms.draw(REST, source, raised(0.95, -1.8))
     flow, visible = backward_flow(label, source_label)
@@ -95,8 +96,17 @@ def test_the_flow_of_a_hand_leads_to_the_same_hand(person_with_arms):
         assert (y > np.nonzero(hand)[0]).mean() > 0.95  # where they came from is lower
 
 
+def test_a_hand_warped_by_the_flow_looks_like_the_hand(person_with_arms):
+    before, source_label, source, _ = person_with_arms.draw(REST, gesture=raised(0.75, -2.0))
+    after, label, _, _ = person_with_arms.draw(REST, source, raised(0.9, -1.85))
+    flow, visible = backward_flow(label, source_label)
+    warped = warp_by_flow(before, flow * FLOW_SCALE)
+    hand = hand_pixels(label) & visible
+    error, still = (np.abs(image.astype(int) - after)[hand].mean() for image in (warped, before))
+    assert error < 8 and error < 0.4 * still
+
+
 def test_what_a_hand_covered_and_a_hand_that_rises_into_the_frame_are_not_visible(person_with_arms):
-    person_with_arms.set_scene(clip_scene(8, 128, hands=True))
     up, down = raised(0.5, -1.7), AT_REST
     _, covered, source, _ = person_with_arms.draw(REST, gesture=up)
     _, free, _, _ = person_with_arms.draw(REST, source, down)

@@ -52,7 +52,8 @@ def test_beats_fall_on_accents():
 
 
 def test_movement_is_smooth():
-    """No joint jumps: between two frames a wrist travels less than 40 cm/s x 10, and without a start's jerk."""
+    """Between two frames a wrist goes less than five centimetres along an axis, and its speed changes by less than
+    1.5 centimetres a frame."""
     for seed in range(6):
         wrist = hands(drawn(seed))[:, :, :3]
         assert np.abs(np.diff(wrist, axis=0)).max() < 0.5
