@@ -20,6 +20,7 @@ ENLARGED = 2  # no look enlarges the picture more than this
 CANDIDATE = 0.35  # score of a first look that earns a second one
 AROUND = 2.0  # what the second look shows, in sides of the box
 NEAR_SIDE = 128  # and the pixels it is shown in
+NEAR_PIXELS = 8  # read for each of them, along a side; a face of thousands of pixels shows no more in all of them
 SOFT = 0.8  # pixels of blur in half of the second looks: sand and gravel lose their eyes, a face keeps its own
 NEAR_SHARE = 2 / 3  # of the second looks in the score
 MOST = 64  # candidates looked at again
@@ -94,8 +95,9 @@ def _near(image: np.ndarray, row: list[float]) -> tuple[np.ndarray, tuple[int, i
     _, x, y, side, *_ = row
     span = max(2, round(AROUND * side))
     corner = round(x - span / 2), round(y - span / 2)
+    step = max(1, span // (NEAR_SIDE * NEAR_PIXELS))
     columns, lines = (
-        np.clip(np.arange(start, start + span), 0, length - 1)
+        np.clip(np.arange(start, start + span, step), 0, length - 1)
         for start, length in zip(corner, image.shape[1::-1], strict=True)
     )
     return _resized(image[lines][:, columns], NEAR_SIDE, NEAR_SIDE), corner, span / NEAR_SIDE

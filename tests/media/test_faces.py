@@ -104,6 +104,18 @@ def test_tiny_and_long_pictures_are_no_error():
     assert find_faces(torch.zeros(3, 900, 3), finder="own") == []
 
 
+def test_a_face_of_thousands_of_pixels_is_not_read_whole(monkeypatch):
+    photo = load_photo(ASSETS / "portrait.jpg")[64:320, 96:352]
+    (face,) = find_faces(photo, finder="own")
+    read, resized = [], own._resized
+    monkeypatch.setattr(own, "_resized", lambda image, *size: read.append(image.shape) or resized(image, *size))
+    picture = (photo * 255).round().byte().repeat_interleave(16, 0).repeat_interleave(16, 1)
+    (large,) = find_faces(picture.numpy(), finder="own")
+    near = [shape for shape in read if shape != tuple(picture.shape)]
+    assert near and max(max(shape) for shape in near) < 2 * own.NEAR_SIDE * own.NEAR_PIXELS
+    assert iou(np.array(face.box) * 16, large.box) > 0.85
+
+
 def test_missing_weights_are_named(monkeypatch, tmp_path):
     monkeypatch.setenv("MAMBA_PORTRAIT_WEIGHTS", str(tmp_path))
     assert own.FILE in own.missing()
