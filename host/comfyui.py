@@ -80,8 +80,15 @@ def temp_directory() -> Path:
 
 
 def save_path(prefix: str, extension: str) -> Path:
-    """The next free output file for a prefix such as `motion/talk`, counted and placed as ComfyUI's own savers do."""
-    folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, folder_paths.get_output_directory())
+    """The next free output file for a prefix such as `motion/talk`, counted and placed as ComfyUI's own savers do.
+
+    ValueError for a prefix that is no name or leads out of the output folder."""
+    root, prefix = folder_paths.get_output_directory(), os.path.normpath(prefix.strip())  # 'talk/' would not be counted
+    if not os.path.basename(prefix).strip(".") or "\0" in prefix:
+        raise ValueError("The file name prefix is empty or no name; give one such as motion/talk.")
+    if Path(os.path.abspath(root)) not in Path(os.path.abspath(os.path.join(root, prefix))).parents:
+        raise ValueError(f"The file name prefix '{prefix}' leads out of the output folder; use a name or a subfolder.")
+    folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, root)
     return Path(folder) / f"{name}_{counter:05}_.{extension}"
 
 

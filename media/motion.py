@@ -1,11 +1,13 @@
 """Implicit motion on its own: a track of 768 numbers a frame that can be saved and carried to another face."""
 
+import contextlib
 import os
 import uuid
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -33,6 +35,11 @@ class Motion:
             raise ValueError(f"A motion's reference has shape ({MOTION_SIZE},), got {tuple(self.reference.shape)}.")
         if Fraction(self.fps) <= 0:
             raise ValueError(f"A motion's frame rate must be positive, got {self.fps}.")
+        if not (torch.isfinite(self.values).all() and torch.isfinite(self.reference).all()):
+            raise ValueError(
+                "The motion has NaN or infinite numbers: make it again from an undamaged voice, video or file, and "
+                "with less guidance if that was high."
+            )
         object.__setattr__(self, "values", self.values.detach().float())
         object.__setattr__(self, "reference", self.reference.detach().to(self.values))
         object.__setattr__(self, "fps", Fraction(self.fps))
@@ -48,11 +55,12 @@ class Motion:
 
 
 def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
-    """Write a motion as safetensors with its rate and language in the metadata; the file appears only when complete."""
+    """Write a motion as safetensors with its rate and language in the metadata; the file appears only when complete.
+
+    Raises ValueError with the system's reason where it cannot be written."""
     path = Path(path)
     if path.suffix != ".safetensors":
         path = path.with_name(path.name + ".safetensors")
-    path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {
         "format": "mamba_portrait",
         "kind": "motion",
@@ -63,10 +71,17 @@ def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
     tensors = {"values": motion.values.cpu().contiguous(), "reference": motion.reference.cpu().contiguous()}
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, str(partial), metadata=metadata)
         os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(
+            f"The motion could not be written to {path} ({reason}): choose another name or place."
+        ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a name that cannot exist
+            partial.unlink(missing_ok=True)
     return path
 
 

@@ -80,7 +80,7 @@ def slice_motion(motion: Motion, start: float = 0.0, end: float | None = None) -
 
 def resample_motion(motion: Motion, speed: float = 1.0, fps: Fraction | None = None) -> Motion:
     """Play at another speed and write at another rate, by linear interpolation between frames."""
-    if speed <= 0:
+    if not 0 < speed < math.inf:
         raise ValueError(f"The speed must be positive, got {speed}.")
     fps = Fraction(fps or motion.fps)
     step = float(motion.fps / fps) * speed  # old frames a new frame
@@ -96,7 +96,7 @@ def smooth_motion(motion: Motion, seconds: float, smoother: str = "gaussian") ->
     """Smooth in time: "gaussian" of that sigma (no lag), or "one_euro": still when slow, quick when fast."""
     if smoother not in SMOOTHERS:
         raise ValueError(f"Unknown smoother '{smoother}'; use {' or '.join(SMOOTHERS)}.")
-    if seconds < 0:
+    if not 0 <= seconds < math.inf:
         raise ValueError(f"Smoothing takes a time in seconds, not {seconds}.")
     if seconds == 0 or motion.frames == 1:
         return motion

@@ -97,8 +97,8 @@ class SampleMotion(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, window: int | None = None, overlap: int | None = None) -> bool | str:
-        if None in (window, overlap):  # wired from another node: known only at run time, checked there
-            return True
+        if not (isinstance(window, int) and isinstance(overlap, int)):
+            return True  # wired from another node: checked at run time; or no number: the host says so
         if not 8 <= window <= 400:
             return f"window ({window}) must be between 8 and 400 frames."
         if not 0 <= overlap < window:

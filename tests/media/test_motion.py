@@ -39,6 +39,28 @@ def test_other_files_are_refused(tmp_path):
         m.Motion(torch.zeros(3, 24), torch.zeros(768), Fraction(25))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_spoilt_numbers_are_no_motion(value):
+    values = torch.zeros(3, 768)
+    values[1, 5] = value
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        m.Motion(values, torch.zeros(768), Fraction(25))
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a_file/motion"])
+def test_a_motion_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path, name):
+    (tmp_path / "a_file").touch()
+    with pytest.raises(ValueError, match="could not be written to .*: choose another name or place"):
+        m.save_motion(tmp_path / name, track())
+    assert [path.name for path in tmp_path.iterdir()] == ["a_file"]
+
+
+def test_no_time_and_no_speed_are_told():
+    for edit in ({"smooth": float("nan")}, {"speed": float("nan")}, {"speed": 0.0}):
+        with pytest.raises(ValueError, match="nan|positive"):
+            edit_motion(track(), **edit)
+
+
 def test_relative_retargeting_keeps_the_photos_rest_and_absolute_the_drivers_numbers():
     motion = track()
     still = m.Motion(motion.reference[None].repeat(4, 1), motion.reference, motion.fps)

@@ -107,6 +107,13 @@ def changed(tiny, node, **inputs):
     return graph
 
 
+def saved_as(tiny, prefix):
+    graph = spoken(tiny, "motion_saved_edited_rerendered")
+    (node,) = [n for n in graph.values() if n["class_type"] == "MambaPortraitSaveMotion"]
+    node["inputs"]["filename_prefix"] = prefix
+    return graph
+
+
 @pytest.fixture(scope="module")
 def odd_inputs(comfyui, tiny):
     """Files a user might give, in ComfyUI's input folder."""
@@ -134,6 +141,8 @@ BAD = {
     ),
     "text.mp4 could not be read as a video": lambda tiny: from_video(tiny, "text.mp4"),
     "holds a motion model, not a renderer": lambda tiny: changed(tiny, "1", weights="tiny_motion.safetensors"),
+    "leads out of the output folder": lambda tiny: saved_as(tiny, "../../talk"),
+    "prefix is empty": lambda tiny: saved_as(tiny, " "),
     "photo is missing": lambda tiny: changed(tiny, "11", crop=["3", 1]),
 }
 
@@ -145,6 +154,16 @@ def test_bad_input_is_one_sentence_and_the_queue_lives_on(comfyui, tiny, odd_inp
     told = error["exception_message"].strip()
     assert sentence in told and "\n" not in told and told.endswith(".")
     assert comfyui.get("/queue") == {"queue_running": [], "queue_pending": []}
+
+
+def test_a_prefix_that_ends_in_a_slash_overwrites_nothing(comfyui, tiny):
+    paths = set()
+    for seed in (1, 2):
+        graph = saved_as(tiny, "kept/motion/")
+        next(n for n in graph.values() if n["class_type"] == "MambaPortraitSampleMotion")["inputs"]["seed"] = seed
+        comfyui.run(graph)
+        paths |= set((comfyui.base / "output" / "kept").iterdir())
+    assert sorted(path.name for path in paths) == ["motion_00001_.safetensors", "motion_00002_.safetensors"]
 
 
 @pytest.mark.parametrize(("node", "wire"), [("motion", ["6", 0]), ("appearance", ["4", 0]), ("source", ["3", 0])])
