@@ -94,7 +94,10 @@ def paste_back(photo: Tensor, frames: Tensor, crop: Crop, feather: float = FEATH
     """
     if photo.shape[-3:-1] != (crop.height, crop.width):
         given = f"{photo.shape[-2]}x{photo.shape[-3]}"
-        raise ValueError(f"The crop was made for a {crop.width}x{crop.height} photo, but this one is {given}.")
+        raise ValueError(
+            f"The crop was made for a {crop.width}x{crop.height} photo, but this one is {given}: give the photo that "
+            "was cropped."
+        )
     if not 0 <= feather <= 0.5:
         raise ValueError(f"The feather must lie between 0 and 0.5 of the crop, got {feather}.")
     photo = photo.reshape(photo.shape[-3:])[..., :3].to(frames.device, torch.float32)

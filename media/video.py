@@ -23,6 +23,7 @@ log = logging.getLogger("mamba_portrait")
 
 CONTAINERS = (".mp4", ".mov", ".mkv")
 AUDIO_BLOCK = 1024  # samples in an AAC frame
+LARGEST_SIDE = 16384  # pixels; x264 takes no more
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,10 @@ class VideoWriter:
     def _begin(self, height: int, width: int) -> None:
         """Open the encoders once the first frame tells the size."""
         self._size = (height, width)
+        if max(height, width) > LARGEST_SIDE:
+            raise ValueError(
+                f"Frames of {width}x{height} are too large for H.264: make them at most {LARGEST_SIDE} wide and high."
+            )
         if height % 2 or width % 2:
             log.info("%s: %dx%d padded to even sides for yuv420p", self.path.name, width, height)
         video = self._container.add_stream("libx264", rate=self.fps, options=self._options)

@@ -38,7 +38,7 @@ class ACTalkerDecode(io.ComfyNode):
         from ..pipelines.actalker import decode
 
         latents, device, images = latent["samples"], intermediate_device(), None
-        pixels = latents[0, 0].numel() * LATENT_SIDE**2
+        pixels = latents.shape[-2:].numel() * LATENT_SIDE**2
         need = min(chunk, len(latents)) * pixels * VAE_BYTES_A_PIXEL * actalker.widening
         model = actalker.on_device("vae", memory_required=need)
         filled = 0

@@ -8,19 +8,24 @@ import torch
 
 from ..host import intermediate_device, io, progress_bar
 from ..media.audio import to_mono_16k
-from ..media.faces import FINDERS, find_faces
+from ..media.faces import FINDERS, choose_face, find_faces
 from ..pipelines.actalker_crops import lanczos, prepared_size
 from ..pipelines.actalker_masks import Masks
 from ..pipelines.actalker_preview import preview_colors
 from .actalker_masks import five_points
 from .control import single_mask
-from .crop import find_face
+from .pictures import one_photo
 from .sockets import ACTalker, ACTalkerIdentity, ACTalkerMotion, ACTalkerVoice, Encoded, FaceBox, schema
+from .sound import sound_of
 from .video_input import open_video
 
 # Peak activations of SVD's VAE for each pixel of each frame, by `evaluation/actalker_cost.py` and rounded up: 2,050
 # bytes of the decoder in fp16, 2,572 of the encoder, which always runs in fp32.
 VAE_BYTES_A_PIXEL = 3_000
+NO_FACE = (
+    "No face was found in the first frame of the driving video: begin where a face looks at the camera, or choose the "
+    "finder 'whole' if the video is cut to a face already."
+)
 MODEL_TOOLTIP = "From Load ACTalker."
 
 
@@ -67,9 +72,7 @@ class ACTalkerEncodeIdentity(io.ComfyNode):
     def execute(cls, actalker, image, face_box, face_mask, short_side) -> io.NodeOutput:
         from ..pipelines.actalker import encode_identity
 
-        if len(image) != 1:
-            raise ValueError(f"ACTalker takes one photo, but {len(image)} came in; choose one of them first.")
-        photo, mask = image[0][..., :3].cpu().float(), single_mask(face_mask)
+        photo, mask = one_photo(image, "ACTalker Encode Identity"), single_mask(face_mask)
         pixels = math.prod(prepared_size(*photo.shape[:2], short_side or actalker.config.image_size))
         model = actalker.on_device("vae", "identity", memory_required=VAE_BYTES_A_PIXEL * pixels)
         identity = encode_identity(
@@ -102,10 +105,7 @@ class ACTalkerEncodeVoice(io.ComfyNode):
     def execute(cls, actalker, audio) -> io.NodeOutput:
         from ..pipelines.actalker import encode_voice
 
-        if audio is None:
-            raise ValueError("There is no audio: the video has no sound track, or nothing is wired to the audio input.")
-        waveform = audio["waveform"]
-        waveform = to_mono_16k((waveform[0] if waveform.ndim == 3 else waveform).cpu(), audio["sample_rate"])
+        waveform = to_mono_16k(*sound_of(audio))
         model, device = actalker.on_device("voice"), intermediate_device()
         voice = encode_voice(model, waveform, progress=progress_bar(), keep_on=device)
         return io.NodeOutput(Encoded(voice, actalker.name))
@@ -173,7 +173,10 @@ def face_follower(finder: str, every_frame: bool):
     def find(picture: torch.Tensor):
         nonlocal last
         if last is None:
-            last = find_face(picture, finder)
+            faces = find_faces(picture, finder)
+            if not faces:
+                raise ValueError(NO_FACE)
+            last = choose_face(faces)
         elif every_frame and finder != "whole" and (faces := find_faces(picture, finder)):
             x, y = last.center
             last = min(faces, key=lambda face: (face.center[0] - x) ** 2 + (face.center[1] - y) ** 2)

@@ -8,15 +8,16 @@ from ..media.crop import paste_back
 from ..pipelines import portrait
 from .decode import rendered_frames, rendering_inputs
 from .paste import feather_input
+from .pictures import batch_of, one_photo, plain
 from .sockets import Crop, schema
+from .sound import sound_of
 
 
 def _sound(audio: dict | None) -> dict:
     if audio is None:
         return {}
-    waveform = audio["waveform"]
-    waveform = waveform[0] if waveform.ndim == 3 else waveform
-    return {"waveform": waveform.cpu(), "rate": audio["sample_rate"]}
+    waveform, rate = sound_of(audio)
+    return {"waveform": waveform, "rate": rate}
 
 
 def _encoding_inputs() -> list:
@@ -87,7 +88,7 @@ class AssembleVideo(io.ComfyNode):
             raise ValueError(f"To paste the portrait back, photo and crop are both needed; {missing} is missing.")
         frames = rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch)
         if photo is not None:
-            whole = photo[0][..., :3].cpu().float()
+            whole = one_photo(photo, "Assemble Video", "photo")
             frames = (paste_back(whole, frame[None], crop, feather) for part in frames for frame in part)
         path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
         portrait.assemble(path, frames, motion.fps, **_sound(audio), mark=visible_mark, quality=quality)
@@ -125,11 +126,12 @@ class FramesToVideo(io.ComfyNode):
 
     @classmethod
     def execute(cls, frames, fps, quality, visible_mark, audio=None) -> io.NodeOutput:
+        frames = batch_of(frames, "frames")
         progress = progress_bar(len(frames))
 
         def parts():
             for start in range(0, len(frames), 8):
-                yield frames[start : start + 8][..., :3].cpu().float()
+                yield plain(frames[start : start + 8], "frames")
                 progress(min(start + 8, len(frames)), len(frames))
 
         path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"

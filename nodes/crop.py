@@ -5,6 +5,7 @@ import torch
 from ..host import intermediate_device, io
 from ..media.crop import CROP_SCALE, CROP_SHIFT, crop_portrait
 from ..media.faces import CHOICES, FINDERS, Face, choose_face, find_faces
+from .pictures import one_photo
 from .sockets import Crop, schema
 
 
@@ -111,9 +112,7 @@ class PortraitCrop(io.ComfyNode):
     def execute(
         cls, image, finder, face, face_number, scale, shift, box_x=0, box_y=0, box_width=0, box_height=0
     ) -> io.NodeOutput:
-        if len(image) != 1:
-            raise ValueError(f"Portrait Crop takes one photo, but {len(image)} came in; choose one of them first.")
-        photo = image[0][..., :3].cpu().float()
+        photo = one_photo(image, "Portrait Crop")
         found = find_face(photo, finder, face, face_number, (box_x, box_y, box_width, box_height))
         portrait, crop = crop_portrait(photo, found, scale, shift)
         mask = face_mask(found, *photo.shape[:2])

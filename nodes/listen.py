@@ -5,14 +5,12 @@ from ..pipelines import portrait
 from .sockets import Encoded, MotionModel, schema
 from .sockets import GlobalAudio as GlobalAudioSocket
 from .sockets import LocalAudio as LocalAudioSocket
+from .sound import sound_of
 
 
 def voice_of(audio: dict) -> portrait.Voice:
     """A host's AUDIO value -> the first recording of its batch, as the motion model hears it."""
-    if audio is None:
-        raise ValueError("There is no audio: the video has no sound track, or nothing is wired to the audio input.")
-    waveform = audio["waveform"]
-    return portrait.prepare_voice(waveform[0] if waveform.ndim == 3 else waveform, audio["sample_rate"])
+    return portrait.prepare_voice(*sound_of(audio))
 
 
 def _inputs(model_tooltip: str) -> list:

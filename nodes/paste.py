@@ -3,6 +3,7 @@
 from ..host import io, progress_bar
 from ..media.crop import FEATHER, paste_back
 from .image_batch import image_batch
+from .pictures import batch_of, one_photo, plain
 from .sockets import Crop, schema
 
 
@@ -41,11 +42,11 @@ class PasteBack(io.ComfyNode):
 
     @classmethod
     def execute(cls, photo, frames, crop, feather) -> io.NodeOutput:
-        whole = photo[0][..., :3].cpu().float()
+        whole, frames = one_photo(photo, "Paste Back", "photo"), batch_of(frames, "frames")
         progress = progress_bar(len(frames))
         pictures = image_batch(len(frames), *whole.shape[:2])
         for start in range(0, len(frames), 8):
-            part = frames[start : start + 8][..., :3].cpu().float()
+            part = plain(frames[start : start + 8], "frames")
             pictures[start : start + 8] = paste_back(whole, part, crop, feather)
             progress(min(start + 8, len(frames)), len(frames))
         return io.NodeOutput(pictures)

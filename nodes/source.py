@@ -2,6 +2,7 @@
 
 from ..host import intermediate_device, io, load_device, use_bf16
 from ..pipelines import portrait
+from .pictures import one_photo
 from .sockets import Encoded, Renderer, Source, schema
 
 
@@ -28,7 +29,8 @@ class EncodeSource(io.ComfyNode):
 
     @classmethod
     def execute(cls, renderer, image) -> io.NodeOutput:
+        photo = one_photo(image, "Encode Source")
         source = portrait.encode_source(
-            renderer.on_device(), image, bf16=use_bf16(load_device()), keep_on=intermediate_device()
+            renderer.on_device(), photo, bf16=use_bf16(load_device()), keep_on=intermediate_device()
         )
         return io.NodeOutput(Encoded(source, renderer.name))

@@ -10,6 +10,7 @@ import torch
 from ..host import VideoFromFile, temp_directory
 from ..media.audio import load_audio
 from ..media.video import probe_video, read_video
+from .pictures import plain
 
 SAME_LENGTH = 0.02  # seconds; no frame is that short
 
@@ -27,6 +28,8 @@ class Stream:
 def open_video(video) -> Stream:
     """A VIDEO value -> its stream. A file is read from disk as it goes; a video made of tensors is walked through, and
     so is one that a node before has trimmed or cropped: hosts hand out its file as it was."""
+    if video is None:
+        raise ValueError("Nothing came in at 'video': the node wired to it gave no video.")
     if type(video).__name__ == "VideoFromComponents":
         return _walked(video)
     source = video.get_stream_source()
@@ -47,7 +50,8 @@ def open_video(video) -> Stream:
 
 def _walked(video) -> Stream:
     parts = video.get_components()
-    return Stream(iter(parts.images[..., :3]), Fraction(parts.frame_rate), len(parts.images), parts.audio)
+    frames = (plain(frame, "video") for frame in parts.images)
+    return Stream(frames, Fraction(parts.frame_rate), len(parts.images), parts.audio)
 
 
 def _edited(video, whole: VideoFromFile) -> bool:

@@ -188,7 +188,7 @@ def decode(
     if chunk < 1:
         raise ValueError(f"decode: chunk must be at least 1 frame, not {chunk}.")
     channels = model.config.vae["latent_channels"]
-    if latents.dim() != 4 or latents.shape[1] != channels:
+    if latents.dim() != 4 or latents.shape[1] != channels or latents.numel() == 0:
         raise ValueError(f"The latents are {tuple(latents.shape)}; ACTalker's are (frames, {channels}, height, width).")
     weight, done = model.vae.quant_conv.weight, 0
     for part in latents.split(chunk):

@@ -185,6 +185,12 @@ def test_rotated_recordings_are_turned_upright(tmp_path):
     assert frame[48, 56].mean() > 200 and frame[48, 8].mean() < 50  # the top is on the right after a clockwise turn
 
 
+def test_frames_too_large_for_the_encoder_are_told_and_leave_nothing(tmp_path):
+    with pytest.raises(ValueError, match="20000x4 are too large"), VideoWriter(tmp_path / "wide.mp4", fps=25) as writer:
+        writer.write(torch.zeros(1, 4, 20000, 3))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_reading_is_a_stream(tmp_path):
     with VideoWriter(tmp_path / "clip.mp4", fps=25) as writer:
         writer.write(ramp(30))

@@ -1,0 +1,37 @@
+"""IMAGE values as other packs really make them: gray, with alpha, empty, spoilt. Checked here, once for all nodes."""
+
+import torch
+
+
+def batch_of(image: torch.Tensor | None, name: str) -> torch.Tensor:
+    """The IMAGE at the input `name` -> its batch (B,H,W,C), untouched. ValueError if there is no picture in it."""
+    if image is None:
+        raise ValueError(f"Nothing came in at '{name}': the node wired to it gave no picture.")
+    batch = image[None] if image.ndim == 3 else image
+    if batch.ndim != 4 or batch.numel() == 0:
+        shape = tuple(image.shape)
+        raise ValueError(f"No picture came in at '{name}', but an image of shape {shape}: see the node wired to it.")
+    return batch
+
+
+def plain(pictures: torch.Tensor, name: str) -> torch.Tensor:
+    """(...,H,W,C) -> (...,H,W,3) float32 in [0,1] on the CPU: gray becomes colour, alpha is dropped.
+
+    ValueError for NaN and infinite pixels."""
+    colours = 3 if pictures.shape[-1] >= 3 else 1
+    pictures = pictures[..., :colours].cpu().float()
+    if not all(torch.isfinite(end) for end in torch.aminmax(pictures)):
+        raise ValueError(
+            f"The picture at '{name}' has NaN or infinite pixels, as a VAE in half precision may leave them: make it "
+            "again in full precision, or give another."
+        )
+    pictures = pictures.clamp(0, 1)
+    return pictures if colours == 3 else pictures.expand(*pictures.shape[:-1], 3)
+
+
+def one_photo(image: torch.Tensor | None, node: str, name: str = "image") -> torch.Tensor:
+    """An IMAGE of one picture -> (H,W,3) as `plain` gives it. ValueError for none, several or spoilt ones."""
+    batch = batch_of(image, name)
+    if len(batch) != 1:
+        raise ValueError(f"{node} takes one photo, but {len(batch)} came in; choose one of them first.")
+    return plain(batch[0], name)
