@@ -39,7 +39,10 @@ def add_film(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--paste-back", action="store_true", help="the whole photo with the moving face in it")
     group.add_argument(
-        "--motion", choices=("relative", "absolute"), default="relative", help="relative: to the photo's own pose"
+        "--motion",
+        choices=("relative", "keep_lips", "absolute"),
+        default="relative",
+        help="relative: to the photo's own pose, parted lips closing for a voice (keep_lips: not)",
     )
     group.add_argument("--gain", type=float, default=1.0, help="how large all movements are (%(default)s)")
     group.add_argument(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 MOTION_SIZE = 768  # 8 x 8 x 12, the paper's implicit motion
 VERSION = "1"
-MODES = ("relative", "absolute")
+MODES = ("relative", "keep_lips", "absolute")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,14 +121,15 @@ def check_language(language: str, renderer) -> None:
 def retarget(motion: Motion, source_motion: Tensor, mode: str = "relative", gain: float = 1.0) -> Tensor:
     """Carry a motion to a photo whose own motion is M_0 = source_motion (768,) or (1,768) -> (T,768).
 
-    "relative": M_i = M_0 + gain (M_driver_i - reference), which keeps the photo's own expression and pose as its rest;
+    "relative" and "keep_lips": M_i = M_0 + gain (M_driver_i - reference), which keeps the photo's own expression and
+    pose as its rest (the rendering then closes parted lips or keeps them);
     "absolute": M_i = reference + gain (M_driver_i - reference), the driver's own numbers at gain 1.
     """
     if mode not in MODES:
-        raise ValueError(f"Unknown motion mode '{mode}'; use {' or '.join(MODES)}.")
+        raise ValueError(f"Unknown motion mode '{mode}'; use one of {', '.join(MODES)}.")
     base = source_motion.reshape(-1)
     if base.shape[0] != MOTION_SIZE:
         raise ValueError(f"The source's motion has shape ({MOTION_SIZE},), got {tuple(source_motion.shape)}.")
     reference = motion.reference.to(base)
     change = gain * (motion.values.to(base) - reference)
-    return (base if mode == "relative" else reference) + change
+    return (reference if mode == "absolute" else base) + change

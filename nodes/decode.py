@@ -1,6 +1,7 @@
 """Motion to frames: deviation, LMDD, warp, blend."""
 
 from ..host import io, load_device, progress_bar, use_bf16
+from ..media.motion import MODES
 from ..pipelines import portrait
 from .image_batch import image_batch
 from .sockets import Appearance, Motion, Renderer, Source, same_network, schema
@@ -29,9 +30,10 @@ def rendering_inputs() -> list:
         ),
         io.Combo.Input(
             "mode",
-            options=["relative", "absolute"],
+            options=list(MODES),
             default="relative",
-            tooltip="relative: the portrait keeps its pose and the change of the motion is added. absolute: it takes "
+            tooltip="relative: the portrait keeps its pose and the change of the motion is added; for a voice, lips "
+            "that are parted in the photo close first. keep_lips: they stay parted between words. absolute: it takes "
             "the pose too.",
         ),
         io.Float.Input(

@@ -24,6 +24,7 @@ from ..media.video import VideoWriter
 from ..networks.implicit_motion.motion_model import GlobalAudio, MotionModel
 from ..networks.implicit_motion.renderer import Renderer, Source
 from ..sampling.windows import sample_motion
+from . import lips
 
 Progress = Callable[[int, int], None]
 
@@ -238,15 +239,18 @@ def render(
     """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, as they are made.
 
     size: (height, width) of the frames, None for the portrait's own. mode "relative" adds the motion's change to the
-    portrait's own pose, "absolute" takes its pose as it is. ValueError for motion of another language.
+    portrait's own pose, and lets parted lips close for a voice; "keep_lips" does not; "absolute" takes the motion's
+    pose as it is. ValueError for motion of another language.
     """
     check_language(motion.language, renderer)
     device = _device(renderer)
     placed, appearance = source.to(device), appearance.to(device)
     own = source.motion.float().cpu()[0]
+    opening = lips.parted(renderer, own, motion) if mode == "relative" else torch.zeros_like(own)
     for start in range(0, motion.frames, batch):
         part = replace(motion, values=motion.values[start : start + batch])
-        wanted = retarget(part, own, mode=mode, gain=gain).to(device)
+        closed = lips.closing(torch.arange(start, start + part.frames), float(motion.fps)) * min(gain, 1.0)
+        wanted = (retarget(part, own, mode=mode, gain=gain) - closed * opening).to(device)
         with autocast(device, bf16):
             rendered = renderer.decode(placed, appearance, wanted, size=size, articulation=articulation)
         yield rendered.image.permute(0, 2, 3, 1).cpu()

@@ -33,6 +33,21 @@ def _map(value: Any, function) -> Any:
     return value
 
 
+MONOCHROME = 0.015  # rms distance of the pixels' colours from one line, up to which a photo counts as of one tone
+
+
+def monochrome(photo: Tensor) -> Tensor | None:
+    """(B,3,H,W) -> the line (B,2,3,1,1) on which the colours of a black-and-white or toned photo lie; None if any of
+    the photos has colours. What is painted is brought onto that line: teeth came out teal in old photographs."""
+    light = photo.mean(1, keepdim=True)
+    centre, middle = photo.mean((2, 3), keepdim=True), light.mean((2, 3), keepdim=True)
+    spread = (light - middle).square().mean((2, 3), keepdim=True).clamp_min(1e-6)
+    slope = ((light - middle) * (photo - centre)).mean((2, 3), keepdim=True) / spread
+    line = torch.stack([centre - slope * middle, slope], 1)
+    error = (photo - line[:, 0] - line[:, 1] * light).square().mean((1, 2, 3)).sqrt()
+    return line if bool(((error < MONOCHROME) & (spread.flatten() > 1e-4)).all()) else None
+
+
 @dataclass(frozen=True)
 class Source:
     """A portrait as the networks know it: everything that does not depend on the frame."""
@@ -44,6 +59,7 @@ class Source:
     skips: list[Tensor]
     anatomy: SourceAnatomy
     pose: SourceMotion
+    tone: Tensor | None = None  # (B,2,3,1,1) of a monochrome photo: each channel is [0] + [1] times the lightness
 
     @property
     def motion(self) -> Tensor:
@@ -100,7 +116,8 @@ class Renderer(nn.Module):
         identity = side_by_side(identity.flatten(1, 2)).view_as(identity)
         skips = [side_by_side(skip) for skip in skips]
         pose = self.deviation.prepare(motion)
-        return Source(image.contiguous(), small, identity, pyramid[-1], skips, anatomy, pose)
+        tone = None if self.training else monochrome(small)
+        return Source(image.contiguous(), small, identity, pyramid[-1], skips, anatomy, pose, tone)
 
     def extract_appearance(self, source: Source) -> Tensor:
         """F_A (B,appearance_dim)."""
@@ -138,7 +155,10 @@ class Renderer(nn.Module):
         size = size or tuple(source.image.shape[-2:])
         warped = warp(resize(source.image, size), field.field)
         keep = bilinear(synthesis.keep, size)
-        image = torch.lerp(bilinear(synthesis.image, size), warped.float(), keep)
+        painted = bilinear(synthesis.image, size)
+        if source.tone is not None:
+            painted = source.tone[:, 0] + source.tone[:, 1] * painted.mean(1, keepdim=True)
+        image = torch.lerp(painted, warped.float(), keep)
         return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation)
 
     def read_parameters(self, motion: Tensor) -> Tensor:

@@ -57,6 +57,19 @@ def test_change_moves_the_picture(renderer, photo):
     assert rendered.image.min() >= 0 and rendered.image.max() <= 1
 
 
+def test_what_is_painted_into_a_toned_photo_has_its_tone(renderer, photo):
+    light = photo.mean(1, keepdim=True)
+    tone = torch.tensor([1.0, 0.8, 0.5]).view(1, 3, 1, 1)
+    change = torch.randn(1, 768, generator=torch.Generator().manual_seed(2))
+    for toned, colours in ((light * tone + 0.1 * (1 - tone), tone[0, :, 0, 0]), (light.expand(-1, 3, -1, -1), None)):
+        _, rendered = decode(renderer, toned, change)
+        seen = rendered.image - rendered.image.mean((2, 3), keepdim=True)
+        strength = (seen * seen[:, :1]).mean((0, 2, 3)) / seen[:, 0].square().mean()
+        assert (strength - (1.0 if colours is None else colours)).abs().max() < 0.02
+    source, _ = decode(renderer, photo, change)
+    assert source.tone is None
+
+
 def test_a_batch_equals_its_frames_one_by_one(renderer):
     photos, change = torch.rand(3, 3, 64, 64), torch.randn(3, 768)
     with torch.no_grad():
