@@ -114,7 +114,9 @@ vec3 woven(vec2 q, vec4 g) {
 }
 """
 
-TORSO = CLOTH + """
+TORSO = (
+    CLOTH
+    + """
 void surface() {
   vec2 q = v_canonical.xy; vec4 g = grain(q * 0.35 + misc.xy), fine = grain(q * 1.9);
   albedo = woven(q, g) * (1.0 + 0.15 * g.g + 0.12 * fine.b);
@@ -125,6 +127,7 @@ void surface() {
   n = normalize(n + vec3(g.r, g.g, 0.0) * 0.28 * (1.0 - 0.8 * bare)); gloss = 0.03; wrap = vec3(0.2);
 }
 """
+)
 
 GLASS = """
 void surface() { albedo = frame; gloss = 0.9; hardness = 40.0; }
@@ -165,7 +168,9 @@ void surface() {
 }
 """
 
-SLEEVE = CLOTH + """
+SLEEVE = (
+    CLOTH
+    + """
 void surface() {
   vec2 q = v_canonical.xy; vec4 g = grain(q * 0.35 + misc.xy), fine = grain(q * 1.9);
   albedo = woven(q, g) * (1.0 + 0.15 * g.g + 0.12 * fine.b);
@@ -174,3 +179,4 @@ void surface() {
   if (back) { n = -n; occlusion = 0.25; }
 }
 """
+)
