@@ -1,9 +1,14 @@
-"""Curves of a run: quality against samples seen, so that the next hour of training is spent where it pays."""
+"""Curves of a run: quality against samples seen, so that the next hour of training is spent where it pays.
+
+python -m mamba_portrait.evaluation.curves runs/stage1 curves.png held_out/psnr held_out/yaw
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -27,10 +32,13 @@ def read_log(folder: str | Path) -> dict[str, dict[str, np.ndarray]]:
     return {part: {name: np.array(values, float) for name, values in names.items()} for part, names in series.items()}
 
 
-def plot_run(folder: str | Path, path: str | Path, columns: int = 3) -> Path:
-    """One small plot a quantity, one line a part of the schedule, as a PNG or JPEG."""
+def plot_run(folder: str | Path, path: str | Path, columns: int = 3, names: Sequence[str] = ()) -> Path:
+    """One small plot a quantity (all, or those named), one line a part of the schedule, as a PNG or JPEG."""
     parts = read_log(folder)
-    names = list(dict.fromkeys(name for part in parts.values() for name in part))
+    known = dict.fromkeys(name for part in parts.values() for name in part)
+    if missing := [name for name in names if name not in known]:
+        raise ValueError(f"the log has no {', '.join(missing)}; it has {', '.join(known)}")
+    names = list(names or known)
     panels = [_panel(name, {part: lines[name] for part, lines in parts.items() if name in lines}) for name in names]
     panels += [np.full((HEIGHT, WIDTH, 3), 255, np.uint8)] * (-len(panels) % columns)
     rows = [np.concatenate(panels[i : i + columns], 1) for i in range(0, len(panels), columns)]
@@ -66,3 +74,17 @@ def _panel(name: str, lines: dict[str, np.ndarray]) -> np.ndarray:
     text(f"{low[1]:.3g}", 2, HEIGHT - 22)
     text(f"{high[0]:.3g} samples", WIDTH - 110, HEIGHT - 6)
     return image
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(description="Draw the curves of a training run.")
+    parser.add_argument("run", help="the run's folder, with its log.jsonl")
+    parser.add_argument("picture", help="the PNG or JPEG to write")
+    parser.add_argument("names", nargs="*", help="quantities of the log (default: all)")
+    options = parser.parse_args(arguments)
+    print(plot_run(options.run, options.picture, names=options.names))
+
+
+if __name__ == "__main__":
+    main()

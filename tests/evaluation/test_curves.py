@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mamba_portrait.evaluation.curves import HEIGHT, WIDTH, plot_run, read_log
+from mamba_portrait.evaluation.curves import HEIGHT, WIDTH, main, plot_run, read_log
 
 
 def write_log(folder):
@@ -28,3 +28,13 @@ def test_every_quantity_has_its_plot(tmp_path):
     assert image.shape == (HEIGHT, 3 * WIDTH, 3) and (image[:, :WIDTH] < 128).any() and (image[:, -WIDTH:] == 255).all()
     with pytest.raises(FileNotFoundError, match="training run"):
         plot_run(tmp_path / "nothing", tmp_path / "curves.png")
+
+
+def test_the_command_draws_the_named_quantities_and_tells_what_there_is(tmp_path):
+    write_log(tmp_path)
+    main([str(tmp_path), str(tmp_path / "all.png")])
+    main([str(tmp_path), str(tmp_path / "one.png"), "held_out/psnr"])
+    every, one = (cv2.imread(str(tmp_path / name)) for name in ("all.png", "one.png"))
+    assert not np.array_equal(every, one) and (one[:, WIDTH:] == 255).all()
+    with pytest.raises(ValueError, match="no flow; it has loss, held_out/psnr"):
+        main([str(tmp_path), str(tmp_path / "none.png"), "flow"])
