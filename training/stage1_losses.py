@@ -14,7 +14,7 @@ from ..networks.implicit_motion.renderer import Rendered
 
 SKIN, EYE, TEETH, TONGUE, CAVITY = 1, 2, 3, 4, 10  # part numbers of corpus/renderer.py
 LEFT_EYE, RIGHT_EYE = (0, 1, 2, 3, 8, 9, 10), (4, 5, 6, 7, 11, 12, 13)  # landmarks of an eye and its brow
-EYES = LEFT_EYE, RIGHT_EYE
+LIDS = LEFT_EYE[:4], RIGHT_EYE[:4]  # without the brows
 MOUTH = tuple(range(19, 29))
 DRAWN_OUT = 0.55  # source pixels a target pixel, from where on a copied lid is a smear
 LID_MOVES = 0.15  # of a blink; below it the photo's own lids serve
@@ -69,7 +69,7 @@ class Target:
         painted instead of copied: inverting the field of the source does not find it."""
         if self.lids is None or self.landmarks is None:
             return torch.zeros_like(self.visible)
-        left, right = (self._box(marks) * moves for marks, moves in zip(EYES, self._lids_move(), strict=True))
+        left, right = (self._box(marks, 0.03) * moves for marks, moves in zip(LIDS, self._lids_move(), strict=True))
         drawn_out = _spread((_density(self.displacement) < DRAWN_OUT).float(), 5)
         return drawn_out * torch.maximum(left, right)
 
