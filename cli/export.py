@@ -6,6 +6,7 @@ import argparse
 import json
 import platform
 from pathlib import Path
+from typing import Any
 
 from .options import command
 
@@ -23,11 +24,17 @@ def add(commands) -> argparse.ArgumentParser:
         """
 export runs/a/stage1.pt -o runs/renderer.safetensors
 export runs/b/stage2.pt --note "corpus seed 1, 3600 clips"
+export runs/rendering/stage1.pt --motion-encoder runs/motion/stage1.pt
 """,
     )
     parser.add_argument("checkpoint", metavar="RUN.pt", help="stage1.pt or stage2.pt of a run")
     parser.add_argument("-o", "--out", metavar="FILE.safetensors", help="default: the place of the shipped weights")
     parser.add_argument("--note", default="", help="a line about the training, kept in the file")
+    parser.add_argument(
+        "--motion-encoder",
+        metavar="RUN.pt",
+        help="a stage1.pt that was trained beside RUN.pt from the same weights: its motion encoder is taken",
+    )
     return parser
 
 
@@ -37,6 +44,8 @@ def run(options: argparse.Namespace) -> None:
 
     kind, module, training = read_run(options.checkpoint)
     training["note"] = options.note
+    if options.motion_encoder:
+        training["motion_encoder"] = _take_encoder(kind, module, options)
     path = save_checkpoint(
         options.out or shipped(kind), module, kind, module.config, {"training": json.dumps(training)}
     )
@@ -48,6 +57,20 @@ def run(options: argparse.Namespace) -> None:
     )
     for file in files:
         print(file)
+
+
+def _take_encoder(kind: str, renderer, options: argparse.Namespace) -> dict[str, Any]:
+    """Replace the motion encoder by another run's; the facts of that run. ValueError where the two do not fit."""
+    other, donor, facts = read_run(options.motion_encoder)
+    if {kind, other} != {"renderer"}:
+        raise ValueError("--motion-encoder joins two runs of `train stage1`; one of these is of `train stage2`.")
+    if donor.config != renderer.config or donor.motion_language != renderer.motion_language:
+        raise ValueError(
+            f"{Path(options.motion_encoder).name} was not trained from the same weights as "
+            f"{Path(options.checkpoint).name}: what its encoder says would mean nothing to the other's rendering."
+        )
+    renderer.motion_encoder.load_state_dict(donor.motion_encoder.state_dict())
+    return facts
 
 
 def read_run(checkpoint: str | Path):

@@ -42,6 +42,14 @@ train all --data data/train --out runs/c --minutes 30 --device cuda
     for stage in (first, whole):
         stage.add_argument("--validation", metavar="DIR", help="a corpus of other people, to measure on")
         stage.add_argument("--vgg", metavar="FILE", help="torchvision's VGG-19 weights, for the perceptual loss")
+    first.add_argument(
+        "--parts",
+        nargs="+",
+        metavar="PART",
+        default=(),
+        help="of the schedule (space, motion, coarse, fine; on a GPU finish as well) only these; with --init the "
+        "motion encoder and the rendering may so be trained side by side, and put together by export --motion-encoder",
+    )
     second.add_argument("--renderer", metavar="FILE", help="the renderer it speaks through (default: the shipped one)")
     second.add_argument("--batch-size", type=positive_int, default=32, help="windows a step (%(default)s)")
     second.add_argument("--workers", type=int, default=0, help="processes that prepare batches (%(default)s)")
@@ -69,6 +77,7 @@ def run_stage1(options: argparse.Namespace) -> None:
             resume=not options.fresh,
             vgg=options.vgg,
             init=options.init,
+            parts=options.parts,
         )
     print(path)
 

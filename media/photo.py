@@ -84,7 +84,7 @@ def to_uint8(image: Tensor | np.ndarray) -> np.ndarray:
     if isinstance(image, Tensor):
         image = image.detach()
         if image.dtype != torch.uint8:
-            image = image.float().clamp(0, 1).mul(255).add(0.5).to(torch.uint8)
+            image = image.float().mul(255).add_(0.5).clamp_(0, 255.5).to(torch.uint8)  # one copy, not four
         return image.cpu().numpy()
     if image.dtype == np.uint8:
         return image

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +85,17 @@ def train_stage1(
     weights: Stage1Weights | None = None,
     resume: bool = True,
     init: str | Path | None = None,
+    parts: Sequence[str] = (),
     **settings: Any,
 ) -> Path:
     """Train a renderer; returns the run's checkpoint file, out/stage1.pt.
 
     data: folder of drawn stills (may still be growing). minutes: the whole schedule, over all resumed runs. steps:
     instead of the clock, a fixed number of steps a part (tests). init: weights of a renderer to go on from, instead of
-    new ones in `preset` or `config`; their motion space is kept. precision: "fp32" or "bf16" (autocast). vgg: a
-    torchvision VGG-19 file for L_per. The other settings are those of `Settings`. A killed run goes on from its last
-    checkpoint, written every `save_seconds` and at every part's end, with the same batches, noise and losses as an
+    new ones in `preset` or `config`; their motion space is kept. parts: names of the parts of the schedule to run, for
+    which the whole time is (default all; ValueError for one that it has not). precision: "fp32" or "bf16" (autocast).
+    vgg: a torchvision VGG-19 file for L_per. The other settings are those of `Settings`. A killed run goes on from its
+    last checkpoint, written every `save_seconds` and at every part's end, with the same batches, noise and losses as an
     unbroken one on the same data. A CUDA device takes GPU_SCHEDULE with the perceptual and adversarial losses.
     """
     on_gpu = torch.device(settings.get("device", "cpu")).type == "cuda"
@@ -101,6 +103,7 @@ def train_stage1(
     schedule = schedule or (GPU_SCHEDULE if on_gpu else SCHEDULE)
     if init:
         schedule = tuple(part for part in schedule if part.name != "space")
+    schedule = chosen(schedule, parts)
     torch.manual_seed(settings.seed)
     torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
     begun = load_renderer(init) if init else Renderer(config or getattr(RendererConfig, preset)())
@@ -121,6 +124,18 @@ def train_stage1(
         trainer.run(number, schedule[number], state)
         state = None
     return trainer.file
+
+
+def chosen(schedule: tuple[Part, ...], names: Sequence[str]) -> tuple[Part, ...]:
+    """The named parts with all of the time between them; the schedule as it is for no names."""
+    if unknown := set(names) - {part.name for part in schedule}:
+        known = ", ".join(part.name for part in schedule)
+        raise ValueError(f"There is no part {', '.join(sorted(unknown))} in this schedule: choose of {known}.")
+    if not names:
+        return schedule
+    kept = [part for part in schedule if part.name in names]
+    whole = sum(part.share for part in kept)
+    return tuple(replace(part, share=part.share / whole) for part in kept)
 
 
 def channels_last(module: nn.Module) -> nn.Module:

@@ -110,3 +110,28 @@ def test_a_clip_is_painted_with_its_voice(drawn, tmp_path):
 def test_a_contact_sheet_is_written(drawn, tmp_path):
     assert main(["corpus", "--out", str(drawn), "--sheet", str(tmp_path / "sheet.png")]) == 0
     assert (tmp_path / "sheet.png").stat().st_size > 1000
+
+
+def test_encoder_and_rendering_are_trained_side_by_side_and_put_together(drawn, tiny_lite, tmp_path, capsys):
+    data, device = str(drawn), ["--device", "cpu", "--precision", "fp32", "--steps", "1"]
+    start, joined = tmp_path / "start.safetensors", tmp_path / "joined.safetensors"
+    assert main(["train", "stage1", "--data", data, "--out", str(tmp_path / "a"), *device]) == 0
+    assert main(["export", str(tmp_path / "a" / "stage1.pt"), "-o", str(start)]) == 0
+    for part in ("motion", "coarse"):
+        order = ["train", "stage1", "--data", data, "--out", str(tmp_path / part), "--init", str(start)]
+        assert main([*order, "--parts", part, *device]) == 0
+    runs = {part: str(tmp_path / part / "stage1.pt") for part in ("motion", "coarse")}
+    assert main(["export", runs["coarse"], "--motion-encoder", runs["motion"], "-o", str(joined)]) == 0
+    before, after = (load_renderer(file).state_dict() for file in (start, joined))
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert {"motion_encoder", "decoder"} <= changed and "parameters_of_motion" not in changed
+    assert "motion_encoder" in json.loads(load_checkpoint(joined)[1]["training"])
+
+    strange = torch.load(runs["motion"], weights_only=True)
+    strange["average"]["parameters_of_motion.writer.weight"] += 1
+    torch.save(strange, tmp_path / "strange.pt")
+    capsys.readouterr()
+    assert main(["export", runs["coarse"], "--motion-encoder", str(tmp_path / "strange.pt"), "-o", str(joined)]) == 2
+    assert "not trained from the same weights" in capsys.readouterr().err
+    order = ["train", "stage1", "--data", data, "--out", str(tmp_path / "b"), "--parts", "middle", *device]
+    assert main(order) == 2 and "choose of space, motion" in capsys.readouterr().err
