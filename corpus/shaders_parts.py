@@ -110,7 +110,7 @@ vec3 woven(vec2 q, vec4 g) {
   float across = weave.x < 1.5 ? q.y : q.x + 0.1 * g.g;
   float second = smoothstep(0.45, 0.55, abs(fract(across * weave.y * 0.6) - 0.5) * 2.0) * step(0.5, weave.x);
   if (weave.x > 2.5) second = smoothstep(-0.1, 0.2, grain(q * weave.y * 0.04).g);
-  return mix(cloth, cloth2, second);
+  return mix(cloth, cloth2, second) * (1.0 + 0.15 * g.g + 0.12 * grain(q * 1.9).b);
 }
 """
 
@@ -118,8 +118,8 @@ TORSO = (
     CLOTH
     + """
 void surface() {
-  vec2 q = v_canonical.xy; vec4 g = grain(q * 0.35 + misc.xy), fine = grain(q * 1.9);
-  albedo = woven(q, g) * (1.0 + 0.15 * g.g + 0.12 * fine.b);
+  vec2 q = v_canonical.xy; vec4 g = grain(q * 0.35 + misc.xy);
+  albedo = woven(q, g);
   float depth = q.y + 1.26 + 0.5 * weave.z;
   float bare = step(0.0, v_canonical.z) * step(0.0, depth) * step(abs(q.x), 0.10 + depth * 0.75) * step(weave.w, 0.5);
   albedo = mix(albedo, skin * vec3(0.96, 0.93, 0.92) * (1.0 + 0.06 * g.r), bare);
@@ -172,8 +172,8 @@ SLEEVE = (
     CLOTH
     + """
 void surface() {
-  vec2 q = v_canonical.xy; vec4 g = grain(q * 0.35 + misc.xy), fine = grain(q * 1.9);
-  albedo = woven(q, g) * (1.0 + 0.15 * g.g + 0.12 * fine.b);
+  vec2 q = v_canonical.xy; vec4 g = grain(q * 0.35 + misc.xy);
+  albedo = woven(q, g);
   patterned(q * 0.4);
   n = normalize(n + vec3(g.r, g.g, 0.0) * 0.28); gloss = 0.03; wrap = vec3(0.2);
   if (back) { n = -n; occlusion = 0.25; }

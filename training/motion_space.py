@@ -108,8 +108,11 @@ class MotionSpaceWeights:
     carries: float = 60.0
 
 
-def motion_space_losses(renderer: Renderer, motion: Tensor, truth: Tensor) -> dict[str, Tensor]:
-    """Unweighted terms: motion (N,4,768) seen in four frames of a person, truth (N,4,24); the space is the teacher."""
+def motion_space_losses(
+    renderer: Renderer, motion: Tensor, truth: Tensor, reach: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Unweighted terms: motion (N,4,768) seen in four frames of a person, truth (N,4,24); the space is the teacher.
+    With `landmark_reach` also "carries"."""
     scale = parameter_scale(motion.device)
     framing = torch.ones_like(scale)  # jostled pictures say nothing of where the head stood
     framing[[INDEX["shift_x"], INDEX["shift_y"], INDEX["shift_z"]]] = 0
@@ -117,12 +120,18 @@ def motion_space_losses(renderer: Renderer, motion: Tensor, truth: Tensor) -> di
     change, written_change = motion[:, 1:] - motion[:, :1], written[:, 1:] - written[:, :1]
     read_change, true_change = read[:, 1:] - read[:, :1], truth[:, 1:] - truth[:, :1]
     energy = written_change.square().mean() + 1e-3
-    return {
+    carried = {} if reach is None else {"carries": _off((read_change - true_change) @ reach)}
+    return carried | {
         "absolute": F.smooth_l1_loss(read * scale * framing, truth * scale * framing, beta=0.2),
         "relative": F.smooth_l1_loss(read_change * scale, true_change * scale, beta=0.2),
         "agree": (change - written_change).square().mean() / energy,
         "place": (motion - written).square().mean(),
     }
+
+
+def _off(error: Tensor) -> Tensor:
+    """Loss of places (...) that are off by so much of the picture."""
+    return F.smooth_l1_loss(error, torch.zeros_like(error), beta=POINT_TIP)
 
 
 def landmark_reach(stills: StillSet, people: int = 4096) -> Tensor:
@@ -150,17 +159,9 @@ class MotionSpaceTask:
         """images (N,4,3,S,S): four frames a person; truth (N,4,24); marks (4N,P,2) -> unweighted terms."""
         images, truth, marks = batch
         motion, points = self.renderer.motion_encoder.see(images.flatten(0, 1))
-        terms = motion_space_losses(self.renderer, motion.view(*images.shape[:2], -1), truth)
-        points, marks = points.unflatten(0, images.shape[:2]), marks.unflatten(0, images.shape[:2])
-        moves, moved = points[:, 1:] - points[:, :1], marks[:, 1:] - marks[:, :1]
-        read = self.renderer.read_parameters(motion).unflatten(0, images.shape[:2])
-        error = (read[:, 1:] - read[:, :1]) - (truth[:, 1:] - truth[:, :1])
-        carried = error @ self.reach
-        return terms | {
-            "points": F.smooth_l1_loss(points, marks, beta=POINT_TIP),
-            "moves": F.smooth_l1_loss(moves, moved, beta=POINT_TIP),
-            "carries": F.smooth_l1_loss(carried, torch.zeros_like(carried), beta=POINT_TIP),
-        }
+        terms = motion_space_losses(self.renderer, motion.view(*images.shape[:2], -1), truth, self.reach)
+        error = (points - marks).unflatten(0, images.shape[:2])
+        return terms | {"points": _off(error), "moves": _off(error[:, 1:] - error[:, :1])}
 
     def follow(self, progress: float) -> dict[str, Tensor]:
         """Nothing learns beside the encoder."""

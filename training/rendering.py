@@ -20,7 +20,7 @@ from .perceptual import PerceptualLoss
 from .photometric import vary
 from .stage1_losses import Stage1Weights, Target, stage1_losses, threshold_mask_loss, total
 
-LIDS = [INDEX["blink_left"], INDEX["blink_right"]]
+BLINKS = [INDEX["blink_left"], INDEX["blink_right"]]
 TARGETS = 3  # frames a source is driven to: they share its pass
 
 
@@ -85,7 +85,7 @@ class RenderingTask:
             groups.visible()[row, person].flatten(0, 1)[:, None],
             groups.part()[row, person].flatten(0, 1)[:, None],
             groups.mark[row, person, 1:].flatten(0, 1),
-            (groups.param[row, person, 1:] - groups.param[row, person, :1])[..., LIDS].flatten(0, 1),
+            (groups.param[row, person, 1:] - groups.param[row, person, :1])[..., BLINKS].flatten(0, 1),
         )
         return Batch(
             pictures[:, 0],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -63,19 +64,16 @@ class Target:
         """(N,1,128,128): what the moved photo can show."""
         return self.visible * (1 - self.lid)
 
-    @property
+    @cached_property
     def lid(self) -> Tensor:
         """Closing and opening lids. Drawn out of a narrow strip, and ending abruptly where it meets the other, a lid is
         painted instead of copied: inverting the field of the source does not find it."""
         if self.lids is None or self.landmarks is None:
             return torch.zeros_like(self.visible)
-        left, right = (self._box(marks, 0.03) * moves for marks, moves in zip(LIDS, self._lids_move(), strict=True))
+        moves = (self.lids.abs() > LID_MOVES).float()[..., None, None, None].unbind(1)
+        left, right = (self._box(marks, 0.03) * moved for marks, moved in zip(LIDS, moves, strict=True))
         drawn_out = _spread((_density(self.displacement) < DRAWN_OUT).float(), 5)
         return drawn_out * torch.maximum(left, right)
-
-    def _lids_move(self) -> tuple[Tensor, ...]:
-        """Left and right, (N,1,1,1) of 0 or 1."""
-        return tuple((self.lids.abs() > LID_MOVES).float()[..., None, None, None].unbind(1))
 
     @property
     def mouth(self) -> Tensor:
@@ -113,10 +111,9 @@ def stage1_losses(rendered: Rendered, target: Target) -> dict[str, Tensor]:
     size = target.image.shape[-1]
     out, synthesis, truth = rendered.image, rendered.synthesis.image, target.image
     around_mouth, around_eye = target.around_mouth, target.around_eye
-    lid = target.lid
     weight = 1 + (target.part == SKIN).float() + 6 * target.mouth + 2 * target.eye + 3 * around_mouth + 4 * around_eye
-    weight = resize(weight + 12 * lid, size)
-    copied, uncertain = target.visible * (1 - lid), 1 + 9 * torch.maximum(around_mouth, around_eye)
+    weight = resize(weight + 12 * target.lid, size)
+    copied, uncertain = target.copied, 1 + 9 * torch.maximum(around_mouth, around_eye)
     flow_weight = _flow_weight(target, copied, around_mouth, around_eye)
     visible, coarse = resize(copied, size), rendered.motion.visible.shape[-1]
     return {
