@@ -15,7 +15,8 @@ from mamba_portrait.networks.implicit_motion.warp import warp
 from mamba_portrait.training.motion_space import MotionSpaceTask, ParameterSpaceTask, landmark_reach
 from mamba_portrait.training.photometric import jostle, vary
 from mamba_portrait.training.rendering import RenderingTask
-from mamba_portrait.training.stage1 import Part, averaged_renderer, train_stage1
+from mamba_portrait.training.stage1 import SCHEDULE as USUAL
+from mamba_portrait.training.stage1 import Part, averaged_renderer, going_on, train_stage1
 from mamba_portrait.training.stage1_losses import (
     LEFT_EYE,
     MOUTH,
@@ -228,6 +229,13 @@ def test_trained_weights_are_gone_on_from(drawn_discs, tiny_config, tmp_path):
     rested = train(drawn_discs, tmp_path / "second", None, 1, init=file, schedule=(Part("coarse", 1, 128, 1, 0.0),))
     for name, value in averaged_renderer(rested).state_dict().items():
         assert torch.allclose(value, begun.state_dict()[name], 1e-3, 2e-3), name  # half precision on disk
+
+
+def test_trained_weights_keep_their_space_and_are_trained_more_gently():
+    usual = {part.name: part.rate for part in USUAL}
+    gentle = {part.name: part.rate for part in going_on(USUAL)}
+    assert gentle.keys() == usual.keys() - {"space"}
+    assert all(0 < rate < 0.5 * usual[name] for name, rate in gentle.items())
 
 
 def test_a_finished_run_stays_finished(drawn_discs, tiny_config, tmp_path):
