@@ -16,6 +16,7 @@ SHARE = 0.5
 """Part of the samples that `augment` changes."""
 
 _WINDOW, _HOP = 512, 128
+_PEAK = np.nextafter(np.float32(0.98), np.float32(0))  # the float32 nearest to 0.98 lies above it
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def set_level(audio: np.ndarray, decibels: float) -> np.ndarray:
     """Scale audio to a root mean square of `decibels` below full scale, peaks held under 0.98."""
     level = np.sqrt(np.mean(audio**2) + 1e-12)
     scaled = audio * (10 ** (decibels / 20) / level)
-    return (scaled * min(1.0, 0.98 / (np.abs(scaled).max(initial=0.0) + 1e-9))).astype(np.float32)
+    limited = (scaled * min(1.0, 0.98 / (np.abs(scaled).max(initial=0.0) + 1e-9))).astype(np.float32)
+    return limited.clip(-_PEAK, _PEAK)
 
 
 def change_tract(audio: np.ndarray, factor: float) -> np.ndarray:
