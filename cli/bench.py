@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..files import whole_file
 from .options import add_machine, add_networks, command, machine
 
 LENGTHS = (10.0, 600.0)  # seconds of audio between which memory should stay flat
@@ -59,12 +60,9 @@ def run(options: argparse.Namespace) -> None:
         result["memory"] = [{"seconds": s, "megabytes": peak_memory(s, options)} for s in LENGTHS]
     print(table(result))
     if options.json:
-        path = Path(options.json)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(json.dumps(result, indent=1) + "\n", "utf8")
-        os.replace(partial, path)
-        print(path)
+        with whole_file(options.json) as partial:
+            partial.write_text(json.dumps(result, indent=1) + "\n", "utf8")
+        print(Path(options.json))
 
 
 def _or_random(load, file: str | None):

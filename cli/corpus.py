@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..files import whole_file
 from .options import command, positive_int
 
 PAINTED_SEED = 1_000_000  # people of different corpus seeds do not meet
@@ -137,9 +137,8 @@ def paint(folders: list[Path], seed: int, size: int) -> None:
 
 def _tell(path: Path, meta: dict) -> None:
     """Replace a clip's meta.json as a whole."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")
 
 
 def sheet(folder: Path):

@@ -1,12 +1,12 @@
 """Contact sheets: of drawn groups (source, driving frames, the source warped by the exact flow, the twin), of clips."""
 
 import argparse
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..files import whole_file
 from .stills import FLOW_SCALE
 
 
@@ -71,9 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", default="sheet.png")
     options = parser.parse_args(arguments)
     image = contact_sheet(options.folder, options.shard, options.groups, options.start)
-    partial = f"{options.out}.part.png"
-    cv2.imwrite(partial, image[..., ::-1])
-    os.replace(partial, options.out)
+    with whole_file(options.out) as partial:
+        partial.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
 
 
 if __name__ == "__main__":

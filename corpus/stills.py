@@ -14,12 +14,12 @@ A shard is a pure function of (seed, shard number, size); it counts as drawn onc
 """
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from ..files import whole_file
 from .expressions import random_group, twin_pose
 from .identity import random_identity
 from .parameters import COUNT
@@ -94,10 +94,8 @@ def draw_stills(
             renderer = renderer or HeadRenderer(size)
             arrays = draw_shard(renderer, seed, number, count)
             for name, path in paths.items():
-                partial = path.with_name(f".{path.name}.{os.getpid()}")
-                with open(partial, "wb") as file:
+                with whole_file(path) as partial, open(partial, "wb") as file:
                     np.save(file, arrays[name])
-                os.replace(partial, path)
         done.append(paths["rgb"])
         if progress:
             progress(start + count - first, groups)

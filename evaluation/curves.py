@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from ..files import whole_file
 
 WIDTH, HEIGHT, MARGIN = 360, 220, 44
 COLOURS = ((180, 90, 20), (30, 120, 220), (60, 150, 60), (150, 60, 150), (40, 40, 40))  # BGR
@@ -46,10 +47,8 @@ def plot_run(folder: str | Path, path: str | Path, columns: int = 3, names: Sequ
     done, data = cv2.imencode(path.suffix or ".png", np.concatenate(rows))
     if not done:
         raise ValueError(f"cannot write curves as '{path.name}': use a name that ends in .png or .jpg")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_bytes(data.tobytes())
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        partial.write_bytes(data.tobytes())
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 from ..corpus.voices import split_of
 from ..datasets.stills import StillSet
 from ..datasets.tracks import Track, load_tracks
+from ..files import whole_file
 from ..networks.implicit_motion.motion_model import MotionModel
 from ..networks.implicit_motion.renderer import Renderer
 from .reenactment import measure_reenactment
@@ -136,12 +136,9 @@ def table(figures: dict[str, Any]) -> str:
 
 def write_report(figures: dict[str, Any], tables: str, folder: str | Path) -> None:
     """figures.json and figures.md, each complete or not at all."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in (("figures.json", json.dumps(figures, indent=1) + "\n"), ("figures.md", tables)):
-        partial = folder / f".{name}.part"
-        partial.write_text(text, "utf8")
-        os.replace(partial, folder / name)
+        with whole_file(Path(folder) / name) as partial:
+            partial.write_text(text, "utf8")
 
 
 def _named(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from ..corpus.parameters import COUNT, INDEX
 from ..datasets.stills import StillSet
+from ..files import whole_file
 from ..networks.implicit_motion.layers import resize
 from ..networks.implicit_motion.renderer import Renderer
 
@@ -90,11 +90,9 @@ def write_sheet(rows: list[Tensor], titles: list[str], path: str | Path) -> Path
     lines = [torch.cat(list(row), dim=2).clamp(0, 1).permute(1, 2, 0).mul(255).round().byte().numpy() for row in rows]
     sheet = np.concatenate([header, *lines])
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     done, data = cv2.imencode(path.suffix or ".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     if not done:
         raise ValueError(f"cannot write a sheet as '{path.name}': use a name that ends in .jpg or .png")
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_bytes(data.tobytes())
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        partial.write_bytes(data.tobytes())
     return path

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import av
 import torch
 
+from ..files import whole_file
+
 
 class VideoFromFile:
     """A video file passed between nodes without decoding it."""
@@ -50,7 +52,5 @@ class VideoFromFile:
 
     def save_to(self, path: str | Path) -> None:
         """Copy the file, atomically."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".part")
-        shutil.copyfile(self._file, partial)
-        partial.replace(path)
+        with whole_file(path) as partial:
+            shutil.copyfile(self._file, partial)

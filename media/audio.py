@@ -8,7 +8,6 @@ is there).
 import itertools
 import math
 import os
-import uuid
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +17,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ..files import whole_file
 
 MODEL_RATE = 16_000  # samples a second inside the networks: 640 a frame at 25 frames a second
 
@@ -181,17 +182,11 @@ def trim(waveform: Tensor, rate: int, start: float = 0.0, duration: float | None
 def write_wav(path: str | os.PathLike, waveform: Tensor, rate: int) -> Path:
     """Write (N,) or (C,N) in [-1,1] as 16-bit PCM; louder samples are clipped. The file appears only when complete."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     samples = waveform.detach().float().cpu().reshape(-1, waveform.shape[-1])
     pcm = (samples.clamp(-1, 1) * 32767).round().to(torch.int16).T.contiguous().numpy()
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with wave.open(str(partial), "wb") as file:
-            file.setnchannels(samples.shape[0])
-            file.setsampwidth(2)
-            file.setframerate(int(rate))
-            file.writeframes(pcm.astype("<i2").tobytes())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, wave.open(str(partial), "wb") as file:
+        file.setnchannels(samples.shape[0])
+        file.setsampwidth(2)
+        file.setframerate(int(rate))
+        file.writeframes(pcm.astype("<i2").tobytes())
     return path

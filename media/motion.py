@@ -1,8 +1,6 @@
 """Implicit motion on its own: a track of 768 numbers a frame that can be saved and carried to another face."""
 
-import contextlib
 import os
-import uuid
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +9,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from ..files import whole_file
 
 MOTION_SIZE = 768  # 8 x 8 x 12, the paper's implicit motion
 VERSION = "1"
@@ -69,19 +69,14 @@ def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
         "motion_language": motion.language,
     }
     tensors = {"values": motion.values.cpu().contiguous(), "reference": motion.reference.cpu().contiguous()}
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, str(partial), metadata=metadata)
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            save_file(tensors, str(partial), metadata=metadata)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(
             f"The motion could not be written to {path} ({reason}): choose another name or place."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):  # of a name that cannot exist
-            partial.unlink(missing_ok=True)
     return path
 
 

@@ -2,13 +2,14 @@
 
 import os
 import struct
-import uuid
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
+
+from ..files import whole_file
 
 ORIENTATION_TAG = 0x0112  # Exif 2.3, table 4
 
@@ -101,11 +102,6 @@ def save_image(path: str | os.PathLike, image: Tensor | np.ndarray, quality: int
         raise ValueError(f"save_image needs one picture (H,W,3), got shape {tuple(pixels.shape)}.")
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix.lower() in (".jpg", ".jpeg") else []
     encoded = cv2.imencode(path.suffix, np.ascontiguousarray(pixels[..., ::-1]), options)[1]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
+    with whole_file(path) as partial:
         partial.write_bytes(encoded.tobytes())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path

@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from ..files import whole_file
 from ..networks.actalker.config import ACTalkerConfig
 from ..networks.actalker.model import FLOAT32_PARAMETERS, IDENTITY_PARTS, PARTS, ACTalker
 from ..networks.actalker.svd_parts import (
@@ -61,7 +62,6 @@ def load_actalker(
 
 def save_actalker(model: ACTalker, path: str | os.PathLike) -> None:
     """Write all loaded parts to one safetensors file that describes itself; appears only when complete."""
-    path = Path(path)
     parts = [name for name in PARTS if getattr(model, name) is not None]
     metadata = {
         "format": FORMAT,
@@ -70,12 +70,8 @@ def save_actalker(model: ACTalker, path: str | os.PathLike) -> None:
         "config": json.dumps(model.config.to_dict()),
         "parts": json.dumps(parts),
     }
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with whole_file(path) as partial:
         save_file({name: x.contiguous() for name, x in model.state_dict().items()}, partial, metadata)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def convert_actalker(

@@ -20,6 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from ..files import whole_file
+
 FORMAT, VERSION = "mamba_portrait", "1"
 KINDS = ("renderer", "motion_model", "face_finder")
 SHARD_BYTES = 16_000_000  # what a repository or a mail takes without a large-file service
@@ -55,7 +57,6 @@ def save_checkpoint(
     for key, value in (extra or {}).items():
         metadata.setdefault(key, value if isinstance(value, str) else json.dumps(value))
     shards = _split(_stored(module))
-    path.parent.mkdir(parents=True, exist_ok=True)
     old = _shard_files(path)
     if len(shards) == 1:
         _write(path, save(shards[0], metadata))
@@ -222,12 +223,8 @@ def _check(metadata: dict[str, str], path: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with whole_file(path) as partial:
         partial.write_bytes(data)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _remove(files: Iterable[Path]) -> None:

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ..files import whole_file
+
 
 class Average:
     """Exponential moving average of a module's parameters; the average is what gets shipped."""
@@ -107,7 +109,10 @@ def mixed_precision(device: str | torch.device, precision: str) -> AbstractConte
 
 
 def save_atomically(path: Path, state: dict[str, Any]) -> None:
-    """torch.save through a temporary name: a kill leaves the old file or the new one, never half of one."""
+    """torch.save through a temporary name: a kill leaves the old file or the new one, never half of one.
+
+    Not `whole_file`: states are large and runs get killed, so what one left half is written over the next time.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(path.suffix + ".part")
     torch.save(state, temporary)
@@ -136,9 +141,8 @@ class Log:
             return
         lines = self.path.read_text("utf-8").splitlines(keepends=True)
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-        part = self.path.with_suffix(".part")
-        part.write_text("".join(kept), "utf-8")
-        os.replace(part, self.path)
+        with whole_file(self.path) as part:
+            part.write_text("".join(kept), "utf-8")
 
     def write(self, step: int, **values: Any) -> None:
         """Append one line; values that are not finite become null."""

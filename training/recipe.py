@@ -19,6 +19,7 @@ from ..corpus.augment import augment
 from ..corpus.crew import SHARD, Crew
 from ..datasets.stills import StillSet
 from ..evaluation.report import draw_held_out, evaluate, table
+from ..files import whole_file
 from ..model_loaders.checkpoint import load_motion_model, load_renderer, save_checkpoint
 from ..networks.implicit_motion.motion_config import MotionModelConfig
 from ..networks.implicit_motion.renderer import Renderer
@@ -259,10 +260,8 @@ class Clock:
         now = time.monotonic()
         self.seconds[self.phase] = self.seconds.get(self.phase, 0.0) + now - self.since
         self.since = now
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.file.with_suffix(".part")
-        partial.write_text(json.dumps(self.seconds), "utf8")
-        os.replace(partial, self.file)
+        with whole_file(self.file) as partial:
+            partial.write_text(json.dumps(self.seconds), "utf8")
 
     def spent(self, phase: str) -> float:
         """Seconds in a phase, now included."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
@@ -15,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from ..datasets.tracks import clip_folders
+from ..files import whole_file
 from ..media.video import read_video
 
 FPS = Fraction(25)
@@ -42,11 +41,9 @@ def encode_clips(data: str | Path, renderer) -> str:
         if (clip / "video.mp4").exists() and not (clip / "labels.npz").exists() and not (clip / name).exists()
     ]
     for clip in tqdm(waiting, desc="encoding motion", unit="clip", disable=not waiting):
-        buffer = io.BytesIO()
-        np.save(buffer, np.concatenate(list(_encode(clip / "video.mp4", renderer))))
-        part = clip / f".{name}.part"
-        part.write_bytes(buffer.getvalue())
-        os.replace(part, clip / name)
+        motion = np.concatenate(list(_encode(clip / "video.mp4", renderer)))
+        with whole_file(clip / name) as partial, open(partial, "wb") as file:
+            np.save(file, motion)
     return name
 
 

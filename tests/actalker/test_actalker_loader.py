@@ -70,7 +70,7 @@ def test_one_converted_file_holds_everything(model, folder, tmp_path):
     convert_actalker(folder, tmp_path / "actalker.safetensors", dtype=torch.float32, config=CONFIG)
     loaded = load_actalker(tmp_path / "actalker.safetensors", dtype=torch.float32)
     assert same(loaded, model) and loaded.config == CONFIG
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_half_precision_is_kept_through_the_converted_file(model, folder, tmp_path):
