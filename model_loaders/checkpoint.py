@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from ..files import whole_file
 
-FORMAT, VERSION = "mamba_portrait", "1"
-KINDS = ("renderer", "motion_model", "face_finder")
+FORMAT = "mamba_portrait"
+VERSIONS = {"renderer": "2", "motion_model": "2", "face_finder": "1"}
+"""Of each kind. Renderers of version 1 bounded the vector of their DIT, motion models of version 1 had no ear."""
 SHARD_BYTES = 16_000_000  # what a repository or a mail takes without a large-file service
 HEADER_BYTES = 200_000  # room in a shard for names, shapes and metadata
 
@@ -46,12 +47,12 @@ def save_checkpoint(
     Raises ValueError for an unknown kind or a name that is not *.safetensors.
     """
     path = Path(path)
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind of checkpoint {kind!r}; use one of {', '.join(KINDS)}")
+    if kind not in VERSIONS:
+        raise ValueError(f"unknown kind of checkpoint {kind!r}; use one of {', '.join(VERSIONS)}")
     if path.suffix != ".safetensors":
         raise ValueError(f"checkpoints are safetensors files, but the name given is '{path.name}'")
     values = config if isinstance(config, Mapping) else config.to_dict()
-    metadata = {"format": FORMAT, "kind": kind, "version": VERSION, "config": json.dumps(values)}
+    metadata = {"format": FORMAT, "kind": kind, "version": VERSIONS[kind], "config": json.dumps(values)}
     if language := getattr(module, "motion_language", ""):
         metadata["motion_language"] = language
     for key, value in (extra or {}).items():
@@ -214,11 +215,12 @@ def _files(path: Path) -> list[Path]:
 
 
 def _check(metadata: dict[str, str], path: Path) -> None:
-    if metadata.get("format") != FORMAT or metadata.get("kind") not in KINDS or "config" not in metadata:
+    if metadata.get("format") != FORMAT or metadata.get("kind") not in VERSIONS or "config" not in metadata:
         raise ValueError(f"{path.name} is not a Mamba Portrait checkpoint: it does not say so in its metadata.")
-    if metadata.get("version") != VERSION:
+    if metadata.get("version") != (version := VERSIONS[metadata["kind"]]):
         raise ValueError(
-            f"{path.name} has checkpoint version {metadata.get('version')}, this package reads {VERSION}: update it."
+            f"{path.name} has checkpoint version {metadata.get('version')}, this package reads {version}: update the "
+            "older of the two."
         )
 
 

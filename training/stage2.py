@@ -71,9 +71,9 @@ class Condition:
 class Stage2Task:
     """The loss of one batch. `renderer` gives motion_from_parameters, read_parameters and rest_motion (stage 1).
 
-    A denoiser sees half of the answer at most noise levels, and its extractors learn from the rest. So `ear` reads the
-    parameters from the audio condition alone, and a run begins with nothing else (LISTENING): the extractors hear
-    before the denoiser listens.
+    A denoiser sees half of the answer at most noise levels, and its extractors learn from the rest. So the parameters
+    are read from the audio condition alone, the mouth's by the model's own `ear`, and a run begins with nothing else
+    (LISTENING): the extractors hear before the denoiser listens.
     """
 
     def __init__(self, model: MotionModel, renderer, weights: Stage2Weights | None = None, appearances=None):
@@ -83,10 +83,10 @@ class Stage2Task:
         device = model.motion_mean.device
         self.readout = linear_map(renderer.read_parameters, model.config.motion_dim, device).detach()
         self.parameter_weights = torch.ones(self.readout.shape[1], device=device)
-        self.parameter_mean = torch.zeros(self.readout.shape[1], device=device)
-        self.ear = nn.Linear(model.config.width, self.readout.shape[1]).to(device)
-        nn.init.zeros_(self.ear.weight)
-        nn.init.zeros_(self.ear.bias)
+        self.others = [i for i in range(self.readout.shape[1]) if i not in MOUTH]  # pose, eyes, brows: read by `manner`
+        self.manner = nn.Linear(model.config.width, len(self.others)).to(device)
+        nn.init.zeros_(self.manner.weight)
+        nn.init.zeros_(self.manner.bias)
 
     @torch.no_grad()
     def measure_motion(self, tracks: list[Track], seed: int, frames: int = 8192) -> None:
@@ -113,7 +113,6 @@ class Stage2Task:
         if drawn:
             known, device = torch.cat(drawn), self.readout.device
             self.parameter_weights = parameter_weights(known.std(0), self.weights.mouth).to(device)
-            self.parameter_mean = known.mean(0).to(device)
 
     @torch.no_grad()
     def motion(self, batch: TrackBatch) -> Tensor:
@@ -131,28 +130,35 @@ class Stage2Task:
         near = batch.audio[:, (margin - reach) * samples : (margin + window + reach) * samples]
         global_audio = model.extract_global(batch.audio).window(margin, margin + window)
         local_audio = model.extract_local(near)[:, reach : reach + window]
-        heard = self._heard(batch, global_audio, local_audio)
+        motion = self.motion(batch)
+        heard = self._heard(motion[:, past:], global_audio, local_audio)
         if listening:
             return {"heard": heard, "loss": heard}
-        terms = {"heard": heard} | self._denoised(batch, global_audio, local_audio, generator)
+        terms = {"heard": heard} | self._denoised(motion, batch.begins, global_audio, local_audio, generator)
         named = {name: getattr(self.weights, name, 1.0) * value for name, value in terms.items()}
         return terms | {"loss": torch.stack(list(named.values())).sum()}
 
-    def _heard(self, batch: TrackBatch, global_audio: GlobalAudio, local_audio: Tensor) -> Tensor:
-        """Squared error of drawn parameters as the ear reads them."""
-        truth = batch.parameters[:, self.model.config.history :] - self.parameter_mean
-        error = self.ear(self.model.condition(global_audio, local_audio)).float() - truth
-        drawn = batch.drawn[:, None, None].to(error.dtype)
-        return (error.square() * self.parameter_weights * drawn).mean() / drawn.mean().clamp_min(1e-3)
+    def _heard(self, motion: Tensor, global_audio: GlobalAudio, local_audio: Tensor) -> Tensor:
+        """Squared error of the parameters as the voice alone tells them; motion (B, W, 768) normalised."""
+        condition = self.model.condition(global_audio, local_audio)
+        with torch.autocast(motion.device.type, enabled=False):
+            error = (motion * self.model.motion_std) @ self.readout  # the truth, about its mean
+        error[..., MOUTH] -= self.model.ear(condition).float()
+        error[..., self.others] -= self.manner(condition).float()
+        return (error.square() * self.parameter_weights).mean()
 
     def _denoised(
-        self, batch: TrackBatch, global_audio: GlobalAudio, local_audio: Tensor, generator: torch.Generator
+        self,
+        motion: Tensor,
+        begins: Tensor,
+        global_audio: GlobalAudio,
+        local_audio: Tensor,
+        generator: torch.Generator,
     ) -> dict[str, Tensor]:
-        """L_simple, velocity, acceleration and read-out of one denoising step."""
+        """L_simple, velocity, acceleration and read-out of one denoising step; motion (B, history + W, 768)."""
         model, past = self.model, self.model.config.history
-        motion = self.motion(batch)
         hidden = Condition.draw(motion, past, self.schedule.timesteps, generator)
-        begins = batch.begins | hidden.no_history
+        begins = begins | hidden.no_history
         history = (motion[:, :past] + hidden.history_noise).masked_fill(begins[:, None, None], 0.0)
         x0 = motion[:, past:]
         predicted = model.denoise(
@@ -235,7 +241,7 @@ def train_stage2(
     task = Stage2Task(model, renderer, weights, appearances)
     motion_file = encode_clips(data, renderer) if isinstance(renderer, nn.Module) else "motion.npy"
     tracks = load_tracks(data, "train", motion_file)
-    average, optimizer = Average(model), _optimizer(model, task.ear, rate)
+    average, optimizer = Average(model), _optimizer(model, task.manner, rate)
     learner = Learner(model, optimizer, average, rate)
     step, spent = 0, 0.0
     if resume and file.exists():
@@ -246,7 +252,7 @@ def train_stage2(
             raise ValueError(f"{file} learned another renderer's motion ({begun_with}, not {language}); go on with it")
         model.load_state_dict(state["model"])
         average.values, average.steps = state["average"], state["average_steps"]
-        task.ear.load_state_dict(state["ear"])
+        task.manner.load_state_dict(state["manner"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
     else:
@@ -258,7 +264,7 @@ def train_stage2(
     def save() -> None:
         state = {"config": model.config.to_dict(), "model": model.state_dict(), "optimizer": optimizer.state_dict()}
         state |= {"average": average.values, "average_steps": average.steps, "step": step, "spent": spent}
-        state |= {"motion_language": language, "ear": task.ear.state_dict()}
+        state |= {"motion_language": language, "manner": task.manner.state_dict()}
         save_atomically(file, state)
 
     budget = Budget(steps, 60 * max_minutes if max_minutes else None)
@@ -315,9 +321,9 @@ def _begin(init: str | Path | None, config: MotionModelConfig, language: str) ->
     return model
 
 
-def _optimizer(model: MotionModel, ear: nn.Linear, rate: float) -> torch.optim.AdamW:
+def _optimizer(model: MotionModel, manner: nn.Linear, rate: float) -> torch.optim.AdamW:
     """Weight decay on matrices alone: Mamba's decay rates and steps, norms and biases are not pulled to zero."""
-    learnt = [*model.parameters(), *ear.parameters()]
+    learnt = [*model.parameters(), *manner.parameters()]
     matrices = [p for p in learnt if p.dim() > 1]
     others = [p for p in learnt if p.dim() <= 1]
     groups = [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]

@@ -18,7 +18,7 @@ class Deviation(NamedTuple):
 
     maps: Tensor  # Delta: (B,regions,3,S_d,8,8), how far each region moves at each depth
     feature: Tensor  # D: (B,c*12,8,8), normalised deviation, for what a warp cannot make (teeth, lids)
-    vector: Tensor  # (B,deviation_dim), the change as a whole, in (-1,1)
+    vector: Tensor  # (B,deviation_dim), the change as a whole, large ones by their logarithm
 
 
 class SourceMotion(NamedTuple):
@@ -56,7 +56,10 @@ class DeviationTransformer(nn.Module):
     Delta_i = (V_nor^i - V_nor^0) / sqrt(delta^2 + 1e-5) * k_sc^i + k_sh^i  [P], with two choices of ours. k_sh is the
     difference between the frame's head and the source's, so M_i = M_0 gives exactly zero: the printed formula does not
     force it, and without it a still face drifts. And a region's shift has a term linear in M_i - M_0: large motion (a
-    turning head) is close to linear, and the transformer then only learns what is not."""
+    turning head) is close to linear, and the transformer then only learns what is not.
+
+    The vector, by which the decoder paints, has no bound: under a tanh a tenth of a blink drove it nearly as far as a
+    whole one, and lids and mouths knew little but open and shut."""
 
     def __init__(self, config: RendererConfig):
         super().__init__()
@@ -96,7 +99,7 @@ class DeviationTransformer(nn.Module):
         planes = d.unflatten(2, (s, c.motion_depth // s)).mean(3)  # 12 -> S_d
         maps = self.to_maps(planes).unflatten(1, (c.regions, 3))
         maps = maps + self.linear_shift(change).view(-1, c.regions, 3, s, 1, 1)
-        vector = self.to_vector(torch.cat([change, d.mean((3, 4)).flatten(1)], dim=1)).tanh()
+        vector = self.to_vector(torch.cat([change, d.mean((3, 4)).flatten(1)], dim=1)).asinh()
         return Deviation(maps, d.flatten(1, 2), vector)
 
     def _embed(self, motion: Tensor) -> tuple[Tensor, Tensor, Tensor]:

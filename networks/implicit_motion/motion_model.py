@@ -31,6 +31,9 @@ class MotionModel(nn.Module):
         self.from_appearance = nn.Sequential(nn.LayerNorm(look), nn.Linear(look, width))
         self.null_audio = nn.Parameter(torch.zeros(width))
         self.null_appearance = nn.Parameter(torch.zeros(width))
+        self.ear = nn.Linear(width, config.mouth)
+        nn.init.zeros_(self.ear.weight)
+        nn.init.zeros_(self.ear.bias)
         self.denoiser = Denoiser(config)
         self.register_buffer("motion_mean", torch.zeros(config.motion_dim))
         self.register_buffer("motion_std", torch.ones(config.motion_dim))
@@ -64,6 +67,14 @@ class MotionModel(nn.Module):
     def quiet_mouth(self, noise: Tensor, share: float) -> Tensor:
         """Noise (..., 768) of which only `share` reaches the mouth; all else of it stays."""
         return noise + (share - 1) * (noise @ self.mouth_reader) @ self.mouth_writer
+
+    def hear(self, global_audio: GlobalAudio, local_audio: Tensor) -> Tensor:
+        """What the voice alone tells of the mouth: its parameters (B, W, mouth) about their mean in the motion."""
+        return self.ear(self.condition(global_audio, local_audio))
+
+    def lead_mouth(self, motion: Tensor, heard: Tensor, share: float) -> Tensor:
+        """Normalised motion (B, W, 768) whose mouth is moved by `share` of the way to what was heard (B, W, mouth)."""
+        return motion + share * (heard - motion @ self.mouth_reader) @ self.mouth_writer
 
     def condition(
         self,

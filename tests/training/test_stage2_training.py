@@ -15,6 +15,7 @@ from mamba_portrait.model_loaders.checkpoint import save_checkpoint
 from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
 from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
 from mamba_portrait.sampling.schedule import NoiseSchedule
+from mamba_portrait.sampling.windows import HEARD_GAIN, sample_motion
 from mamba_portrait.training import stage2
 from mamba_portrait.training.stage2 import averaged_motion_model, train_stage2
 from mamba_portrait.training.stage2_clips import encode_clips
@@ -184,6 +185,21 @@ def test_a_tiny_run_lowers_the_loss_and_gives_a_model(clips, tmp_path):
     others = [i for i in range(COUNT) if i not in MOUTH]
     assert torch.allclose(quiet[:, MOUTH], 0.25 * whole[:, MOUTH], atol=1e-4)
     assert torch.allclose(quiet[:, others], whole[:, others], atol=1e-4)
+
+
+def test_the_ear_reads_the_mouth_from_the_voice_and_leads_it(clips, tmp_path):
+    model = averaged_motion_model(run(clips, tmp_path, 75, batch=4, rate=5e-3, listening=1.0)).requires_grad_(False)
+    track = load_tracks(clips)[0]
+    frames = len(track.values)
+    audio = torch.from_numpy(track.audio(0, frames))[None]
+    voice = model.extract_global(audio), model.extract_local(audio)
+    heard, face = model.hear(*voice)[0].detach(), LinearFace()
+    jaw = torch.stack([heard[:, MOUTH.index(INDEX["jaw"])], torch.from_numpy(track.values[:, INDEX["jaw"]])])
+    assert torch.corrcoef(jaw)[0, 1] > 0.6
+    free, led = (sample_motion(model, *voice, None, frames=frames, steps=3, mouth_heard=share) for share in (0.0, 1.0))
+    wanted = HEARD_GAIN * (heard + face.read_parameters(model.motion_mean)[MOUTH])  # at rest the parameters are 0
+    assert torch.allclose(face.read_parameters(led)[:, MOUTH], wanted, atol=1e-3)
+    assert not torch.allclose(face.read_parameters(free)[:, MOUTH], wanted, atol=1e-2)
 
 
 def test_a_run_does_not_go_on_with_a_renderer_of_another_language(clips, tmp_path, monkeypatch):
