@@ -29,7 +29,15 @@ def test_shapes_are_regions_axes_planes_and_the_grid():
         deviation = dit(torch.randn(2, 768), dit.prepare(torch.randn(2, 768)))
     assert deviation.maps.shape == (2, c.regions, 3, c.depth_planes, 8, 8)
     assert deviation.feature.shape == (2, c.deviation_channels * 12, 8, 8)
-    assert deviation.vector.shape == (2, c.deviation_dim) and deviation.vector.abs().max() < 1
+    assert deviation.vector.shape == (2, c.deviation_dim)
+
+
+def test_the_vector_tells_how_far_a_movement_went():
+    dit, motion, change = transformer(), torch.randn(1, 768), torch.randn(1, 768)
+    with torch.no_grad():
+        source = dit.prepare(motion)
+        near, half, far = (dit(motion + share * change, source).vector.norm() for share in (4.0, 20.0, 40.0))
+    assert 2 * near < half and 1.1 * half < far  # under a bound, far would be half
 
 
 def test_a_frame_does_not_depend_on_the_rest_of_its_batch():
