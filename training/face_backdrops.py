@@ -8,24 +8,16 @@ import cv2
 import numpy as np
 
 from ..corpus.backgrounds import background
+from .face_textures import mirrored, related_colours, surface
+from .face_things import eye, thing, wheel
 
 
 def backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
-    """(size,size,3) uint8: the corpus's own backgrounds, and textures whose dots and rings look a little like
-    features."""
-    kinds: tuple[Callable, ...] = (background, spectrum, pebbles, strokes, rings)
-    return kinds[rng.choice(len(kinds), p=(0.52, 0.14, 0.14, 0.1, 0.1))](rng, size)
-
-
-def _colours(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Related colours (count,3): one hue and brightness, and what varies about it; one set in three is gray."""
-    spread = rng.uniform(8, 70)
-    colours = (
-        rng.uniform(30, 220, 3)
-        + spread * rng.standard_normal((count, 1))
-        + 0.4 * spread * rng.standard_normal((count, 3))
-    )
-    return np.clip(colours if rng.random() < 0.67 else np.repeat(colours[:, :1], 3, 1), 0, 255)
+    """(size,size,3) uint8: the corpus's own backgrounds, and surfaces whose dots, rings and bumps look a little like
+    features; one in ten is alike on its left and its right, as a face is."""
+    kinds: tuple[Callable, ...] = (background, surface, spectrum, pebbles, strokes, rings)
+    image = kinds[rng.choice(len(kinds), p=(0.4, 0.24, 0.1, 0.1, 0.08, 0.08))](rng, size)
+    return mirrored(rng, image) if rng.random() < 0.1 else image
 
 
 def spectrum(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -37,7 +29,7 @@ def spectrum(rng: np.random.Generator, size: int) -> np.ndarray:
     wave = rng.standard_normal(power.shape) + 1j * rng.standard_normal(power.shape)
     field = np.fft.irfft2(wave * power ** -rng.uniform(0.3, 2.2), s=(size, size))
     field = (field - field.mean()) / (field.std() + 1e-6)
-    first, second = _colours(rng, 2)
+    first, second = related_colours(rng, 2)
     weight = (0.5 + rng.uniform(0.15, 0.5) * field)[..., None]
     return np.clip(first + weight * (second - first), 0, 255).astype(np.uint8)
 
@@ -53,7 +45,7 @@ def pebbles(rng: np.random.Generator, size: int) -> np.ndarray:
         if ordered
         else rng.uniform(0, size, (int(rng.integers(3, 60)), 2))
     )
-    colours = _colours(rng, len(places))
+    colours = related_colours(rng, len(places))
     for (x, y), colour in zip(places, colours, strict=True):
         axes = radius * (1 if ordered else rng.uniform(0.6, 1.3)) * np.array([1, rng.uniform(0.7, 1)])
         turn = float(rng.uniform(0, 180))
@@ -66,14 +58,14 @@ def pebbles(rng: np.random.Generator, size: int) -> np.ndarray:
 
 def strokes(rng: np.random.Generator, size: int) -> np.ndarray:
     """Short lines and dots, thick or thin, along one direction or all over: fur, leaves, writing, windows at night."""
-    image = np.full((size, size, 3), _colours(rng, 1)[0].astype(np.uint8))
+    image = np.full((size, size, 3), related_colours(rng, 1)[0].astype(np.uint8))
     count, along = int(np.exp(rng.uniform(np.log(30), np.log(900)))), rng.uniform(0, np.pi)
     length, spread, width = np.exp(rng.uniform(0, np.log(30))), rng.choice([0.15, 0.6, 3.0]), int(rng.integers(1, 5))
     angles = along + spread * rng.standard_normal(count)
     starts = rng.uniform(0, size, (count, 2))
     ends = starts + length * rng.uniform(0.3, 1.2, (count, 1)) * np.stack([np.cos(angles), np.sin(angles)], 1)
     for a, b, colour in zip(
-        starts.astype(int).tolist(), ends.astype(int).tolist(), _colours(rng, count).tolist(), strict=True
+        starts.astype(int).tolist(), ends.astype(int).tolist(), related_colours(rng, count).tolist(), strict=True
     ):
         cv2.line(image, tuple(a), tuple(b), colour, width, cv2.LINE_AA)
     return image
@@ -86,7 +78,7 @@ def rings(rng: np.random.Generator, size: int) -> np.ndarray:
         center, radius = rng.uniform(0, size, 2), float(np.exp(rng.uniform(np.log(3), np.log(size / 4))))
         pair = rng.uniform(1.5, 4) * radius * np.array([1, rng.normal(0, 0.2)])
         for place in [center, center + pair][: int(rng.integers(1, 3))]:
-            for colour, share in zip(_colours(rng, 3), (1.0, 0.8, 0.4), strict=True):
+            for colour, share in zip(related_colours(rng, 3), (1.0, 0.8, 0.4), strict=True):
                 thickness = -1 if rng.random() < 0.7 else max(1, int(0.2 * radius))
                 at = tuple(int(v) for v in place)
                 cv2.circle(image, at, int(radius * share) + 1, tuple(int(v) for v in colour), thickness, cv2.LINE_AA)
@@ -94,11 +86,11 @@ def rings(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def object_near(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
-    """Lay a hand, a flower, a knot or a badge of about `extent` pixels over a copy of the picture."""
-    kinds: tuple[Callable, ...] = (_hand, _flower, _knot, _badge)
-    return kinds[rng.choice(len(kinds), p=(0.5, 0.2, 0.15, 0.15))](
-        rng, np.ascontiguousarray(image.copy()), center, extent
-    )
+    """Lay a hand, a flower, a knot, a badge, a body, an eye or a wheel of about `extent` pixels over a copy of the
+    picture."""
+    kinds: tuple[Callable, ...] = (_hand, _flower, _knot, _badge, thing, eye, wheel)
+    chosen = kinds[rng.choice(len(kinds), p=(0.34, 0.1, 0.1, 0.1, 0.2, 0.06, 0.1))]
+    return chosen(rng, np.ascontiguousarray(image.copy()), center, extent)
 
 
 def _hand(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
@@ -125,7 +117,7 @@ def _flower(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, ext
     """Petals around one or several hearts: flowers, patterned cloth, jewels."""
     for _ in range(int(rng.integers(1, 5))):
         heart, radius = center + rng.normal(0, 0.3, 2) * extent, extent * rng.uniform(0.12, 0.4)
-        petals, colours = int(rng.integers(4, 10)), _colours(rng, 3)
+        petals, colours = int(rng.integers(4, 10)), related_colours(rng, 3)
         for k in range(petals):
             angle = 2 * np.pi * k / petals + rng.normal(0, 0.1)
             at = tuple((heart + 0.6 * radius * np.array([np.cos(angle), np.sin(angle)])).astype(int).tolist())
@@ -138,7 +130,7 @@ def _flower(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, ext
 
 def _knot(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
     """A collar and a tie: light wedges around a dark, striped or dotted one."""
-    shirt, tie, dots = _colours(rng, 3)
+    shirt, tie, dots = related_colours(rng, 3)
     x, y, e = center[0], center[1], 0.5 * extent
     for points, colour in (
         ([(-0.9, -0.9), (0.9, -0.9), (0.4, 1.2), (-0.4, 1.2)], shirt),
@@ -153,7 +145,7 @@ def _knot(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, exten
 
 def _badge(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
     """A round or square sign full of small strokes: patches, medals, clocks, number plates, letters."""
-    ground, ink = _colours(rng, 2)
+    ground, ink = related_colours(rng, 2)
     x, y = (int(v) for v in center)
     radius = int(0.45 * extent) + 1
     if rng.random() < 0.5:
