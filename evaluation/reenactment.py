@@ -46,7 +46,7 @@ def _group(renderer: Renderer, own: Tensor, motion: Tensor, written: Tensor, mou
     """own (4,3,S,S): source and three targets; motion (2,4,768) seen in the person and the twin."""
     source = renderer.encode_source(own[:1], motion=motion[0, :1])
     appearance = renderer.extract_appearance(source)
-    base, truth, copied = motion[0, 0], own[1:], own[:1].expand(3, -1, -1, -1)
+    base, truth, copied = source.motion[0], own[1:], own[:1].expand(3, -1, -1, -1)
     drivers = {"video": motion[0], "twin": motion[1], "written": written.to(motion.dtype)}
     values = {"copy": float(psnr(copied, truth).mean()), "ssim_copy": float(ssim(copied, truth).mean())}
     for name, driver in drivers.items():

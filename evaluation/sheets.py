@@ -72,7 +72,7 @@ def driven_sheet(renderer: Renderer, stills: StillSet, path: str | Path, groups:
         appearance, cells = renderer.extract_appearance(source), [rgb[0, :1]]
         for i in (1, 2):
             change = motion[:, i] - motion[:, 0]
-            driven = renderer.decode(source, appearance, motion[0, :1] + change).image
+            driven = renderer.decode(source, appearance, source.motion + change).image
             cells += [rgb[0, i : i + 1], driven]
         rows.append(resize(torch.cat(cells).float().cpu(), size))
     return write_sheet(rows, ["source", *(2 * ["target", "driven", "by twin"])], path)

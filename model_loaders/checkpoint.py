@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from ..files import whole_file
 
 FORMAT = "mamba_portrait"
-VERSIONS = {"renderer": "2", "motion_model": "2", "face_finder": "1"}
-"""Of each kind. Renderers of version 1 bounded the vector of their DIT, motion models of version 1 had no ear."""
+VERSIONS = {"renderer": "3", "motion_model": "2", "face_finder": "1"}
+"""Of each kind. Renderers of version 1 bounded the vector of their DIT, those of version 2 took a photo's place in the picture for
+motion; motion models of version 1 had no ear."""
 SHARD_BYTES = 16_000_000  # what a repository or a mail takes without a large-file service
 HEADER_BYTES = 200_000  # room in a shard for names, shapes and metadata
 

@@ -190,7 +190,8 @@ def watch(
     total: int | None = None,
     progress: Progress | None = None,
 ) -> Motion:
-    """A driving video, picture by picture (H,W,3) in [0,1] or uint8 -> its Motion, relative to its first frame."""
+    """A driving video, picture by picture (H,W,3) in [0,1] or uint8 -> its Motion, relative to its first frame, from
+    where the head stands in it."""
     device = _device(renderer)
     values: list[Tensor] = []
     seen = 0
@@ -204,6 +205,8 @@ def watch(
     if not values:
         raise ValueError("The driving video has no frames.")
     motion = torch.cat(values)
+    with torch.autocast(device.type, enabled=False):
+        motion = renderer.centred(motion.to(device), motion[0].to(device)).float().cpu()
     return Motion(motion, motion[0].clone(), fps, renderer.motion_language)
 
 

@@ -18,6 +18,7 @@ from ..evaluation.sheets import driven_sheet
 from ..model_loaders.checkpoint import load_renderer
 from ..networks.implicit_motion.renderer import Renderer
 from ..networks.implicit_motion.renderer_config import RendererConfig
+from .motion_calibration import calibrate
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
 from .progress import Average, Budget, Every, Learner, Log, Means, mixed_precision, save_atomically
 from .rendering import RenderingTask
@@ -169,11 +170,12 @@ class Stage1Trainer:
         self.file = folder / "stage1.pt"
         self.step, self.samples = 0, 0
         self.part, self.at, self.spent = 0, 0, 0.0  # part of the schedule; steps and seconds in it
+        self.finished = False  # that part
 
     def run(self, number: int, part: Part, state: dict | None = None) -> None:
         """Train one part to its end; `state` is a checkpoint within it."""
         if number != self.part or state is None:
-            self.part, self.at, self.spent = number, 0, 0.0
+            self.part, self.at, self.spent, self.finished = number, 0, 0.0, False
         settings, budget = self.settings, self.settings.budget(part)
         task = self._task(part)
         optimizer = torch.optim.AdamW(task.parameters(), lr=part.rate, weight_decay=1e-3, betas=(0.9, 0.98))
@@ -207,6 +209,16 @@ class Stage1Trainer:
                 save_atomically(self.file, self.state(task))
                 self._measure(task, part)
         bar.close()
+        if isinstance(task, MotionSpaceTask) and not self.finished:
+            self._calibrate(task)
+            save_atomically(self.file, self.state(task))
+            self._measure(task, part)
+
+    def _calibrate(self, task: MotionSpaceTask) -> None:
+        """The motion encoder's end: its average, with the last layer solved, is what the next part begins with."""
+        self.renderer.load_state_dict(self.average.values)
+        calibrate(self.renderer, task, seed=self.settings.seed)
+        self.average, self.finished = Average(self.renderer), True
 
     def _learn(self, task, part: Part, progress: float) -> dict[str, torch.Tensor]:
         """One step of descent; the losses, and their weighted sum as "loss"."""
@@ -257,6 +269,7 @@ class Stage1Trainer:
             "config": self.renderer.config.to_dict(), "renderer": self.renderer.state_dict(),
             "average": self.average.values, "average_steps": self.average.steps,
             "step": self.step, "samples": self.samples, "part": self.part, "at": self.at, "spent": self.spent,
+            "finished": self.finished,
             "optimizer": self.learner.optimizer.state_dict(), "task": task.state(), "torch": torch.get_rng_state(),
             "generator": self.noise.get_state(), "picks": self.picks.bit_generator.state,
         }  # fmt: skip
@@ -265,7 +278,7 @@ class Stage1Trainer:
         """Networks and place in the schedule of a checkpoint."""
         self.renderer.load_state_dict(state["renderer"])
         self.average.values, self.average.steps = state["average"], state["average_steps"]
-        for name in ("step", "samples", "part", "at", "spent"):
+        for name in ("step", "samples", "part", "at", "spent", "finished"):
             setattr(self, name, state[name])
 
     def _restore_part(self, state: dict[str, Any], task: Task) -> None:

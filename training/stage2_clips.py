@@ -32,7 +32,8 @@ def motion_file(renderer) -> str:
 def encode_clips(data: str | Path, renderer) -> str:
     """Encode every clip that has a video and no labels, once; returns the name of the motion files.
 
-    Motion is (T, 768) float16 at 25 frames a second. A clip already encoded by this renderer is left as it is.
+    Motion is (T, 768) float16 at 25 frames a second, from where the head stands in the first. A clip already encoded
+    by this renderer is left as it is.
     """
     name = motion_file(renderer)
     waiting = [
@@ -50,7 +51,9 @@ def encode_clips(data: str | Path, renderer) -> str:
 @torch.no_grad()
 def _encode(video: Path, renderer) -> Iterator[np.ndarray]:
     device = next(renderer.parameters()).device
-    frames = read_video(video, FPS)
+    frames, first = read_video(video, FPS), None
     while batch := list(islice(frames, BATCH)):
         images = torch.from_numpy(np.stack(batch)).to(device).permute(0, 3, 1, 2).float() / 255
-        yield renderer.encode_motion(images).half().cpu().numpy()
+        motion = renderer.encode_motion(images)
+        first = motion[0] if first is None else first
+        yield renderer.centred(motion, first).half().cpu().numpy()

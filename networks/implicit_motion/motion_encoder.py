@@ -19,6 +19,7 @@ class Seen(NamedTuple):
 
     motion: Tensor  # M (B,768)
     points: Tensor  # (B,P,2) in [0,1], x right, y down
+    pose: Tensor  # (B,256), what the points tell of it
 
 
 class MotionEncoder(nn.Module):
@@ -36,9 +37,10 @@ class MotionEncoder(nn.Module):
         nn.init.zeros_(self.mix.weight)
         self.places = Places(config)
         self.pose = nn.Sequential(
-            nn.Linear(2 * config.motion_points, 256), nn.SiLU(), nn.Linear(256, config.motion_dim, bias=False)
+            nn.Linear(2 * config.motion_points, 256), nn.SiLU(), nn.Linear(256, config.motion_dim)
         )
         nn.init.zeros_(self.pose[2].weight)
+        nn.init.zeros_(self.pose[2].bias)
 
     def forward(self, frames: Tensor) -> Tensor:
         return self.see(frames).motion
@@ -49,8 +51,21 @@ class MotionEncoder(nn.Module):
         local = rearrange(self.head(F.silu(pyramid[-1])).float(), "b s h w -> b (h w s)")
         points = self.places(pyramid)
         with torch.autocast(frames.device.type, enabled=False):  # a sub-pixel is lost in half precision
-            pose = self.pose((points * 4 - 2).flatten(1).to(self.pose[0].weight.dtype))
-        return Seen(local + self.mix(local).float() + pose.float(), points)
+            kind = self.mix.weight.dtype
+            told = self.pose[1](self.pose[0]((points * 4 - 2).flatten(1).to(kind)))
+            motion = local + self.mix(local.to(kind)).float() + self.pose[2](told).float()
+        return Seen(motion, points, told.float())
+
+    @torch.no_grad()
+    def correct(self, answer: Tensor, told: Tensor, constant: Tensor) -> None:
+        """Make motion M into M + answer M + told pose + constant from now on, by changing the last layers: (768,768),
+        (768,256) and (768,), in float32."""
+        mixed, last = self.mix.weight, self.pose[2]
+        for weight in (last.weight, last.bias, mixed):
+            weight += (answer @ weight.float()).to(weight.dtype)
+        mixed += answer.to(mixed.dtype)
+        last.weight += told.to(last.weight.dtype)
+        last.bias += constant.to(last.bias.dtype)
 
 
 class Places(nn.Module):
@@ -94,6 +109,7 @@ class MotionParameters(nn.Module):
 
     def __init__(self, config: RendererConfig):
         super().__init__()
+        self.config = config
         self.writer = nn.Linear(config.parameters, config.motion_dim)
         self.reader = nn.Linear(config.motion_dim, config.parameters)
         columns = self._directions(config)
@@ -127,6 +143,12 @@ class MotionParameters(nn.Module):
     def write(self, parameters: Tensor) -> Tensor:
         """(...,24) -> (...,768)."""
         return self.writer(parameters)
+
+    def standing(self, motion: Tensor) -> Tensor:
+        """The part of motion (...,768) that says where head and shoulders stand in the picture, and how near. A
+        picture tells of it only how it changes: a large head nearby looks like a small one far away."""
+        which = list(self.config.parameter_standing)
+        return self.read(motion)[..., which] @ self.writer.weight[:, which].T
 
     def language(self) -> str:
         """An id of what the 768 numbers mean: 12 hex digits of both maps, at the half precision in which checkpoints

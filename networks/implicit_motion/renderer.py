@@ -107,11 +107,11 @@ class Renderer(nn.Module):
 
     def encode_source(self, image: Tensor, motion: Tensor | None = None, size: int | None = None) -> Source:
         """(B,3,H,W) in [0,1], any size -> Source. `motion` replaces the encoded M_0 (training); `size` the network's
-        side."""
+        side. Where the head stands in the photo is where its motion begins: M_0 is `centred`."""
         small = resize(image, size or self.config.image_size)
         pyramid, skips = self.image_encoder(small)
         identity = self.depth(pyramid[1])
-        motion = self.encode_motion(image) if motion is None else motion
+        motion = self.centred(self.encode_motion(image) if motion is None else motion)
         anatomy = self.lmdd.prepare(pyramid, identity)
         identity = side_by_side(identity.flatten(1, 2)).view_as(identity)
         skips = [side_by_side(skip) for skip in skips]
@@ -126,6 +126,11 @@ class Renderer(nn.Module):
     def encode_motion(self, frames: Tensor) -> Tensor:
         """(B,3,H,W) in [0,1] -> M (B,768)."""
         return self.motion_encoder(frames)
+
+    def centred(self, motion: Tensor, reference: Tensor | None = None) -> Tensor:
+        """Motion (...,768) with the place of head and shoulders counted from that of `reference` (768,), or from its
+        own, frame by frame."""
+        return motion - self.parameters_of_motion.standing(motion if reference is None else reference)
 
     def decode(
         self,

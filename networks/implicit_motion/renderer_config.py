@@ -48,6 +48,9 @@ class RendererConfig:
     )
     parameter_place: tuple[float | None, ...] = (0.35,) * 8 + (-0.2,) * 3 + (-0.05,) * 4 + (None,) * 8 + (0.35,)
 
+    # The parameters that say where head and shoulders stand in the picture, and how near.
+    parameter_standing: tuple[int, ...] = (18, 19, 20, 21, 22)
+
     deviation_channels: int = 16  # c of the 3-D convolutions in DIT
     deviation_layers: int = 3  # n [P: "n layers"]
     deviation_dim: int = 128  # tokens of DIT's transformer

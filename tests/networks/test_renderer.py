@@ -194,3 +194,21 @@ def test_a_lite_frame_costs_at_most_six_gflops():
         with FlopCounterMode(display=False) as counter:
             renderer.decode(source, appearance, source.motion + 0.1)
     assert counter.get_total_flops() <= 6e9
+
+
+def test_where_a_head_stands_in_a_photo_is_where_its_motion_begins(renderer, photo):
+    parameters = torch.randn(3, COUNT, generator=torch.Generator().manual_seed(4))
+    motion, standing = renderer.motion_from_parameters(parameters), list(renderer.config.parameter_standing)
+    with torch.no_grad():
+        read = renderer.read_parameters(renderer.centred(motion))
+        kept = [i for i in range(COUNT) if i not in standing]
+        assert torch.allclose(read[:, kept], parameters[:, kept], atol=1e-4)
+        assert read[:, standing].abs().max() < 1e-4
+        change = renderer.read_parameters(renderer.centred(motion, motion[0])) - parameters
+        assert torch.allclose(change[:, standing], -parameters[0, standing].expand(3, -1), atol=1e-4)
+        moved = parameters.clone()
+        moved[:, standing] += 0.7  # another camera
+        sources = [
+            renderer.encode_source(photo, motion=renderer.motion_from_parameters(p[:1])) for p in (parameters, moved)
+        ]
+    assert torch.allclose(sources[0].motion, sources[1].motion, atol=1e-4)

@@ -278,7 +278,7 @@ def test_voices_are_measured_from_sampled_motion(clips):
 
 
 class Seeing(torch.nn.Module):
-    """A renderer that sees nothing but the mean brightness."""
+    """A renderer that sees nothing but the mean brightness, and calls all of it a place."""
 
     def __init__(self):
         super().__init__()
@@ -287,16 +287,20 @@ class Seeing(torch.nn.Module):
     def encode_motion(self, frames):
         return self.motion_encoder(frames.mean((1, 2, 3))[:, None])
 
+    def centred(self, motion, reference):
+        return motion - reference
+
 
 def test_real_clips_are_encoded_once(tmp_path):
     folder = tmp_path / "clips" / "real"
     write_clip(folder, 20, 0, motion=np.zeros((20, 48)))
     with VideoWriter(folder / "video.mp4", fps=25) as video:
-        video.write(np.full((20, 32, 32, 3), 128, np.uint8))
+        video.write(np.full((20, 32, 32, 3), 128, np.uint8))  # two batches
     renderer = Seeing()
     name = encode_clips(tmp_path, renderer)
     motion = load_tracks(tmp_path, motion_file=name)[0].values
     assert motion.shape == (20, 48) and motion.dtype == np.float16
+    assert not motion.any()  # counted from where the first frame's head stands
     stamp = (folder / name).stat().st_mtime_ns
     assert encode_clips(tmp_path, renderer) == name and (folder / name).stat().st_mtime_ns == stamp
     assert encode_clips(tmp_path, Seeing()) != name
