@@ -118,7 +118,9 @@ def retarget(motion: Motion, source_motion: Tensor, mode: str = "relative", gain
 
     "relative" and "keep_lips": M_i = M_0 + gain (M_driver_i - reference), which keeps the photo's own expression and
     pose as its rest (the rendering then closes parted lips or keeps them);
-    "absolute": M_i = reference + gain (M_driver_i - reference), the driver's own numbers at gain 1.
+    "absolute": M_i = reference + gain (M_driver_i - reference), the driver's own numbers at gain 1. A watched video's
+    are counted from where the head stands in its first frame, a photo's from where it stands there, so that a place in
+    another picture moves nobody.
     """
     if mode not in MODES:
         raise ValueError(f"Unknown motion mode '{mode}'; use one of {', '.join(MODES)}.")

@@ -24,8 +24,8 @@ from ..files import whole_file
 
 FORMAT = "mamba_portrait"
 VERSIONS = {"renderer": "3", "motion_model": "2", "face_finder": "1"}
-"""Of each kind. Renderers of version 1 bounded the vector of their DIT, those of version 2 took a photo's place in the picture for
-motion; motion models of version 1 had no ear."""
+"""Of each kind. Renderers of version 1 bounded the vector of their DIT, those of version 2 took a head's place in a
+photo for motion; motion models of version 1 had no ear."""
 SHARD_BYTES = 16_000_000  # what a repository or a mail takes without a large-file service
 HEADER_BYTES = 200_000  # room in a shard for names, shapes and metadata
 

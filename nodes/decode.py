@@ -34,7 +34,7 @@ def rendering_inputs() -> list:
             default="relative",
             tooltip="relative: the portrait keeps its pose and the change of the motion is added; for a voice, lips "
             "that are parted in the photo close first. keep_lips: they stay parted between words. absolute: it takes "
-            "the pose too.",
+            "the driver's expression and turn as well, not its place in the picture.",
         ),
         io.Float.Input(
             "gain",

@@ -150,6 +150,14 @@ class MotionParameters(nn.Module):
         which = list(self.config.parameter_standing)
         return self.read(motion)[..., which] @ self.writer.weight[:, which].T
 
+    def beyond(self, motion: Tensor, own: Tensor) -> Tensor:
+        """The part of motion (...,768) that goes further than faces do, and than the portrait itself, whose motion is
+        `own`."""
+        low, high = (motion.new_tensor(x) for x in (self.config.parameter_low, self.config.parameter_high))
+        wanted, given = self.read(motion), self.read(own)
+        held = wanted.clamp(torch.minimum(low, given), torch.maximum(high, given))
+        return (wanted - held) @ self.writer.weight.T
+
     def language(self) -> str:
         """An id of what the 768 numbers mean: 12 hex digits of both maps, at the half precision in which checkpoints
         keep them, so that saving and loading leave it."""

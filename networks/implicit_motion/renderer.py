@@ -143,7 +143,8 @@ class Renderer(nn.Module):
         """Motion M_i (B,768) -> frames at `size` (height, width), by default the photo's own.
 
         A source of one portrait serves any batch. The field and the mask have no resolution: the photo is moved at the
-        output's size and the network's picture is used only where the mask asks for it."""
+        output's size and the network's picture is used only where the mask asks for it. Motion that goes further than
+        faces do is held where they end: a photo that gapes, told to open its mouth, gapes."""
         count = motion.shape[0]
         if source.motion.shape[0] != count:
             if source.motion.shape[0] != 1:
@@ -152,6 +153,8 @@ class Renderer(nn.Module):
                 )
             source = source.repeat(count)
             appearance = appearance.expand(count, -1)
+        if not self.training:
+            motion = motion - self.parameters_of_motion.beyond(motion, source.motion)
         deviation = self.deviation(motion, source.pose)
         field = self.lmdd(deviation, source.anatomy)
         synthesis = self.decoder(

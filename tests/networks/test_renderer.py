@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from mamba_portrait.corpus.parameters import COUNT
+from mamba_portrait.corpus.parameters import COUNT, PARAMETERS
 from mamba_portrait.networks.implicit_motion.layers import resize
 from mamba_portrait.networks.implicit_motion.renderer import Renderer, monochrome
 from mamba_portrait.networks.implicit_motion.renderer_config import RendererConfig
@@ -212,3 +212,34 @@ def test_where_a_head_stands_in_a_photo_is_where_its_motion_begins(renderer, pho
             renderer.encode_source(photo, motion=renderer.motion_from_parameters(p[:1])) for p in (parameters, moved)
         ]
     assert torch.allclose(sources[0].motion, sources[1].motion, atol=1e-4)
+
+
+def test_motion_ends_where_faces_do(renderer, photo):
+    jaw, blink = PARAMETERS.index("jaw"), PARAMETERS.index("blink_left")
+    own = torch.zeros(1, COUNT)
+    own[0, jaw], own[0, blink] = 1.6, 0.5  # read as wider than any mouth
+
+    def read(change):
+        motion = renderer.motion_from_parameters(own + change)
+        held = motion - renderer.parameters_of_motion.beyond(motion, renderer.motion_from_parameters(own))
+        return renderer.read_parameters(held)[0]
+
+    change = torch.zeros(1, COUNT)
+    with torch.no_grad():
+        assert torch.allclose(read(change), own[0], atol=1e-4)  # rest stays rest, however far it is read
+        change[0, jaw], change[0, blink] = 0.7, 0.5
+        assert read(change)[[jaw, blink]].tolist() == pytest.approx([1.6, 1.0], abs=1e-3)
+        change[0, jaw], change[0, blink] = -0.9, 3.0
+        assert read(change)[[jaw, blink]].tolist() == pytest.approx([0.7, 1.2], abs=1e-3)
+        change[0, jaw], change[0, blink] = 0.0, 2.0
+        source = renderer.encode_source(photo, motion=renderer.motion_from_parameters(own))
+        wide, wider = (
+            renderer.decode(
+                source,
+                renderer.extract_appearance(source),
+                source.motion + renderer.motion_from_parameters(k * change) - renderer.rest_motion(),
+            ).image
+            for k in (1, 2)
+        )
+    assert torch.allclose(wide, wider, atol=1e-5)
+    assert len(RendererConfig().parameter_low) == len(RendererConfig().parameter_high) == COUNT
