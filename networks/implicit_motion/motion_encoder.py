@@ -112,6 +112,8 @@ class MotionParameters(nn.Module):
         self.config = config
         self.writer = nn.Linear(config.parameters, config.motion_dim)
         self.reader = nn.Linear(config.motion_dim, config.parameters)
+        self.register_buffer("low", torch.tensor(config.parameter_low), persistent=False)
+        self.register_buffer("high", torch.tensor(config.parameter_high), persistent=False)
         columns = self._directions(config)
         with torch.no_grad():
             self.writer.weight.copy_(columns)
@@ -153,9 +155,8 @@ class MotionParameters(nn.Module):
     def beyond(self, motion: Tensor, own: Tensor) -> Tensor:
         """The part of motion (...,768) that goes further than faces do, and than the portrait itself, whose motion is
         `own`."""
-        low, high = (motion.new_tensor(x) for x in (self.config.parameter_low, self.config.parameter_high))
         wanted, given = self.read(motion), self.read(own)
-        held = wanted.clamp(torch.minimum(low, given), torch.maximum(high, given))
+        held = wanted.clamp(torch.minimum(self.low, given), torch.maximum(self.high, given))
         return (wanted - held) @ self.writer.weight.T
 
     def language(self) -> str:
