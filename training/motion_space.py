@@ -24,7 +24,7 @@ from .photometric import jostle, vary
 
 # A degree of yaw moves the whole face: pose counts by the pixels it costs.
 _SCALES = {"jaw": 2.0, "yaw": 8.0, "pitch": 8.0, "roll": 10.0, "shift_x": 15.0, "shift_y": 15.0, "shift_z": 4.0}
-_SCALES |= {"shoulder_x": 6.0, "shoulder_y": 6.0, "gaze_x": 2.0, "gaze_y": 2.0, "tongue": 0.3}
+_SCALES |= {"shoulder_x": 12.0, "shoulder_y": 12.0, "gaze_x": 3.0, "gaze_y": 4.0, "tongue": 0.3}
 
 POINT_TIP = 0.003  # of the picture: errors beyond it count evenly
 
