@@ -25,6 +25,7 @@ def add(commands) -> argparse.ArgumentParser:
 export runs/a/stage1.pt -o runs/renderer.safetensors
 export runs/b/stage2.pt --note "corpus seed 1, 3600 clips"
 export runs/rendering/stage1.pt --motion-encoder runs/motion/stage1.pt
+export runs/a/stage1.pt --average runs/b/stage1.pt runs/c/stage1.pt
 """,
     )
     parser.add_argument("checkpoint", metavar="RUN.pt", help="stage1.pt or stage2.pt of a run")
@@ -35,6 +36,13 @@ export runs/rendering/stage1.pt --motion-encoder runs/motion/stage1.pt
         metavar="RUN.pt",
         help="a stage1.pt that was trained beside RUN.pt from the same weights: its motion encoder is taken",
     )
+    parser.add_argument(
+        "--average",
+        nargs="+",
+        metavar="RUN.pt",
+        default=(),
+        help="runs that went on from the same weights as RUN.pt, or from RUN.pt itself: the mean of all is written",
+    )
     return parser
 
 
@@ -44,6 +52,8 @@ def run(options: argparse.Namespace) -> None:
 
     kind, module, training = read_run(options.checkpoint)
     training["note"] = options.note
+    if options.average:
+        training["averaged"] = _average(kind, module, options)
     if options.motion_encoder:
         training["motion_encoder"] = _take_encoder(kind, module, options)
     path = save_checkpoint(
@@ -57,6 +67,24 @@ def run(options: argparse.Namespace) -> None:
     )
     for file in files:
         print(file)
+
+
+def _average(kind: str, module, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Put the mean of several runs' weights into the network of one; the facts of the others. ValueError where one does
+    not fit."""
+    mean, facts = module.state_dict(), []
+    for path in options.average:
+        other, network, facts_of_it = read_run(path)
+        if other != kind or network.config != module.config or network.motion_language != module.motion_language:
+            raise ValueError(
+                f"{Path(path).name} was not trained from the same weights as {Path(options.checkpoint).name}: "
+                "the mean of the two would be no network."
+            )
+        facts.append(facts_of_it)
+        for name, value in network.state_dict().items():
+            mean[name] = mean[name] + (value - mean[name]) / (len(facts) + 1)
+    module.load_state_dict(mean)
+    return facts
 
 
 def _take_encoder(kind: str, renderer, options: argparse.Namespace) -> dict[str, Any]:

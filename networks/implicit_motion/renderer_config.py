@@ -48,18 +48,10 @@ class RendererConfig:
     )
     parameter_place: tuple[float | None, ...] = (0.35,) * 8 + (-0.2,) * 3 + (-0.05,) * 4 + (None,) * 8 + (0.35,)
 
-    # As far as faces go: the corpus's range and a fifth of it to each side, because a photo's own pose is read with
-    # errors; head and shoulders stand where they like.
-    parameter_low: tuple[float, ...] = (
-        (-0.2, -0.2, -0.2, -0.9, -0.9, -0.2, -0.2, -0.2)
-        + (-1.0, -1.0, -0.2, -0.4, -0.4, -0.9, -0.6)
-        + (-1.1, -0.75, -0.5, -9.0, -9.0, -9.0, -9.0, -9.0, -0.2)
-    )
-    parameter_high: tuple[float, ...] = (
-        (1.2, 1.2, 1.2, 1.5, 1.5, 1.2, 1.0, 1.0)
-        + (1.5, 1.5, 1.2, 1.2, 1.2, 0.9, 0.6)
-        + (1.1, 0.75, 0.5, 9.0, 9.0, 9.0, 9.0, 9.0, 1.2)
-    )
+    # As far as faces go, for jaw, turn, nod and tilt: the corpus's range and a fifth of it, or a third, to each side.
+    # The others are read too roughly in photographs for a limit: narrow eyes as half shut, and then they did not shut.
+    parameter_low: tuple[float, ...] = (-0.2,) + (-9.0,) * 14 + (-1.1, -0.75, -0.5) + (-9.0,) * 6
+    parameter_high: tuple[float, ...] = (1.2,) + (9.0,) * 14 + (1.1, 0.75, 0.5) + (9.0,) * 6
     # The parameters that say where head and shoulders stand in the picture, and how near.
     parameter_standing: tuple[int, ...] = (18, 19, 20, 21, 22)
 

@@ -126,6 +126,25 @@ def test_encoder_and_rendering_are_trained_side_by_side_and_put_together(drawn, 
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert {"motion_encoder", "decoder"} <= changed and "parameters_of_motion" not in changed
     assert "motion_encoder" in json.loads(load_checkpoint(joined)[1]["training"])
+    mean = tmp_path / "mean.safetensors"
+    assert (
+        main(
+            [
+                "export",
+                runs["coarse"],
+                "--average",
+                runs["motion"],
+                str(start.parent / "a" / "stage1.pt"),
+                "-o",
+                str(mean),
+            ]
+        )
+        == 0
+    )
+    three = [torch.load(run, weights_only=True)["average"] for run in (*runs.values(), tmp_path / "a" / "stage1.pt")]
+    for name, value in load_renderer(mean).state_dict().items():
+        assert torch.allclose(value, sum(run[name] for run in three) / 3, 1e-3, 1e-4), name
+    assert len(json.loads(load_checkpoint(mean)[1]["training"])["averaged"]) == 2
 
     strange = torch.load(runs["motion"], weights_only=True)
     strange["average"]["parameters_of_motion.writer.weight"] += 1
@@ -133,5 +152,7 @@ def test_encoder_and_rendering_are_trained_side_by_side_and_put_together(drawn, 
     capsys.readouterr()
     assert main(["export", runs["coarse"], "--motion-encoder", str(tmp_path / "strange.pt"), "-o", str(joined)]) == 2
     assert "not trained from the same weights" in capsys.readouterr().err
+    assert main(["export", runs["coarse"], "--average", str(tmp_path / "strange.pt"), "-o", str(joined)]) == 2
+    assert "the mean of the two" in capsys.readouterr().err
     order = ["train", "stage1", "--data", data, "--out", str(tmp_path / "b"), "--parts", "middle", *device]
     assert main(order) == 2 and "choose of space, motion" in capsys.readouterr().err
