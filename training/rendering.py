@@ -120,8 +120,8 @@ class RenderingTask:
                 own = self.renderer.encode_motion(batch.source).to(written.dtype)
                 base = torch.where(batch.written, base, own)
                 motion = torch.where(batch.written[..., None], motion, seen.to(written.dtype))
-            base = self.renderer.centred(base).detach()
-        motion = base[:, None] + motion[:, 1:] - motion[:, :1]
+            base = self.renderer.centred(base)
+            motion = base[:, None] + motion[:, 1:] - motion[:, :1]
         noise = batch.noise * motion.detach().std()
         return base + noise[:, 0], (motion + noise[:, 1:]).flatten(0, 1), seen
 

@@ -173,6 +173,8 @@ def test_the_motion_encoder_is_held_still_unless_joint(drawn_discs, tiny_config)
         learns = renderer.motion_encoder.head.weight.grad is not None
         assert learns == joint == any(p is renderer.motion_encoder.head.weight for p in task.parameters())
         assert ("motion_space" in task.losses(batch)) == joint
+        base, motion, _ = task.drive(batch)
+        assert base.requires_grad == motion.requires_grad == joint
         reader = renderer.parameters_of_motion.reader.weight  # stage 2 stands on the space: it never moves
         assert not any(p is reader for p in task.parameters())
 
