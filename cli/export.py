@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     kind, module, training = read_run(options.checkpoint)
     training["note"] = options.note
     if options.average:
-        training["averaged"] = _average(kind, module, options)
+        training["averaged"] = _average(module, options)
     if options.motion_encoder:
         training["motion_encoder"] = _take_encoder(kind, module, options)
     path = save_checkpoint(
@@ -69,17 +69,13 @@ def run(options: argparse.Namespace) -> None:
         print(file)
 
 
-def _average(kind: str, module, options: argparse.Namespace) -> list[dict[str, Any]]:
+def _average(module, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Put the mean of several runs' weights into the network of one; the facts of the others. ValueError where one does
     not fit."""
     mean, facts = module.state_dict(), []
     for path in options.average:
-        other, network, facts_of_it = read_run(path)
-        if other != kind or network.config != module.config or network.motion_language != module.motion_language:
-            raise ValueError(
-                f"{Path(path).name} was not trained from the same weights as {Path(options.checkpoint).name}: "
-                "the mean of the two would be no network."
-            )
+        _, network, facts_of_it = read_run(path)
+        _check_origin(network, path, module, options.checkpoint, "the mean of the two would be no network")
         facts.append(facts_of_it)
         for name, value in network.state_dict().items():
             mean[name] = mean[name] + (value - mean[name]) / (len(facts) + 1)
@@ -92,13 +88,16 @@ def _take_encoder(kind: str, renderer, options: argparse.Namespace) -> dict[str,
     other, donor, facts = read_run(options.motion_encoder)
     if {kind, other} != {"renderer"}:
         raise ValueError("--motion-encoder joins two runs of `train stage1`; one of these is of `train stage2`.")
-    if donor.config != renderer.config or donor.motion_language != renderer.motion_language:
-        raise ValueError(
-            f"{Path(options.motion_encoder).name} was not trained from the same weights as "
-            f"{Path(options.checkpoint).name}: what its encoder says would mean nothing to the other's rendering."
-        )
+    nothing = "what its encoder says would mean nothing to the other's rendering"
+    _check_origin(donor, options.motion_encoder, renderer, options.checkpoint, nothing)
     renderer.motion_encoder.load_state_dict(donor.motion_encoder.state_dict())
     return facts
+
+
+def _check_origin(other, path: str, module, checkpoint: str, why: str) -> None:
+    """ValueError, ending with `why`, unless two runs' networks can have gone on from the same weights."""
+    if other.config != module.config or other.motion_language != module.motion_language:
+        raise ValueError(f"{Path(path).name} was not trained from the same weights as {Path(checkpoint).name}: {why}.")
 
 
 def read_run(checkpoint: str | Path):

@@ -148,7 +148,7 @@ class MotionParameters(nn.Module):
 
     def standing(self, motion: Tensor) -> Tensor:
         """The part of motion (...,768) that says where head and shoulders stand in the picture, and how near. A
-        picture tells of it only how it changes: a large head nearby looks like a small one far away."""
+        picture tells of it only how it changes: a small head nearby looks like a large one far away."""
         which = list(self.config.parameter_standing)
         return self.read(motion)[..., which] @ self.writer.weight[:, which].T
 

@@ -127,21 +127,9 @@ def test_encoder_and_rendering_are_trained_side_by_side_and_put_together(drawn, 
     assert {"motion_encoder", "decoder"} <= changed and "parameters_of_motion" not in changed
     assert "motion_encoder" in json.loads(load_checkpoint(joined)[1]["training"])
     mean = tmp_path / "mean.safetensors"
-    assert (
-        main(
-            [
-                "export",
-                runs["coarse"],
-                "--average",
-                runs["motion"],
-                str(start.parent / "a" / "stage1.pt"),
-                "-o",
-                str(mean),
-            ]
-        )
-        == 0
-    )
-    three = [torch.load(run, weights_only=True)["average"] for run in (*runs.values(), tmp_path / "a" / "stage1.pt")]
+    begun = str(tmp_path / "a" / "stage1.pt")
+    assert main(["export", runs["coarse"], "--average", runs["motion"], begun, "-o", str(mean)]) == 0
+    three = [torch.load(run, weights_only=True)["average"] for run in (*runs.values(), begun)]
     for name, value in load_renderer(mean).state_dict().items():
         assert torch.allclose(value, sum(run[name] for run in three) / 3, 1e-3, 1e-4), name
     assert len(json.loads(load_checkpoint(mean)[1]["training"])["averaged"]) == 2
