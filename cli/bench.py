@@ -45,7 +45,7 @@ bench --memory
 
 def run(options: argparse.Namespace) -> None:
     """Do it; prints a table. Networks whose weights are not there are measured with random ones: equally fast."""
-    from ..evaluation.bench import run_bench, table
+    from ..learning.evaluation.speed import run_bench, table
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
 
     with machine(options) as here, tqdm(desc="bench", disable=None, leave=False, bar_format="{desc}") as bar:

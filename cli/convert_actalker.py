@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     """Do it; prints what was written."""
     import torch
 
-    from ..model_loaders.actalker import convert_actalker
+    from ..model_loaders.actalker.load import convert_actalker
 
     path = Path(options.out)
     if path.suffix != ".safetensors":

@@ -82,7 +82,7 @@ def draw(options: argparse.Namespace) -> None:
     """Stills and clips of a seed, in this process or in several; the files do not depend on how many."""
     stills, clips = options.stills, options.clips
     if options.jobs > 1:
-        from ..corpus.crew import SHARD, Crew
+        from ..learning.corpus.crew import SHARD, Crew
 
         arguments = {"groups": stills, "clips": clips, "seed": options.seed, "jobs": options.jobs, "size": options.size}
         with _bar(stills, "stills") as painted, _bar(clips, "clips") as spoken:
@@ -95,12 +95,12 @@ def draw(options: argparse.Namespace) -> None:
                     time.sleep(0.5)
         return
     if stills:
-        from ..corpus.stills import draw_stills
+        from ..learning.corpus.stills import draw_stills
 
         with _bar(stills, "stills") as report:
             draw_stills(options.out, stills, options.seed, options.size, progress=report)
     if clips:
-        from ..corpus.tracks import draw_tracks
+        from ..learning.corpus.tracks import draw_tracks
 
         with _bar(clips, "clips") as report:
             draw_tracks(options.out, clips, options.seed, report)
@@ -114,9 +114,9 @@ def paint(folders: list[Path], seed: int, size: int) -> None:
     """Give clips a video.mp4 of a drawn person who speaks them."""
     import torch
 
-    from ..corpus.clips import ClipRenderer
-    from ..corpus.gestures import gestures_for, has_hands
-    from ..corpus.tracks import read_clip
+    from ..learning.corpus.acting.gestures import gestures_for, has_hands
+    from ..learning.corpus.clips import ClipRenderer
+    from ..learning.corpus.tracks import read_clip
     from ..media.audio import load_audio
     from ..media.video import VideoWriter
     from ..pipelines.portrait import MODEL_FPS
@@ -146,7 +146,7 @@ def sheet(folder: Path):
 
     Raises ValueError when there are neither.
     """
-    from ..corpus.sheet import contact_sheet, stack, strip
+    from ..learning.corpus.sheet import contact_sheet, stack, strip
     from ..media.video import read_video
 
     def hands(clip: Path) -> bool:

@@ -49,8 +49,8 @@ evaluate --out runs/real --no-drawn --portraits photos --videos films --speakers
 
 def run(options: argparse.Namespace) -> None:
     """Do it; prints the tables of the card."""
-    from ..evaluation.real import PICTURES, VIDEOS, RealFiles, evaluate_real, files_of, real_table
-    from ..evaluation.report import evaluate, table, write_report
+    from ..learning.evaluation.real import PICTURES, VIDEOS, RealFiles, evaluate_real, files_of, real_table
+    from ..learning.evaluation.report import evaluate, table, write_report
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
 
     kinds = {name: VIDEOS if name in ("videos", "speakers") else PICTURES for name in REAL}

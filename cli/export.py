@@ -107,8 +107,8 @@ def read_run(checkpoint: str | Path):
     """
     import torch
 
-    from ..training.stage1 import averaged_renderer
-    from ..training.stage2 import averaged_motion_model
+    from ..learning.training.motion_model.train import averaged_motion_model
+    from ..learning.training.renderer.train import averaged_renderer
 
     path = Path(checkpoint)
     if not path.is_file():

@@ -53,7 +53,7 @@ def machine(options: argparse.Namespace) -> Iterator[Machine]:
     """Set the host up as the options say, for the time of a `with` block. ValueError when the device is not there."""
     import torch
 
-    from ..host import headless
+    from ..host.headless import settings as headless
 
     keep_freed_memory()
     if options.threads:

@@ -52,7 +52,7 @@ def _override(text: str) -> tuple[str, Any]:
 
 def run(options: argparse.Namespace) -> None:
     """Do it; prints what each node took and the files that were saved."""
-    from ..host.workflow import run_workflow
+    from ..nodes.workflow import run_workflow
 
     with machine(options), tqdm(disable=None, leave=False) as bar:
 

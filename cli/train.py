@@ -61,7 +61,7 @@ train all --data data/train --out runs/c --minutes 30 --device cuda
 
 def run_stage1(options: argparse.Namespace) -> None:
     """Train a renderer; prints the run's checkpoint."""
-    from ..training.stage1 import train_stage1
+    from ..learning.training.renderer.train import train_stage1
 
     with machine(options) as here:
         path = train_stage1(
@@ -84,10 +84,10 @@ def run_stage1(options: argparse.Namespace) -> None:
 
 def run_stage2(options: argparse.Namespace) -> None:
     """Train a motion model; prints the run's checkpoint. Stills of the corpus lend their looks to the clips."""
-    from ..corpus.augment import augment
+    from ..learning.corpus.speech.augment import augment
+    from ..learning.training.motion_model.train import train_stage2
+    from ..learning.training.recipe import appearances, count_stills
     from ..model_loaders.checkpoint import load_renderer
-    from ..training.recipe import appearances, count_stills
-    from ..training.stage2 import train_stage2
 
     with machine(options) as here:
         renderer = load_renderer(options.renderer).to(here.device)
@@ -113,7 +113,7 @@ def run_stage2(options: argparse.Namespace) -> None:
 
 def run_all(options: argparse.Namespace) -> None:
     """Draw, train, measure; prints the folder of the weights. A killed run goes on when it is called again."""
-    from ..training.recipe import train_all
+    from ..learning.training.recipe import train_all
 
     with machine(options) as here:
         path = train_all(

@@ -35,7 +35,7 @@ train actalker --data data/clips --weights models/actalker --out runs/actalker -
 
 def run(options: argparse.Namespace) -> None:
     """Train; prints the file."""
-    from ..training.actalker_run import train_actalker
+    from ..learning.training.actalker.train import train_actalker
 
     with machine(options) as here:
         path = train_actalker(

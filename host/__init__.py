@@ -36,7 +36,7 @@ if inside_comfyui():
         use_bf16,
     )
 else:
-    from .headless import (
+    from .headless.settings import (
         ComfyExtension,
         Interrupted,
         ManagedModel,

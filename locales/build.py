@@ -8,7 +8,7 @@ locales/zh is written by hand; a test says what is missing there, and when this 
 import json
 from pathlib import Path
 
-from ..host.workflow import node_classes
+from ..nodes.workflow import node_classes
 from .help import NOTES
 
 ROOT = Path(__file__).parent.parent

@@ -101,16 +101,16 @@ def load_checkpoint(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[st
 
 def load_renderer(path: str | os.PathLike | None = None) -> nn.Module:
     """A stage-1 `Renderer`, ready to use on the CPU; None loads the one that ships. Errors as `load_checkpoint`."""
-    from ..networks.implicit_motion.renderer import Renderer
-    from ..networks.implicit_motion.renderer_config import RendererConfig
+    from ..networks.renderer.config import RendererConfig
+    from ..networks.renderer.model import Renderer
 
     return _load("renderer", path, lambda config, _: Renderer(RendererConfig.from_dict(config)))
 
 
 def load_motion_model(path: str | os.PathLike | None = None) -> nn.Module:
     """A stage-2 `MotionModel`, ready to use on the CPU; None loads the one that ships. Errors as `load_checkpoint`."""
-    from ..networks.implicit_motion.motion_config import MotionModelConfig
-    from ..networks.implicit_motion.motion_model import MotionModel
+    from ..networks.motion_model.config import MotionModelConfig
+    from ..networks.motion_model.model import MotionModel
 
     def build(config: dict, metadata: dict[str, str]) -> MotionModel:
         return MotionModel(MotionModelConfig.from_dict(config), metadata.get("motion_language", ""))

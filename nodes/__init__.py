@@ -4,11 +4,6 @@ from pathlib import Path
 
 from ..host import ComfyExtension, add_model_folder
 from . import (
-    actalker_decode,
-    actalker_encode,
-    actalker_load,
-    actalker_masks,
-    actalker_sample,
     appearance,
     assemble,
     control,
@@ -24,6 +19,21 @@ from . import (
     paste,
     sample,
     source,
+)
+from .actalker import (
+    decode as actalker_decode,
+)
+from .actalker import (
+    encode as actalker_encode,
+)
+from .actalker import (
+    load as actalker_load,
+)
+from .actalker import (
+    masks as actalker_masks,
+)
+from .actalker import (
+    sample as actalker_sample,
 )
 
 NODES = [

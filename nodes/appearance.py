@@ -2,7 +2,7 @@
 
 from ..host import intermediate_device, io, load_device, use_bf16
 from ..pipelines import portrait
-from .sockets import Appearance, Encoded, Renderer, Source, same_network, schema
+from .values.sockets import Appearance, Encoded, Renderer, Source, same_network, schema
 
 
 class ExtractAppearance(io.ComfyNode):

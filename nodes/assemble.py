@@ -8,9 +8,9 @@ from ..media.crop import paste_back
 from ..pipelines import portrait
 from .decode import rendered_frames, rendering_inputs
 from .paste import feather_input
-from .pictures import batch_of, one_photo, plain
-from .sockets import Crop, schema
-from .sound import sound_of
+from .values.pictures import batch_of, one_photo, plain
+from .values.sockets import Crop, schema
+from .values.sound import sound_of
 
 
 def _sound(audio: dict | None) -> dict:

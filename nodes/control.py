@@ -3,9 +3,9 @@
 import torch
 
 from ..host import io
-from ..sampling.control import Control
-from .sockets import Control as ControlSocket
-from .sockets import schema
+from ..pipelines.control import Control
+from .values.sockets import Control as ControlSocket
+from .values.sockets import schema
 
 
 def single_mask(mask: torch.Tensor | None) -> torch.Tensor | None:

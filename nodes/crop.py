@@ -5,8 +5,8 @@ import torch
 from ..host import intermediate_device, io
 from ..media.crop import CROP_SCALE, CROP_SHIFT, crop_portrait
 from ..media.faces import CHOICES, FINDERS, Face, choose_face, find_faces
-from .pictures import one_photo
-from .sockets import Crop, schema
+from .values.pictures import one_photo
+from .values.sockets import Crop, schema
 
 
 def find_face(

@@ -3,8 +3,8 @@
 from ..host import io, load_device, progress_bar, use_bf16
 from ..media.motion import MODES
 from ..pipelines import portrait
-from .image_batch import image_batch
-from .sockets import Appearance, Motion, Renderer, Source, same_network, schema
+from .values.image_batch import image_batch
+from .values.sockets import Appearance, Motion, Renderer, Source, same_network, schema
 
 SIZES = ["photo", "256", "384", "512", "768", "1024"]
 

@@ -7,8 +7,8 @@ from ..media.crop import crop_box, cut
 from ..media.faces import Face, choose_face, find_faces
 from ..pipelines import portrait
 from .crop import scale_input
-from .sockets import Motion, Renderer, schema
-from .video_input import open_video
+from .values.sockets import Motion, Renderer, schema
+from .values.video_input import open_video
 
 NO_FACE = (
     "No face was found in the first frame of the driving video: begin where a face looks at the camera, or choose the "

@@ -3,7 +3,7 @@
 from ..host import intermediate_device, io
 from ..media.motion_edit import blend_motions, concatenate_motions
 from ..pipelines.regions import edit_regions, plot_regions
-from .sockets import Motion, Renderer, schema
+from .values.sockets import Motion, Renderer, schema
 
 REGIONS = {
     "mouth": "lips, jaw, tongue and smile",

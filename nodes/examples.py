@@ -5,7 +5,7 @@ from pathlib import Path
 from ..host import VideoFromFile, intermediate_device, io
 from ..media.audio import load_audio
 from ..media.photo import load_photo
-from .sockets import schema
+from .values.sockets import schema
 
 ASSETS = Path(__file__).parent.parent / "assets"
 

@@ -2,7 +2,7 @@
 
 from ..host import io
 from ..pipelines.joint import join_motions
-from .sockets import Control, Motion, Renderer, schema
+from .values.sockets import Control, Motion, Renderer, schema
 
 
 class JointMotion(io.ComfyNode):

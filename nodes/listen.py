@@ -2,10 +2,10 @@
 
 from ..host import intermediate_device, io, load_device, use_bf16
 from ..pipelines import portrait
-from .sockets import Encoded, MotionModel, schema
-from .sockets import GlobalAudio as GlobalAudioSocket
-from .sockets import LocalAudio as LocalAudioSocket
-from .sound import sound_of
+from .values.sockets import Encoded, MotionModel, schema
+from .values.sockets import GlobalAudio as GlobalAudioSocket
+from .values.sockets import LocalAudio as LocalAudioSocket
+from .values.sound import sound_of
 
 
 def voice_of(audio: dict) -> portrait.Voice:

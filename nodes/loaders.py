@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..host import ManagedModel, io, model_file, model_files
 from ..model_loaders.checkpoint import SHIPPED, load_motion_model, load_renderer
-from .sockets import MotionModel, Renderer, schema
+from .values.sockets import MotionModel, Renderer, schema
 
 _PART = re.compile(r"-\d{5}-of-\d{5}(?=\.safetensors$)")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..host import input_file, io, save_path, ui
 from ..media.motion import load_motion, save_motion
-from .sockets import Motion, schema
+from .values.sockets import Motion, schema
 
 
 class SaveMotion(io.ComfyNode):

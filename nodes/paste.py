@@ -2,9 +2,9 @@
 
 from ..host import io, progress_bar
 from ..media.crop import FEATHER, paste_back
-from .image_batch import image_batch
-from .pictures import batch_of, one_photo, plain
-from .sockets import Crop, schema
+from .values.image_batch import image_batch
+from .values.pictures import batch_of, one_photo, plain
+from .values.sockets import Crop, schema
 
 
 def feather_input() -> io.Float.Input:

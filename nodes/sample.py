@@ -4,7 +4,7 @@ from ..host import io, load_device, progress_bar, use_bf16
 from ..pipelines import portrait
 from ..sampling.solvers import SOLVERS
 from ..sampling.windows import MODES
-from .sockets import Appearance, GlobalAudio, LocalAudio, Motion, MotionModel, same_network, schema
+from .values.sockets import Appearance, GlobalAudio, LocalAudio, Motion, MotionModel, same_network, schema
 
 
 class SampleMotion(io.ComfyNode):

@@ -2,8 +2,8 @@
 
 from ..host import intermediate_device, io, load_device, use_bf16
 from ..pipelines import portrait
-from .pictures import one_photo
-from .sockets import Encoded, Renderer, Source, schema
+from .values.pictures import one_photo
+from .values.sockets import Encoded, Renderer, Source, schema
 
 
 class EncodeSource(io.ComfyNode):

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..media.motion import Motion, check_language
 from ..media.motion_edit import matched
-from ..networks.implicit_motion.renderer import Renderer
-from ..sampling.control import Control
+from ..networks.renderer.model import Renderer
+from .control import Control
 from .regions import PARAMETERS, REGIONS, read_regions, write_regions
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..media.motion import Motion
-from ..networks.implicit_motion.renderer import Renderer
+from ..networks.renderer.model import Renderer
 from .regions import PARAMETERS, read_regions, write_regions
 
 OPENING = [PARAMETERS.index(name) for name in ("jaw", "upper_lip", "lower_lip")]

@@ -21,8 +21,8 @@ from torch import Tensor
 from ..media.audio import MODEL_RATE, frame_count, to_mono_16k
 from ..media.motion import Motion, check_language, retarget
 from ..media.video import VideoWriter
-from ..networks.implicit_motion.motion_model import GlobalAudio, MotionModel
-from ..networks.implicit_motion.renderer import Renderer, Source
+from ..networks.motion_model.model import GlobalAudio, MotionModel
+from ..networks.renderer.model import Renderer, Source
 from ..sampling.windows import sample_motion
 from . import lips
 

@@ -1,6 +1,6 @@
 """Editing motion by what it does to a face: the read-out's parameters, in the regions a user thinks in.
 
-The names and their order are those of the drawn heads that the read-out was trained on (corpus/parameters.py; a test
+The names and their order are those of the drawn heads that the read-out was trained on (vocabulary.py; a test
 keeps the two equal). They are repeated here because what runs must not need what trains.
 """
 
@@ -13,7 +13,7 @@ import torch
 from ..media.motion import Motion, check_language
 from ..media.motion_edit import edit_motion
 from ..media.motion_plot import plot_motion
-from ..networks.implicit_motion.renderer import Renderer
+from ..networks.renderer.model import Renderer
 
 REGIONS: dict[str, tuple[str, ...]] = {
     "mouth": (

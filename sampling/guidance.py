@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from ..networks.implicit_motion.mamba_global import GlobalAudio
-from ..networks.implicit_motion.motion_model import MotionModel
+from ..networks.motion_model.mamba_global import GlobalAudio
+from ..networks.motion_model.model import MotionModel
 
 
 def branches(audio_scale: float, appearance_scale: float) -> list[tuple[bool, bool, float]]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..networks.implicit_motion.mamba_global import GlobalAudio
-from ..networks.implicit_motion.motion_model import MotionModel
+from ..networks.motion_model.mamba_global import GlobalAudio
+from ..networks.motion_model.model import MotionModel
 from .guidance import guided
 from .schedule import NoiseSchedule
 from .solvers import solve

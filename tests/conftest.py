@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from mamba_portrait.corpus.parameters import COUNT, INDEX
 from mamba_portrait.model_loaders.checkpoint import save_checkpoint
-from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
-from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
-from mamba_portrait.networks.implicit_motion.renderer import Renderer
-from mamba_portrait.networks.implicit_motion.renderer_config import RendererConfig
+from mamba_portrait.networks.motion_model.config import MotionModelConfig
+from mamba_portrait.networks.motion_model.model import MotionModel
+from mamba_portrait.networks.renderer.config import RendererConfig
+from mamba_portrait.networks.renderer.model import Renderer
+from mamba_portrait.vocabulary import COUNT, INDEX
 
 TINY_RENDERER = RendererConfig(
     image_size=64,
@@ -106,7 +106,8 @@ def _face(x, y, person, shift, jaw):
 
 
 def draw_discs(folder: Path, groups: int, seed: int) -> Path:
-    """One shard of `groups` groups, as corpus/stills.py writes them: discs move sideways and open their mouths."""
+    """One shard of `groups` groups, as learning/corpus/stills.py writes them: discs that move sideways and open
+    their mouths."""
     rng = np.random.default_rng(seed)
     rgb = np.empty((groups, 2, 4, SIZE, SIZE, 3), np.uint8)
     flow = np.empty((groups, 2, 3, LABELS, LABELS, 2), np.int16)
@@ -144,7 +145,7 @@ def drawn_discs(tmp_path_factory) -> Path:
 
 
 def draw_clip(folder: Path, split: str, frames: int = 50) -> Path:
-    """A talking clip, as corpus/tracks.py writes them: a hum whose loudness opens the jaw."""
+    """A talking clip, as learning/corpus/tracks.py writes them: a hum whose loudness opens the jaw."""
     folder.mkdir(parents=True)
     jaw = np.clip(np.sin(np.arange(frames) * 0.7), 0, 1)
     hum = np.repeat(jaw, 640) * 9000 * np.sin(np.arange(frames * 640) * 0.08)

@@ -8,7 +8,7 @@ Run it after a change of a node's inputs; a test says when it is due. Inputs lef
 import json
 from pathlib import Path
 
-from ..host.workflow import node_classes
+from ..nodes.workflow import node_classes
 from . import examples, joint
 from .forms import api_form, ui_form
 

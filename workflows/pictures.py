@@ -16,13 +16,14 @@ import cv2
 import numpy as np
 import torch
 
-from ..host.workflow import Run, run_workflow
+from ..host.headless.workflow import Run
 from ..media.audio import load_audio
 from ..media.crop import paste_back
 from ..media.photo import load_photo, to_uint8
 from ..media.video import read_video
-from ..nodes.actalker_masks import ACTalkerMasks
+from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
+from ..nodes.workflow import run_workflow
 from ..pipelines import portrait
 from ..pipelines.regions import PARAMETERS, read_regions
 from .build import FOLDER

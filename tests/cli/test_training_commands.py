@@ -10,12 +10,12 @@ import torch
 
 from mamba_portrait.cli import main
 from mamba_portrait.cli.corpus import PAINTED_SEED, paint, sheet
-from mamba_portrait.corpus.gestures import has_hands
+from mamba_portrait.learning.corpus.acting.gestures import has_hands
 from mamba_portrait.media.audio import load_audio, write_wav
 from mamba_portrait.media.video import probe_video
 from mamba_portrait.model_loaders.checkpoint import load_checkpoint, load_motion_model, load_renderer
-from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
-from mamba_portrait.networks.implicit_motion.renderer_config import RendererConfig
+from mamba_portrait.networks.motion_model.config import MotionModelConfig
+from mamba_portrait.networks.renderer.config import RendererConfig
 
 pytest.importorskip("moderngl")
 pytest.importorskip("scipy")
@@ -24,8 +24,8 @@ pytest.importorskip("scipy")
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
     """Two groups of stills and two clips, or a skip that says what the machine lacks."""
-    from mamba_portrait.corpus.engines import available_engines
-    from mamba_portrait.corpus.renderer import HeadRenderer
+    from mamba_portrait.learning.corpus.drawing.rasterizer import HeadRenderer
+    from mamba_portrait.learning.corpus.speech.engines import available_engines
 
     if not available_engines():
         pytest.skip("no speech engine is installed")

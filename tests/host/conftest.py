@@ -10,7 +10,7 @@ import av
 import pytest
 import torch
 
-from mamba_portrait.host import headless
+from mamba_portrait.host.headless import settings as headless
 from mamba_portrait.media.audio import write_wav
 from mamba_portrait.media.video import VideoWriter
 

@@ -7,9 +7,9 @@ import torch
 
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.nodes.control import single_mask
+from mamba_portrait.pipelines.control import Control
 from mamba_portrait.pipelines.joint import join_motions
 from mamba_portrait.pipelines.regions import PARAMETERS, REGIONS
-from mamba_portrait.sampling.control import Control
 
 MOUTH = [PARAMETERS.index(name) for name in REGIONS["mouth"]]
 REST = [i for i in range(len(PARAMETERS)) if i not in MOUTH]

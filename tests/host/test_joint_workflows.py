@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mamba_portrait.host import headless
-from mamba_portrait.host.workflow import run_workflow
+from mamba_portrait.host.headless import settings as headless
+from mamba_portrait.nodes.workflow import run_workflow
 
 REPLACED = {
     "ExampleVoice": ("LoadAudio", {"audio": "voice.wav"}),

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mamba_portrait.corpus.parameters import PARAMETERS as DRAWN_PARAMETERS
-from mamba_portrait.corpus.parameters import REGIONS as DRAWN_REGIONS
-from mamba_portrait.host.workflow import node_classes
 from mamba_portrait.locales import build as texts
 from mamba_portrait.media.photo import load_photo
+from mamba_portrait.nodes.workflow import node_classes
 from mamba_portrait.pipelines.regions import PARAMETERS, REGIONS
+from mamba_portrait.vocabulary import PARAMETERS as DRAWN_PARAMETERS
+from mamba_portrait.vocabulary import REGIONS as DRAWN_REGIONS
 from mamba_portrait.workflows import build as graphs
 from mamba_portrait.workflows import pictures
 

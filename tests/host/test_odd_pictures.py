@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mamba_portrait.host import headless
+from mamba_portrait.host.headless import settings as headless
 from mamba_portrait.media.crop import Crop
-from mamba_portrait.nodes import assemble, crop, paste, pictures
-from mamba_portrait.nodes.actalker_encode import face_follower
-from mamba_portrait.nodes.actalker_masks import ACTalkerMasks
-from mamba_portrait.nodes.video_input import open_video
+from mamba_portrait.nodes import assemble, crop, paste
+from mamba_portrait.nodes.actalker.encode import face_follower
+from mamba_portrait.nodes.actalker.masks import ACTalkerMasks
+from mamba_portrait.nodes.values import pictures
+from mamba_portrait.nodes.values.video_input import open_video
 
 WHERE = Crop(4, 4, 20, 32, 32)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mamba_portrait.nodes import assemble, listen
-from mamba_portrait.nodes.sound import sound_of
+from mamba_portrait.nodes.values.sound import sound_of
 
 
 def audio(waveform=None, rate=16000):

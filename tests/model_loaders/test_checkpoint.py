@@ -9,8 +9,8 @@ from torch import nn
 
 from mamba_portrait.model_loaders import checkpoint
 from mamba_portrait.model_loaders.checkpoint import load_checkpoint, load_motion_model, load_renderer, save_checkpoint
-from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
-from mamba_portrait.networks.implicit_motion.renderer import Renderer
+from mamba_portrait.networks.motion_model.model import MotionModel
+from mamba_portrait.networks.renderer.model import Renderer
 
 
 @pytest.fixture(scope="module")

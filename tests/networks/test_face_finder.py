@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from mamba_portrait.learning.training.face_finder.targets import losses, make_targets
 from mamba_portrait.networks.face_finder import BASES, STRIDES, FaceFinder, FaceFinderConfig, decode, suppress
-from mamba_portrait.training.face_targets import losses, make_targets
 
 TINY = FaceFinderConfig(widths=(4, 4, 8, 8, 8), blocks=1, head=8)
 

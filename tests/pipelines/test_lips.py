@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mamba_portrait.media.motion import Motion
-from mamba_portrait.networks.implicit_motion.renderer import Renderer
+from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.pipelines import lips, portrait
 from mamba_portrait.pipelines.regions import PARAMETERS, read_regions, write_regions
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mamba_portrait.media.motion import retarget
-from mamba_portrait.networks.implicit_motion.renderer import Renderer
+from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.pipelines import portrait
 
 

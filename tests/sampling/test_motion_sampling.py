@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
-from mamba_portrait.networks.implicit_motion.mamba_global import GlobalAudio
-from mamba_portrait.networks.implicit_motion.motion_config import MotionModelConfig
-from mamba_portrait.networks.implicit_motion.motion_model import MotionModel
+from mamba_portrait.networks.motion_model.config import MotionModelConfig
+from mamba_portrait.networks.motion_model.mamba_global import GlobalAudio
+from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.sampling import windows
 from mamba_portrait.sampling.guidance import branches, guided
 from mamba_portrait.sampling.schedule import NoiseSchedule

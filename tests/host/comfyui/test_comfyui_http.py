@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from mamba_portrait.host.workflow import node_classes
 from mamba_portrait.media.audio import write_wav
 from mamba_portrait.media.photo import save_image
+from mamba_portrait.nodes.workflow import node_classes
 
 
 def spoken(tiny, name):

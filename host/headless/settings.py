@@ -1,0 +1,233 @@
+"""The door without ComfyUI: the same names as `comfyui.py`, over plain folders and plain PyTorch.
+
+`settings` holds what ComfyUI takes from its command line. `configure` changes it for a while.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from . import schema as io
+from .schema import ComfyExtension
+from .video import VideoFromFile
+
+__all__ = [
+    "ComfyExtension",
+    "Interrupted",
+    "ManagedModel",
+    "VideoFromFile",
+    "add_model_folder",
+    "check_interrupt",
+    "configure",
+    "free_memory",
+    "input_file",
+    "interrupt",
+    "intermediate_device",
+    "io",
+    "load_device",
+    "model_file",
+    "model_files",
+    "model_subfolders",
+    "progress_bar",
+    "save_path",
+    "settings",
+    "temp_directory",
+    "ui",
+    "use_bf16",
+]
+
+log = logging.getLogger("mamba_portrait")
+
+
+class Interrupted(Exception):
+    """The run was cancelled."""
+
+
+@dataclass
+class Settings:
+    """Folders, device and precision of a headless run."""
+
+    input_directory: Path = field(default_factory=Path.cwd)
+    output_directory: Path = field(default_factory=lambda: Path.cwd() / "output")
+    model_folders: list[Path] = field(default_factory=list)
+    device: str = "auto"
+    precision: str = "auto"
+    progress: Callable[[int, int], None] | None = None
+    preview: Callable[[torch.Tensor], None] | None = None
+
+
+settings = Settings()
+_interrupt = threading.Event()
+_temporary: list[tempfile.TemporaryDirectory] = []
+
+
+@contextlib.contextmanager
+def configure(**changes) -> Iterator[Settings]:
+    """Change some of `settings` inside a `with` block; names and meanings as in `Settings`."""
+    before = replace(settings, model_folders=list(settings.model_folders))
+    try:
+        for name, value in changes.items():
+            if not hasattr(settings, name):
+                raise ValueError(f"there is no setting '{name}'; there are {sorted(vars(settings))}")
+            setattr(settings, name, value)
+        yield settings
+    finally:
+        for name, value in vars(before).items():
+            setattr(settings, name, value)
+
+
+class PreviewText:
+    """Text that a node shows under itself."""
+
+    def __init__(self, value: str):
+        self.value = value
+
+    def as_dict(self) -> dict:
+        return {"text": (self.value,)}
+
+
+ui = SimpleNamespace(PreviewText=PreviewText)
+
+
+def add_model_folder(path: str | os.PathLike | None = None) -> None:
+    """Look for checkpoints in `path` as well; None means `models/mamba_portrait` below the current folder."""
+    folder = Path(path) if path is not None else Path.cwd() / "models" / "mamba_portrait"
+    if folder not in settings.model_folders:
+        settings.model_folders.append(folder)
+
+
+def model_files() -> list[str]:
+    """Names of the safetensors files in the model folders, each once."""
+    names = {
+        path.relative_to(folder).as_posix(): None
+        for folder in settings.model_folders
+        if folder.is_dir()
+        for path in sorted(folder.rglob("*.safetensors"))
+    }
+    return list(names)
+
+
+def model_file(name: str) -> Path:
+    """The full path of a model file; FileNotFoundError names the folders where it is expected."""
+    for candidate in (Path(name), *(folder / name for folder in settings.model_folders)):
+        if candidate.is_file():
+            return candidate
+    folders = " or ".join(map(str, settings.model_folders)) or "a model folder"
+    raise FileNotFoundError(f"The model file '{name}' is not there. Put it into {folders}.")
+
+
+def model_subfolders(name: str) -> list[Path]:
+    """The folders `name` that are there, in the model folders or beside one."""
+    ours = [folder / name for folder in settings.model_folders]
+    beside = [folder.parent / name for folder in settings.model_folders]
+    return [folder for folder in dict.fromkeys((*ours, *beside)) if folder.is_dir()]
+
+
+def input_file(name: str) -> Path:
+    """A file by its path, or by its name in the input folder."""
+    path = Path(settings.input_directory) / re.sub(r" \[(input|output|temp)\]$", "", name)
+    if not path.is_file():
+        raise FileNotFoundError(f"The input file '{name}' is not there (looked for {path}).")
+    return path
+
+
+def temp_directory() -> Path:
+    """A temporary folder that goes when the program ends."""
+    if not _temporary:
+        _temporary.append(tempfile.TemporaryDirectory(prefix="mamba_portrait_", ignore_cleanup_errors=True))
+    return Path(_temporary[0].name)
+
+
+def save_path(prefix: str, extension: str) -> Path:
+    """The next free output file for a prefix such as `motion/talk`: `output/motion/talk_00001_.ext`."""
+    base = Path(settings.output_directory) / prefix
+    root = Path(settings.output_directory).resolve()
+    if root not in base.resolve().parents:
+        raise ValueError(f"The file name prefix '{prefix}' leads out of the output folder; use a name or a subfolder.")
+    base.parent.mkdir(parents=True, exist_ok=True)
+    pattern = re.compile(re.escape(base.name) + r"_(\d{5,})_\.")
+    taken = [int(match[1]) for path in base.parent.iterdir() if (match := pattern.match(path.name))]
+    return base.parent / f"{base.name}_{max(taken, default=0) + 1:05}_.{extension}"
+
+
+def load_device() -> torch.device:
+    """Where networks run: the setting, or CUDA if there, else the CPU."""
+    if settings.device != "auto":
+        return torch.device(settings.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def intermediate_device() -> torch.device:
+    """Where results wait between nodes."""
+    return torch.device("cpu")
+
+
+def use_bf16(device: torch.device) -> bool:
+    """The precision setting; `auto` takes bfloat16 on CUDA devices that have it."""
+    if settings.precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return settings.precision == "bf16"
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that a device has left for new tensors; endless where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    with contextlib.suppress(OSError):
+        found = re.search(r"MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text())
+        return int(found[1]) * 1024 if found else float("inf")
+    return float("inf")
+
+
+def interrupt() -> None:
+    """Cancel the running workflow at its next step (from another thread or a signal handler)."""
+    _interrupt.set()
+
+
+def check_interrupt() -> None:
+    """Raise if `interrupt` was called; once raised, the next run starts clean."""
+    if _interrupt.is_set():
+        _interrupt.clear()
+        raise Interrupted("The run was cancelled.")
+
+
+class progress_bar:  # noqa: N801 - called like a function: progress_bar(total) gives a callable
+    """A callable `(done, total)` that reports to `settings.progress` and raises `Interrupted` after `interrupt`.
+
+    preview: a picture (H,W,3) in [0,1] of the work so far, for `settings.preview`.
+    """
+
+    def __init__(self, total: int | None = None):
+        self._total = total or 1
+        check_interrupt()
+
+    def __call__(self, done: int, total: int | None = None, preview: torch.Tensor | None = None) -> None:
+        self._total = total or self._total
+        if settings.progress is not None:
+            settings.progress(done, self._total)
+        if preview is not None and settings.preview is not None:
+            settings.preview(preview)
+        check_interrupt()
+
+
+class ManagedModel:
+    """A network and its name. Nothing else competes for memory here, so it moves to its device once and stays."""
+
+    def __init__(self, module: torch.nn.Module, name: str):
+        self.name = name
+        self.module = module.eval().requires_grad_(False)
+
+    def on_device(self, memory_required: int = 0) -> torch.nn.Module:
+        """The module on its compute device; `memory_required` is for ComfyUI's bookkeeping and unused here."""
+        return self.module.to(load_device())

@@ -1,0 +1,124 @@
+"""Run workflow files without ComfyUI: the node classes that are given, the same JSON, the same order and caching."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import settings as headless
+from .graph import Graph, Link, WorkflowError
+
+__all__ = ["NodeError", "Run", "WorkflowError", "run_workflow"]
+
+Progress = Callable[[str, str, int, int], None]
+
+
+class NodeError(RuntimeError):
+    """A node failed; the message names it and carries the cause's own sentence."""
+
+
+@dataclass
+class Run:
+    """What a run gave."""
+
+    outputs: dict[str, tuple] = field(default_factory=dict)  # node id -> its outputs
+    ui: dict[str, dict] = field(default_factory=dict)  # node id -> what its page would show
+    seconds: dict[str, float] = field(default_factory=dict)  # node id -> time it took; cached nodes are not listed
+    titles: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def files(self) -> list[Path]:
+        """Everything that was saved."""
+        return [Path(name) for shown in self.ui.values() for name in shown.get("files", ())]
+
+
+def run_workflow(
+    workflow: dict | str | Path,
+    classes: dict[str, type],
+    overrides: dict[str, Any] | None = None,
+    *,
+    input_dir: str | Path | None = None,
+    output_dir: str | Path | None = None,
+    progress: Progress | None = None,
+    cache: dict | None = None,
+) -> Run:
+    """Run an API-form workflow, and return what its nodes gave.
+
+    classes: the nodes by id. overrides: {"12.seed": 3}; a node's class or title may stand for its id. input_dir,
+    output_dir: where load and save nodes look. progress: called (node id, title, done, total) when a node starts and at
+    each of its steps; it may raise to cancel. cache: pass the same dict again and nodes whose inputs did not change are
+    not run again.
+    Raises WorkflowError before anything runs, NodeError when a node fails, headless.Interrupted when cancelled.
+    """
+    graph = Graph.read(workflow, classes)
+    for key, value in (overrides or {}).items():
+        graph.override(key, value)
+    graph.validate()
+    cache = {} if cache is None else cache
+    changes = {"input_directory": input_dir, "output_directory": output_dir}
+    with headless.configure(**{k: Path(v) for k, v in changes.items() if v is not None}):
+        return _execute(graph, cache, progress)
+
+
+def _execute(graph: Graph, cache: dict, progress: Progress | None) -> Run:
+    run = Run(titles=dict(graph.titles))
+    signatures: dict[str, str] = {}
+    for node_id in graph.order(graph.outputs()):
+        headless.check_interrupt()
+        signature = signatures[node_id] = _signature(graph, node_id, signatures)
+        if signature not in cache or graph.schemas[node_id].is_output_node:
+            started = time.perf_counter()
+            cache[signature] = _run_node(graph, node_id, run, progress)
+            run.seconds[node_id] = time.perf_counter() - started
+        output = cache[signature]
+        run.outputs[node_id] = output.result or ()
+        if output.ui is not None:
+            run.ui[node_id] = output.ui if isinstance(output.ui, dict) else output.ui.as_dict()
+    return run
+
+
+def _values(graph: Graph, node_id: str) -> dict[str, Any]:
+    """An input's given value or its default; optional inputs that have neither are left out."""
+    values = {}
+    for socket in graph.schemas[node_id].inputs:
+        value = graph.inputs[node_id].get(socket.id, getattr(socket, "default", None))
+        if value is not None:
+            values[socket.id] = value
+    return values
+
+
+def _signature(graph: Graph, node_id: str, signatures: dict[str, str]) -> str:
+    """Equal for two nodes exactly when they would compute the same thing."""
+    values = _values(graph, node_id)
+    parts = {name: [signatures[v.node], v.slot] if isinstance(v, Link) else v for name, v in values.items()}
+    fingerprint = graph.classes[node_id].__dict__.get("fingerprint_inputs")
+    plain = {name: v for name, v in values.items() if not isinstance(v, Link)}
+    if fingerprint is not None and len(plain) == len(values):
+        parts["_fingerprint"] = repr(graph.classes[node_id].fingerprint_inputs(**plain))
+    return json.dumps([graph.schemas[node_id].node_id, parts], sort_keys=True)
+
+
+def _run_node(graph: Graph, node_id: str, run: Run, progress: Progress | None) -> Any:
+    values = {
+        name: run.outputs[value.node][value.slot] if isinstance(value, Link) else value
+        for name, value in _values(graph, node_id).items()
+    }
+    title = graph.titles[node_id]
+    report = None
+    if progress is not None:
+        progress(node_id, title, 0, 1)
+
+        def report(done: int, total: int) -> None:
+            progress(node_id, title, done, total)
+
+    with headless.configure(progress=report):
+        try:
+            return graph.classes[node_id].execute(**values)
+        except headless.Interrupted:
+            raise
+        except Exception as error:
+            raise NodeError(f"{graph.label(node_id)}: {error}") from error

@@ -1,0 +1,1 @@
+"""Who is drawn: faces and bodies as meshes, their shapes, their hair, and the parameters that move them."""

@@ -1,0 +1,202 @@
+"""Making synthetic speech sound like many mouths, rooms and microphones, without changing what the lips do.
+
+On about half of the samples: on all of them a short training learns the damage instead of the speech.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import fftconvolve, firwin2, istft, resample, stft
+
+from ....visemes.phones import Phone
+from .engines import RATE, Speech
+from .prosody import track_pitch
+
+SHARE = 0.5
+"""Part of the samples that `augment` changes."""
+
+_WINDOW, _HOP = 512, 128
+_PEAK = np.nextafter(np.float32(0.98), np.float32(0))  # the float32 nearest to 0.98 lies above it
+
+
+@dataclass(frozen=True)
+class Chances:
+    """Probability of each change to an augmented sample."""
+
+    tract: float = 0.7
+    equaliser: float = 0.8
+    mask: float = 0.3
+    gain: float = 0.5
+    reverb: float = 0.4
+    babble: float = 0.2
+    noise: float = 0.7
+    band: float = 0.3
+
+
+def change_speed(speech: Speech, factor: float) -> Speech:
+    """Play `factor` times faster (0.8..1.25 is natural), pitch and formants with it; the phones are retimed exactly."""
+    if not 0.5 <= factor <= 2:
+        raise ValueError(f"The speed factor must lie in 0.5..2, not {factor}.")
+    audio = resample(speech.audio, max(round(len(speech.audio) / factor), 1)).astype(np.float32)
+    scale = len(audio) / max(len(speech.audio), 1)
+    return Speech(audio, tuple(phone.moved(0.0, scale) for phone in speech.phones))
+
+
+def join(parts: list[Speech], pauses: list[float]) -> Speech:
+    """Utterances with silences around them: pauses[i] seconds before parts[i], and one more after the last.
+
+    Raises ValueError unless there is exactly one more pause than parts.
+    """
+    if len(pauses) != len(parts) + 1:
+        raise ValueError(f"{len(parts)} utterances need {len(parts) + 1} pauses, not {len(pauses)}.")
+    audio: list[np.ndarray] = []
+    phones: list[Phone] = []
+    now = 0
+    for part, pause in zip([*parts, None], pauses, strict=True):
+        gap = round(pause * RATE)
+        if gap:
+            audio.append(np.zeros(gap, np.float32))
+            phones.append(Phone(now / RATE, (now + gap) / RATE, "sil"))
+            now += gap
+        if part is not None:
+            audio.append(part.audio)
+            phones.extend(phone.moved(now / RATE) for phone in part.phones)
+            now += len(part.audio)
+    return Speech(np.concatenate(audio), tuple(phones))
+
+
+def augment(
+    audio: np.ndarray, rng: np.random.Generator, babble: np.ndarray | None = None, chances: Chances | None = None
+) -> np.ndarray:
+    """A changed copy of audio (N,) float32 at 16 kHz, of the same length and timing, peaks below 1.
+
+    babble: other speech (M,) to lay under it, repeated or cut to length.
+    """
+    chances = chances or Chances()
+    do = {name: rng.random() < chance for name, chance in vars(chances).items()}
+    if do["tract"]:
+        audio = change_tract(audio, float(np.exp(rng.uniform(-0.2, 0.2))))
+    if do["equaliser"]:
+        audio = _equalise(audio, rng)
+    if do["mask"]:
+        audio = _mask(audio, rng)
+    if do["gain"]:
+        audio = _slow_gain(audio, rng)
+    if do["reverb"]:
+        audio = _reverberate(audio, rng)
+    if do["babble"] and babble is not None and len(babble):
+        audio = audio + _at_ratio(audio, np.resize(babble, len(audio)), rng.uniform(8, 30))
+    if do["noise"]:
+        audio = audio + _at_ratio(audio, _coloured_noise(len(audio), rng), rng.uniform(0, 37))
+    if do["band"]:
+        audio = _limit_band(audio, rng)
+    return set_level(audio, float(rng.uniform(-33, -15)))
+
+
+def set_level(audio: np.ndarray, decibels: float) -> np.ndarray:
+    """Scale audio to a root mean square of `decibels` below full scale, peaks held under 0.98."""
+    level = np.sqrt(np.mean(audio**2) + 1e-12)
+    scaled = audio * (10 ** (decibels / 20) / level)
+    limited = (scaled * min(1.0, 0.98 / (np.abs(scaled).max(initial=0.0) + 1e-9))).astype(np.float32)
+    return limited.clip(-_PEAK, _PEAK)
+
+
+def change_tract(audio: np.ndarray, factor: float) -> np.ndarray:
+    """Move the formants by `factor` (above 1: a shorter vocal tract) and leave pitch and time alone.
+
+    The spectral envelope is stretched along frequency; the fine structure and the phase stay.
+    """
+    spectrum = _spectrum(audio)
+    pitch = track_pitch(audio)
+    voiced = pitch[pitch > 0]
+    period = RATE / (np.median(voiced) if len(voiced) else 120)
+    envelope = _envelope(np.log(np.abs(spectrum) + 1e-6), int(np.clip(0.6 * period, 24, 80)))
+    bins = np.arange(len(envelope)) / factor
+    low = np.minimum(bins.astype(int), len(envelope) - 2)
+    part = np.clip(bins - low, 0, 1)[:, None]
+    moved = envelope[low] * (1 - part) + envelope[low + 1] * part
+    return _waveform(spectrum * np.exp(np.clip(moved - envelope, -4, 4)), len(audio))
+
+
+def _envelope(log: np.ndarray, keep: int) -> np.ndarray:
+    """(bins, frames) smooth curve over the peaks of a log spectrum: the cepstrum's first `keep` samples, iterated so
+    that it rests on the harmonics instead of cutting through them (Imai and Abe's true envelope, 1979)."""
+    smooth = log
+    for _ in range(6):
+        cepstrum = np.fft.irfft(np.maximum(log, smooth), axis=0)
+        cepstrum[keep : len(cepstrum) - keep + 1] = 0
+        smooth = np.fft.rfft(cepstrum, axis=0).real
+    return smooth
+
+
+def _spectrum(audio: np.ndarray) -> np.ndarray:
+    return stft(audio, nperseg=_WINDOW, noverlap=_WINDOW - _HOP)[2]
+
+
+def _waveform(spectrum: np.ndarray, length: int) -> np.ndarray:
+    audio = istft(spectrum, nperseg=_WINDOW, noverlap=_WINDOW - _HOP)[1][:length]
+    return np.pad(audio, (0, length - len(audio))).astype(np.float32)
+
+
+def _equalise(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A smooth random response of a few dB and a tilt of up to 12 dB over the band."""
+    points = np.linspace(0, 1, 9)
+    decibels = 4 * rng.normal(size=9) + rng.uniform(-6, 6) * np.linspace(-1, 1, 9)
+    return _filter(audio, points, 10 ** (decibels / 20))
+
+
+def _filter(audio: np.ndarray, points: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    return fftconvolve(audio, firwin2(129, points, gains), "same").astype(np.float32)  # linear phase: no delay
+
+
+def _mask(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Silence one or two frequency bands throughout, and up to two moments of 20 to 80 ms."""
+    spectrum = _spectrum(audio)
+    rows, columns = spectrum.shape
+    for _ in range(rng.integers(1, 3)):
+        first = rng.integers(4, rows - 24)
+        spectrum[first : first + rng.integers(4, 20)] *= 0.05
+    for _ in range(rng.integers(0, 3)):
+        first = rng.integers(0, max(columns - 10, 1))
+        spectrum[:, first : first + rng.integers(3, 10)] *= 0.05
+    return _waveform(spectrum, len(audio))
+
+
+def _slow_gain(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    knots = max(int(len(audio) / RATE), 1) + 2
+    curve = np.interp(np.linspace(0, 1, len(audio)), np.linspace(0, 1, knots), 5 * rng.normal(size=knots))
+    return (audio * 10 ** (np.clip(curve, -12, 12) / 20)).astype(np.float32)
+
+
+def _reverberate(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The direct sound and a decaying noise tail, reverberation time 0.15 to 0.8 s, 3 to 20 dB under it."""
+    decay = rng.uniform(0.15, 0.8)
+    time = np.arange(int(decay * RATE)) / RATE
+    tail = rng.normal(size=len(time)) * 10 ** (-3 * time / decay)
+    tail[: int(0.003 * RATE)] = 0
+    tail *= 10 ** (-rng.uniform(3, 20) / 20) / np.sqrt((tail**2).sum() + 1e-9)
+    tail[0] = 1
+    return fftconvolve(audio, tail)[: len(audio)].astype(np.float32)
+
+
+def _coloured_noise(length: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise with a slope between white and brown, and a slowly changing level."""
+    frequency = np.fft.rfftfreq(length, 1 / RATE)
+    shape = np.maximum(frequency, 40) ** -rng.uniform(0, 1.2)
+    noise = np.fft.irfft(np.fft.rfft(rng.normal(size=length)) * shape, length)
+    knots = max(length // RATE, 1) + 2
+    level = np.interp(np.linspace(0, 1, length), np.linspace(0, 1, knots), rng.uniform(0.6, 1.4, size=knots))
+    return noise * level
+
+
+def _at_ratio(audio: np.ndarray, other: np.ndarray, ratio: float) -> np.ndarray:
+    """`other` scaled to lie `ratio` dB under the speech (its loud parts: the 90th percentile of power)."""
+    power = (audio[: len(audio) // _HOP * _HOP].reshape(-1, _HOP) ** 2).mean(1)
+    loud = np.percentile(power, 90) if len(power) else 1e-6
+    return (other * np.sqrt((loud + 1e-9) / (np.mean(other**2) + 1e-12) * 10 ** (-ratio / 10))).astype(np.float32)
+
+
+def _limit_band(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A telephone or a poor codec: nothing above 2.8..6 kHz, little below 60..350 Hz."""
+    low, high = rng.uniform(60, 350) / (RATE / 2), rng.uniform(2800, 6000) / (RATE / 2)
+    return _filter(audio, np.array([0, low * 0.5, low * 1.2, high, high * 1.1, 1]), np.array([0, 0.1, 1, 1, 0, 0]))

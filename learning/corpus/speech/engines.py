@@ -1,0 +1,262 @@
+"""Speech synthesizers that say when each phone is spoken: espeak-ng, flite, festival.
+
+None of them is needed to use the pack; they draw the training voices. espeak-ng is reached through its shared library
+(its command line gives no phone times), flite and festival are run as programs. Only their outputs are kept.
+"""
+
+import ctypes
+import ctypes.util
+import functools
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.signal import resample_poly
+
+from ....visemes.phones import Phone, split_classes
+from . import espeak
+
+RATE = 16000
+"""Sample rate of all speech here, Hz."""
+
+RECORDED_DELAY = 0.010
+"""Sound of flite and festival comes 5-15 ms after their labels."""
+
+STOP_RELEASE = 0.025
+"""Seconds from the burst of espeak-ng's p and b to the end of the phone, measured on its English and German."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """audio (N,) float32 in [-1, 1] at 16 kHz, and its phones in order of time."""
+
+    audio: np.ndarray
+    phones: tuple[Phone, ...]
+
+    @property
+    def duration(self) -> float:
+        return len(self.audio) / RATE
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to say it: speed (1 is the voice's own), pitch and liveliness (0..1, 0.5 is the voice's own)."""
+
+    speed: float = 1.0
+    pitch: float = 0.5
+    liveliness: float = 0.5
+
+
+# --- espeak-ng --------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _espeak_library() -> str | None:
+    """Path of libespeak-ng, or None when it does not load."""
+    path = ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1"
+    try:
+        ctypes.CDLL(path)
+    except OSError:
+        return None
+    return path
+
+
+def say_espeak(text: str, voice: str, manner: Manner) -> Speech:
+    """Speak with espeak-ng. voice: "language" or "language+variant", such as "en-us+f3"."""
+    library = _espeak_library()
+    if library is None:
+        raise RuntimeError("espeak-ng is not installed; install the package espeak-ng.")
+    numbers = (round(175 * manner.speed), round(100 * manner.pitch), round(100 * manner.liveliness))
+    command = [sys.executable, "-I", "-S", espeak.__file__, library, voice, *map(str, numbers)]
+    done = subprocess.run(command, input=text.encode("utf8"), capture_output=True, timeout=120, check=False)
+    if done.returncode == espeak.NO_VOICE:
+        raise ValueError(f"espeak-ng has no voice {voice!r}; `espeak-ng --voices` lists them.")
+    if done.returncode != 0:
+        raise RuntimeError(f"espeak-ng, voice {voice}, failed: {done.stderr.decode('utf8', 'ignore').strip()[-200:]}")
+    head, _, samples = done.stdout.partition(b"\n")
+    told = json.loads(head)
+    audio = _to_rate(np.frombuffer(samples, "<i2").astype(np.float32) / 32768, told["rate"])
+    ends = [time for time, _ in told["phones"][1:]] + [len(audio) / RATE]
+    marks = [(start, end, symbol) for (start, symbol), end in zip(told["phones"], ends, strict=True)]
+    return _speech(audio, _stops_at_their_closures(audio, marks), "ipa")
+
+
+def _stops_at_their_closures(
+    audio: np.ndarray, marks: list[tuple[float, float, str]]
+) -> list[tuple[float, float, str]]:
+    """Stops moved to where the mouth is closed: espeak-ng marks a voiceless one late and counts the release to each.
+
+    The start of a voiceless stop goes back over the quiet before it, up to 120 ms; the end of p and b comes forward by
+    the release and its breath, STOP_RELEASE.
+    """
+    power = np.convolve(audio**2, np.full(160, 1 / 160), "same")[::80]  # every 5 ms
+    quiet = np.sqrt(power) < 0.004
+    result: list[tuple[float, float, str]] = []
+    for start, end, symbol in marks:
+        before = result[-1] if result else None
+        if before and symbol[:1] in ("p", "t", "k", "c", "q"):
+            i = first = min(int(start * 200) - 1, len(quiet) - 1)
+            while i > 0 and first - i < 24 and quiet[i]:
+                i -= 1
+            if first - i >= 3:
+                start = max(before[0] + 0.01, start - (first - i) / 200)
+        elif before and before[2][:1] in ("p", "b"):
+            start -= min(STOP_RELEASE, 0.5 * (before[1] - before[0]))
+        if before:
+            result[-1] = (before[0], min(before[1], start), before[2])
+        result.append((start, end, symbol))
+    return result
+
+
+# --- flite and festival ----------------------------------------------------------------------------------------------
+
+
+def say_flite(text: str, voice: str, manner: Manner) -> Speech:
+    """Speak with flite. voice: a name of `flite -lv`."""
+    program = _program("flite")
+    mean = {"slt": 180, "rms": 100, "awb": 120, "kal16": 110}.get(voice, 120) * 2 ** (manner.pitch - 0.5)
+    settings = (f"duration_stretch={1 / manner.speed:.3f}", f"int_f0_target_mean={mean:.0f}",
+                f"int_f0_target_stddev={40 * manner.liveliness:.0f}")  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speech.wav"
+        command = [program, "-voice", voice, *(part for s in settings for part in ("--setf", s)), "-psdur", "-t", text]
+        output = _call([*command, "-o", str(path)], f"flite, voice {voice}").stdout.decode("utf8", "ignore")
+        audio = _read(path)
+    marks, start = [], 0.0
+    for item in output.split():
+        symbol, _, end = item.rpartition(":")
+        marks.append((start, float(end), symbol))
+        start = float(end)
+    return _speech(audio, marks, "arpabet", RECORDED_DELAY)
+
+
+HEAP = "1000000"
+"""Lisp cells of festival: its default of ten million takes longer to clear than a sentence takes to speak."""
+
+FESTIVAL_VOICES: dict[str, tuple[str, str]] = {
+    "cmu_us_slt_arctic_hts": ("arpabet", "utf8"),
+    "kal_diphone": ("arpabet", "utf8"),
+    "ked_diphone": ("arpabet", "utf8"),
+    "lp_diphone": ("sampa", "latin1"),
+    "pc_diphone": ("sampa", "latin1"),
+    "upc_ca_ona_hts": ("sampa", "utf8"),
+    "suo_fi_lj_diphone": ("finnish", "latin1"),
+    "hy_fi_mv_diphone": ("finnish", "latin1"),
+    "czech_dita": ("czech", "latin2"),
+    "czech_machac": ("czech", "latin2"),
+    "czech_ph": ("czech", "latin2"),
+    "czech_krb": ("czech", "latin2"),
+    "msu_ru_nsh_clunits": ("russian", "utf8"),
+}
+"""Festival voices whose phones are known here: name -> (phone set, text encoding)."""
+
+
+def say_festival(text: str, voice: str, manner: Manner) -> Speech:
+    """Speak with festival. voice: a key of FESTIVAL_VOICES. Its speed is set where the voice allows; its pitch is its
+    own.
+    """
+    program = _program("festival")
+    if voice not in FESTIVAL_VOICES:
+        raise ValueError(f"festival's voice {voice!r} has unknown phones; choose {', '.join(FESTIVAL_VOICES)}.")
+    phone_set, encoding = FESTIVAL_VOICES[voice]
+    spoken = text.replace('"', "").replace("\\", "")
+    with tempfile.TemporaryDirectory() as folder:
+        path, labels, script = (Path(folder) / name for name in ("speech.wav", "speech.lab", "speech.scm"))
+        script.write_bytes(
+            f"(voice_{voice})\n(Parameter.set 'Duration_Stretch {1 / manner.speed:.3f})\n"
+            f'(set! u (Utterance Text "{spoken}"))\n(utt.synth u)\n'
+            f'(utt.save.wave u "{path}" \'riff)\n(utt.save.segs u "{labels}")\n'.encode(encoding, "ignore")
+        )
+        _call([program, "--heap", HEAP, "-b", str(script)], f"festival, voice {voice}")
+        audio = _read(path)
+        lines = [line.split() for line in labels.read_text("latin1").splitlines()]
+    marks, start = [], 0.0
+    for fields in lines:
+        if len(fields) >= 3 and fields[0] != "#":
+            marks.append((start, float(fields[0]), fields[2]))
+            start = float(fields[0])
+    return _speech(audio, marks, phone_set, RECORDED_DELAY)
+
+
+@functools.cache
+def installed_voices(engine: str) -> frozenset[str]:
+    """Names of the voices that "flite" or "festival" reports; empty when it is not installed."""
+    if not shutil.which(engine):
+        return frozenset()
+    if engine == "flite":
+        listed = _call(["flite", "-lv"], "flite").stdout.decode().partition(":")[2]
+        return frozenset(listed.split())
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "voices.scm"
+        script.write_text("(print (voice.list))\n")
+        return frozenset(
+            _call(["festival", "--heap", HEAP, "-b", str(script)], "festival").stdout.decode().strip("()\n ").split()
+        )
+
+
+# --- shared ----------------------------------------------------------------------------------------------------------
+
+
+ENGINES: dict[str, Callable[[str, str, Manner], Speech]] = {
+    "espeak-ng": say_espeak,
+    "flite": say_flite,
+    "festival": say_festival,
+}
+
+
+def available_engines() -> tuple[str, ...]:
+    """Engines that can be used on this machine."""
+    found = {"espeak-ng": _espeak_library(), "flite": shutil.which("flite"), "festival": shutil.which("festival")}
+    return tuple(name for name in ENGINES if found[name])
+
+
+def require_engines() -> tuple[str, ...]:
+    """available_engines(), or a RuntimeError that says what to install."""
+    engines = available_engines()
+    if not engines:
+        raise RuntimeError(
+            "No speech engine is installed. Install at least one: on Debian or Ubuntu, "
+            "`apt install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k`."
+        )
+    return engines
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise RuntimeError(f"{name} is not installed; install the package {name}.")
+    return path
+
+
+def _call(command: list[str], what: str) -> subprocess.CompletedProcess:
+    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{what} failed: {done.stderr.decode('utf8', 'ignore').strip()[:200] or 'no message'}.")
+    return done
+
+
+def _read(path: Path) -> np.ndarray:
+    if not path.exists():
+        raise RuntimeError("The speech engine wrote no sound; the text may have no word that the voice can say.")
+    with wave.open(str(path)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(np.float32) / 32768
+        return _to_rate(samples, file.getframerate())
+
+
+def _to_rate(samples: np.ndarray, rate: int) -> np.ndarray:
+    if rate == RATE or not len(samples):
+        return samples
+    common = int(np.gcd(rate, RATE))
+    return resample_poly(samples, RATE // common, rate // common).astype(np.float32)
+
+
+def _speech(audio: np.ndarray, marks: list[tuple[float, float, str]], phone_set: str, delay: float = 0.0) -> Speech:
+    held = [mark for mark in marks if mark[1] - mark[0] > 1e-4]
+    return Speech(audio, tuple(phone.moved(delay) for mark in held for phone in split_classes(*mark, phone_set)))

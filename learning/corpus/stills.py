@@ -1,0 +1,125 @@
+"""Groups of still frames with exact labels, in shards of plain memory-mappable arrays: the data of stage 1.
+
+A group is 2 identities x 4 frames with the same expressions; frame 0 is the source. For shard SSSSSS of G groups the
+folder `stills` holds (n = 128, s = size):
+
+    SSSSSS_rgb.npy    (G, 2, 4, s, s, 3) uint8
+    SSSSSS_flow.npy   (G, 2, 3, n, n, 2) int16    backward flow of frames 1..3: source grid coordinate x 8192
+    SSSSSS_label.npy  (G, 2, 3, n, n)    uint8    bit 0 visible in the source, the rest the part id (`parts`)
+    SSSSSS_part0.npy  (G, 2, n, n)       uint8    part id of the source
+    SSSSSS_param.npy  (G, 2, 4, 24)      float32  motion parameters
+    SSSSSS_mark.npy   (G, 2, 4, K, 2)    float32  landmarks (`rig.LANDMARKS`) in [0, 1], x right, y down
+
+A shard is a pure function of (seed, shard number, size); it counts as drawn once `rgb`, written last, is there.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ...files import whole_file
+from ...vocabulary import COUNT
+from .acting.expressions import random_group, twin_pose
+from .drawing.rasterizer import LABEL_SIZE, HeadRenderer, backward_flow
+from .drawing.scene import random_scene
+from .person.identity import random_identity
+from .person.rig import LANDMARKS
+
+FLOW_SCALE = 8192
+"""Stored flow = grid coordinate x this, clipped to int16."""
+FIELDS = ("flow", "label", "part0", "param", "mark", "rgb")
+"""Arrays of a shard in writing order."""
+
+
+def draw_shard(renderer: HeadRenderer, seed: int, shard: int, groups: int) -> dict[str, np.ndarray]:
+    """All arrays of one shard, keyed as in `FIELDS`."""
+    rng, n, size = np.random.default_rng([seed, shard]), LABEL_SIZE, renderer.size
+    arrays = {
+        "rgb": np.empty((groups, 2, 4, size, size, 3), np.uint8), "flow": np.empty((groups, 2, 3, n, n, 2), np.int16),
+        "label": np.empty((groups, 2, 3, n, n), np.uint8), "part0": np.empty((groups, 2, n, n), np.uint8),
+        "param": np.empty((groups, 2, 4, COUNT), np.float32),
+        "mark": np.empty((groups, 2, 4, len(LANDMARKS), 2), np.float32),
+    }  # fmt: skip
+    for group in range(groups):
+        states = random_group(rng)
+        for twin in range(2):
+            renderer.set_scene(random_scene(rng, random_identity(rng), size))
+            motion = states if twin == 0 else twin_pose(rng, states)
+            arrays["param"][group, twin] = motion
+            _draw_identity(renderer, motion, {name: array[group, twin] for name, array in arrays.items()})
+    return arrays
+
+
+def _draw_identity(renderer: HeadRenderer, motion: np.ndarray, into: dict[str, np.ndarray]) -> None:
+    """The four frames and labels of the renderer's scene, written into views of the shard's arrays."""
+    into["rgb"][0], source_label, source, posed = renderer.draw(motion[0])
+    into["mark"][0] = renderer.scene.landmarks(posed)
+    into["part0"][...] = source_label[..., 3].astype(np.uint8)
+    for frame in range(1, 4):
+        into["rgb"][frame], label, _, posed = renderer.draw(motion[frame], source)
+        into["mark"][frame] = renderer.scene.landmarks(posed)
+        flow, visible = backward_flow(label, source_label)
+        into["flow"][frame - 1] = np.clip(np.rint(flow * FLOW_SCALE), -32767, 32767)
+        into["label"][frame - 1] = visible | (label[..., 3].astype(np.uint8) << 1)
+
+
+def draw_stills(
+    out: str | Path,
+    groups: int,
+    seed: int,
+    size: int = 256,
+    first: int = 0,
+    shard: int = 32,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Draw groups `first` .. `first + groups` into `out`/stills, skipping shards already there.
+
+    `first` must be a multiple of `shard`; processes with disjoint ranges may share a folder. `progress(done, total)`
+    is called in groups.
+    Returns the rgb files of the range. ValueError for a range or size that cannot be drawn.
+    """
+    if groups < 1 or first < 0 or first % shard:
+        raise ValueError(f"groups must be positive and first a multiple of {shard}; got groups={groups}, first={first}")
+    if not 64 <= size <= 256:
+        raise ValueError(f"stills are drawn at 64 to 256 pixels (labels are 128 x 128); got size={size}")
+    folder = Path(out) / "stills"
+    folder.mkdir(parents=True, exist_ok=True)
+    renderer, done = None, []
+    for start in range(first, first + groups, shard):
+        number, count = start // shard, min(shard, first + groups - start)
+        paths = {name: folder / f"{number:06d}_{name}.npy" for name in FIELDS}
+        if not all(path.exists() for path in paths.values()):
+            renderer = renderer or HeadRenderer(size)
+            arrays = draw_shard(renderer, seed, number, count)
+            for name, path in paths.items():
+                with whole_file(path) as partial, open(partial, "wb") as file:
+                    np.save(file, arrays[name])
+        done.append(paths["rgb"])
+        if progress:
+            progress(start + count - first, groups)
+    return done
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(description="Draw groups of labelled portrait stills.")
+    parser.add_argument("--groups", type=int, required=True, help="groups of 2 identities x 4 frames")
+    parser.add_argument("--out", required=True, help="folder; arrays go into its subfolder stills")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--first", type=int, default=0, help="number of the first group, a multiple of 32")
+    options = parser.parse_args(arguments)
+    draw_stills(
+        options.out,
+        options.groups,
+        options.seed,
+        options.size,
+        options.first,
+        progress=lambda done, total: print(f"{done}/{total} groups", flush=True),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Draw talking clips without pictures: a voice and the motion of the head that speaks, to train stage 2.
+
+    python -m mamba_portrait.learning.corpus.tracks --clips 100 --out DIR --seed 1
+
+A clip is the folder OUT/clips/<name> with audio.wav (16 kHz mono, 16 bit), labels.npz (`parameters` (T, 24) float32;
+`phone_start`, `phone_end` in seconds, `phone_class`) and meta.json; once painted, also video.mp4, and meta.json says
+whether it shows gesturing hands (`hands`). Clips are independent and reproducible: with the same voices installed,
+clip i of a seed is the same whatever was drawn before it, so an interrupted run is continued by starting it again.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ...visemes.phones import SILENCE, Phone
+from ...visemes.table import FPS, mouth_parameters
+from .acting.performance import perform, style_of
+from .speech import augment, text, voices
+from .speech.engines import ENGINES, RATE, Manner, Speech
+from .speech.prosody import analyse
+from .speech.voices import Voice
+
+SHORTEST, LONGEST = 3.0, 10.0
+"""Seconds of a clip."""
+
+_ATTEMPTS = 20
+
+
+def draw_tracks(
+    out: str | Path,
+    clips: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    first: int = 0,
+    splits: tuple[str, ...] | None = None,
+) -> list[Path]:
+    """Write clips first..first+clips-1 of a seed under out/clips and return their folders; complete ones are kept.
+
+    splits: only voices of these, so that a corpus can be all voices held out; processes with ranges of their own may
+    share a folder. progress(done, clips) is called after each. Raises RuntimeError when no speech engine is installed,
+    or none with such voices, ValueError for a negative number of clips.
+    """
+    if clips < 0:
+        raise ValueError(f"The number of clips must not be negative, not {clips}.")
+    available = tuple(v for v in voices.installed() if splits is None or voices.split_of(v.speaker) in splits)
+    if not available:
+        raise RuntimeError(f"no installed voice is of the splits {', '.join(splits)}: install flite or festival voices")
+    folder = Path(out) / "clips"
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for index in range(first, first + clips):
+        path = folder / f"voice_{seed}_{index:06d}"
+        if not (path / "meta.json").exists():
+            _write_clip(path, *draw_clip(available, seed, index))
+        written.append(path)
+        if progress:
+            progress(index + 1 - first, clips)
+    return written
+
+
+def draw_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Speech, np.ndarray, dict]:
+    """One clip: speech as it is heard, motion (T, 24), and what meta.json says of it. T = samples / 640, exactly."""
+    rng = np.random.default_rng([seed, index])
+    shares = np.array([voice.share for voice in available])
+    voice = available[rng.choice(len(available), p=shares / shares.sum())]
+    clean, spoken, language = _speak(voice, rng)
+    frames = len(clean.audio) * FPS // RATE
+    prosody = analyse(clean)
+    style = style_of(voice.speaker, prosody)
+    mouth = mouth_parameters(clean.phones, frames, openness=style.openness, width=style.width)
+    motion = perform(mouth, prosody, style, rng)
+    changed = bool(rng.random() < augment.SHARE)
+    if changed:
+        heard = augment.augment(clean.audio, rng, _babble(available, rng))
+    else:
+        heard = augment.set_level(clean.audio + 2e-4 * rng.normal(size=len(clean.audio)), float(rng.uniform(-28, -17)))
+    meta = {
+        "speaker": voice.speaker,
+        "voice": voice.name,
+        "engine": voice.engine,
+        "language": language,
+        "text": spoken,
+        "fps": str(FPS),
+        "frames": frames,
+        "split": voices.split_of(voice.speaker),
+        "seed": [seed, index],
+        "augmented": changed,
+        "licence": voices.OUTPUT_LICENCE,
+    }
+    return Speech(heard, clean.phones), motion, meta
+
+
+def _speak(voice: Voice, rng: np.random.Generator) -> tuple[Speech, str, str]:
+    """One or two sentences of a voice with pauses around them: SHORTEST to LONGEST seconds, whole frames."""
+    language = voice.languages[rng.integers(len(voice.languages))]
+    name = voice.name
+    if voice.engine == "espeak-ng":
+        accents = voices.ESPEAK_LANGUAGES.get(language, (language,))
+        name = f"{accents[rng.integers(len(accents))]}+{name}"
+    for _ in range(_ATTEMPTS):
+        manner = Manner(float(rng.uniform(0.8, 1.25)), float(rng.uniform(0.25, 0.8)), float(rng.uniform(0.25, 0.9)))
+        speed = float(np.exp(rng.uniform(-0.2, 0.2))) if rng.random() < augment.SHARE else 1.0
+        sentences = [text.sentence(rng, language) for _ in range(rng.choice([1, 2], p=[0.55, 0.45]))]
+        parts = [augment.change_speed(ENGINES[voice.engine](words, name, manner), speed) for words in sentences]
+        if any(sum(phone.kind != SILENCE for phone in part.phones) < 5 for part in parts):
+            continue
+        pauses = [_pause(rng, 0.3), *(_pause(rng, 0.5) for _ in parts[1:]), _pause(rng, 0.4)]
+        speech = augment.join(parts, pauses)
+        if SHORTEST <= speech.duration <= LONGEST:
+            return _whole_frames(speech), " ".join(sentences), language
+    raise RuntimeError(
+        f"The voice {name!r} of {voice.engine} gave no clip of {SHORTEST}-{LONGEST} s in {_ATTEMPTS} attempts."
+    )
+
+
+def _pause(rng: np.random.Generator, mean: float) -> float:
+    """Seconds: often none, mostly short, sometimes long enough for the lips to come to rest."""
+    kind = rng.random()
+    return 0.0 if kind < 0.3 else float(rng.exponential(mean)) if kind < 0.9 else float(rng.uniform(1.5, 2.8))
+
+
+def _whole_frames(speech: Speech) -> Speech:
+    """The speech with silence added up to a whole number of frames, and its phones reaching to that end."""
+    audio = np.pad(speech.audio, (0, -len(speech.audio) % (RATE // FPS)))
+    end, whole = speech.phones[-1].end, len(audio) / RATE
+    return Speech(audio, speech.phones + ((Phone(end, whole, SILENCE),) if end < whole else ()))
+
+
+def _babble(available: tuple[Voice, ...], rng: np.random.Generator) -> np.ndarray:
+    """Two other voices at once; silent when espeak-ng, which is quick, is not among them."""
+    quick = [voice for voice in available if voice.engine == "espeak-ng"]
+    said = []
+    for _ in range(2 if quick else 0):
+        voice = quick[rng.integers(len(quick))]
+        said.append(ENGINES[voice.engine](text.sentence(rng), f"en-us+{voice.name}", Manner()).audio)
+    length = min((len(audio) for audio in said), default=0)
+    return np.sum([audio[:length] for audio in said], 0) if length else np.zeros(0, np.float32)
+
+
+def write_wave(path: Path, audio: np.ndarray, rate: int = RATE) -> None:
+    """Write audio (N,) float in [-1, 1] as 16-bit mono."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes())
+
+
+def read_clip(folder: str | Path) -> tuple[Speech, np.ndarray, dict]:
+    """Speech, motion (T, 24) and meta.json of a clip, as `draw_clip` gave them but for the sound's 16 bits."""
+    folder = Path(folder)
+    with wave.open(str(folder / "audio.wav")) as file:
+        audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32767
+    with np.load(folder / "labels.npz") as labels:
+        motion = labels["parameters"]
+        phones = zip(*(labels[f"phone_{name}"].tolist() for name in ("start", "end", "class")), strict=True)
+        speech = Speech(audio, tuple(Phone(*phone) for phone in phones))
+    return speech, motion, json.loads((folder / "meta.json").read_text("utf8"))
+
+
+def _write_clip(path: Path, speech: Speech, motion: np.ndarray, meta: dict) -> None:
+    """Into a folder beside it first, so that a clip folder is whole or absent."""
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    write_wave(part / "audio.wav", speech.audio)
+    np.savez(
+        part / "labels.npz",
+        parameters=motion,
+        phone_start=np.array([phone.start for phone in speech.phones], np.float32),
+        phone_end=np.array([phone.end for phone in speech.phones], np.float32),
+        phone_class=np.array([phone.kind for phone in speech.phones]),
+    )
+    (part / "meta.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")
+    shutil.rmtree(path, ignore_errors=True)
+    os.replace(part, path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Draw voices with the motion of the heads that speak them.")
+    parser.add_argument("--clips", type=int, required=True, help="how many clips, 3-10 s each")
+    parser.add_argument("--out", required=True, help="folder; the clips are written under its folder clips")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+
+    def report(done: int, total: int) -> None:
+        if done % 50 == 0 or done == total:
+            print(f"{done}/{total} clips", flush=True)
+
+    draw_tracks(options.out, options.clips, options.seed, report)
+
+
+if __name__ == "__main__":
+    main()

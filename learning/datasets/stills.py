@@ -1,0 +1,109 @@
+"""Drawn stills: groups of two people making the same four faces, with exact labels.
+
+`learning/corpus/stills.py` writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+FLOW_SCALE = 8192.0  # stored int16 = grid coordinate * 8192
+FIELDS = ("rgb", "flow", "label", "param", "mark")
+MOUTH_CORNERS, EYE_CORNERS = (19, 20), (0, 4)  # landmarks, left and right of the image
+
+
+class Groups(NamedTuple):
+    """N groups as they lie on disk: 2 people, frame 0 the source and frames 1..3 its targets."""
+
+    rgb: Tensor  # (N,2,4,S,S,3) uint8
+    flow: Tensor  # (N,2,3,128,128,2) int16, where each target pixel lies in the source
+    label: Tensor  # (N,2,3,128,128) uint8, visible | part << 1
+    param: Tensor  # (N,2,4,24) float32
+    mark: Tensor  # (N,2,4,40,2) float32 landmarks in [0,1]
+
+    def displacement(self) -> Tensor:
+        """(N,2,3,2,128,128) float32 backward displacement in half pictures."""
+        n = self.flow.shape[-2]
+        centres = (torch.arange(n, device=self.flow.device) + 0.5) / n * 2 - 1
+        y, x = torch.meshgrid(centres, centres, indexing="ij")
+        return (self.flow.float() / FLOW_SCALE - torch.stack([x, y], -1)).movedim(-1, -3)
+
+    def visible(self) -> Tensor:
+        """(N,2,3,128,128) float32: 1 where the target's pixel can be seen in the source."""
+        return (self.label & 1).float()
+
+    def part(self) -> Tensor:
+        """(N,2,3,128,128) uint8 part of the target (0 background, 1 skin, 2 eye, 3 teeth, 4 tongue, 10 cavity, ...)."""
+        return self.label >> 1
+
+
+class StillSet:
+    """Random groups from a folder of shards, read from disk as asked, or held in a device's memory."""
+
+    def __init__(self, root: str | Path, device: str | torch.device | None = None):
+        self.root = Path(root)
+        self.folder = self.root / "stills" if (self.root / "stills").is_dir() else self.root
+        self.shards: list[tuple[np.ndarray, ...]] = []
+        self.known: set[str] = set()
+        self.device = None if device is None or torch.device(device).type == "cpu" else torch.device(device)
+        self.resident: Groups | None = None
+        self.refresh()
+        if not self.shards:
+            raise FileNotFoundError(
+                f"{self.root} holds no drawn stills: make some with `python -m mamba_portrait corpus --out {self.root}`"
+            )
+
+    def refresh(self) -> int:
+        """Pick up shards finished meanwhile (drawing and training may run side by side); the number of groups."""
+        new = []
+        for path in sorted(self.folder.glob("*_rgb.npy")):
+            stem = path.name[: -len("_rgb.npy")]
+            files = [self.folder / f"{stem}_{field}.npy" for field in FIELDS]
+            if stem not in self.known and all(f.exists() for f in files):
+                self.known.add(stem)
+                new.append(tuple(np.load(f, mmap_mode="r") for f in files))
+        self.shards += new
+        if self.device is not None and new:
+            self._keep(new)
+        return len(self)
+
+    def _keep(self, shards: list[tuple[np.ndarray, ...]]) -> None:
+        """Copy shards to the device's memory field by field: for a moment one is there twice, never the whole."""
+        fields = []
+        for i in range(len(FIELDS)):
+            parts = [torch.from_numpy(np.array(shard[i])).to(self.device) for shard in shards]
+            fields.append(torch.cat(parts if self.resident is None else [self.resident[i], *parts]))
+        self.resident = Groups(*fields)
+
+    def __len__(self) -> int:
+        return sum(len(s[0]) for s in self.shards)
+
+    def parameters(self) -> Tensor:
+        """(N,24) of all pictures, on the device that holds them."""
+        return self._all("param").flatten(0, 2)
+
+    def landmarks(self) -> Tensor:
+        """(N,40,2) of all pictures, likewise."""
+        return self._all("mark").flatten(0, 2)
+
+    def _all(self, field: str) -> Tensor:
+        """A whole field, (groups,2,4,...)."""
+        if self.resident is not None:
+            return getattr(self.resident, field)
+        return torch.from_numpy(np.concatenate([shard[FIELDS.index(field)] for shard in self.shards]))
+
+    def get(self, indices: np.ndarray) -> Groups:
+        """Groups by number, 0 <= index < len(self)."""
+        if self.resident is not None:
+            at = torch.as_tensor(indices, device=self.resident.rgb.device)
+            return Groups(*(t[at] for t in self.resident))
+        starts = np.cumsum([0] + [len(s[0]) for s in self.shards])
+        shard = np.searchsorted(starts, indices, side="right") - 1
+        rows = [
+            [self.shards[s][f][i - starts[s]] for s, i in zip(shard, indices, strict=True)] for f in range(len(FIELDS))
+        ]
+        return Groups(*(torch.from_numpy(np.stack(r)) for r in rows))

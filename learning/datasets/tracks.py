@@ -1,0 +1,173 @@
+"""Talking clips as stage 2 trains on them: audio, and the motion that belongs to it, cut into windows.
+
+A clip is a folder with audio.wav (16 kHz mono, 16 bit), meta.json, and either labels.npz (`parameters` (T, 24) of a
+drawn head) or a motion file ((T, 768), a real video read by the motion encoder;
+learning/training/motion_model/clips.py).
+"""
+
+from __future__ import annotations
+
+import json
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...vocabulary import COUNT, INDEX, REGIONS
+
+SAMPLES = 640  # a frame
+MOUTH = [INDEX[name] for name in REGIONS["mouth"]]
+
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+"""audio (N,) float32 and a random source -> audio of the same length and timing."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """One clip. `values` (T, 24) are parameters where `drawn`, else (T, 768) motion."""
+
+    folder: Path
+    values: np.ndarray
+    drawn: bool
+    augmented: bool
+
+    def audio(self, start: int, stop: int) -> np.ndarray:
+        """Samples of frames start .. stop as float32 in [-1, 1], silence where they lie outside the clip."""
+        with wave.open(str(self.folder / "audio.wav"), "rb") as file:
+            first, last = max(start * SAMPLES, 0), min(stop * SAMPLES, file.getnframes())
+            file.setpos(min(first, file.getnframes()))
+            inside = np.frombuffer(file.readframes(max(last - first, 0)), "<i2").astype(np.float32) / 32768
+        audio = np.zeros((stop - start) * SAMPLES, np.float32)
+        audio[first - start * SAMPLES :][: len(inside)] = inside
+        return audio
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Values of frames start .. stop; the first and the last are held outside the clip."""
+        return self.values[np.clip(np.arange(start, stop), 0, len(self.values) - 1)]
+
+
+def clip_folders(root: str | Path) -> list[Path]:
+    """The folders of all finished clips under root/clips (or root), in the order of their names."""
+    root = Path(root)
+    folder = root / "clips" if (root / "clips").is_dir() else root
+    return [file.parent for file in sorted(folder.glob("*/meta.json"))]
+
+
+def load_tracks(root: str | Path, split: str | None = "train", motion_file: str = "motion.npy") -> list[Track]:
+    """All clips of one split, None = all, that have audio and either labels or a motion file.
+
+    Raises FileNotFoundError when there is none, ValueError naming a clip whose audio is not 16 kHz mono 16 bit.
+    """
+    tracks = []
+    for clip in clip_folders(root):
+        meta = json.loads((clip / "meta.json").read_text("utf8"))
+        if split is not None and meta.get("split", "train") != split:
+            continue
+        drawn = (clip / "labels.npz").exists()
+        if not (drawn or (clip / motion_file).exists()) or not (clip / "audio.wav").exists():
+            continue
+        with wave.open(str(clip / "audio.wav"), "rb") as file:
+            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (16000, 1, 2):
+                raise ValueError(f"{clip / 'audio.wav'} is not 16 kHz mono 16 bit; convert it with `prepare`")
+        if drawn:
+            with np.load(clip / "labels.npz") as labels:
+                values = labels["parameters"].astype(np.float32)
+        else:
+            values = np.load(clip / motion_file, mmap_mode="r")
+        tracks.append(Track(clip, values, drawn, bool(meta.get("augmented", False))))
+    if not tracks:
+        kind = f" of split {split!r}" if split else ""
+        raise FileNotFoundError(
+            f"{root} holds no talking clips{kind}: draw some with `python -m mamba_portrait corpus --out {root}`"
+        )
+    return tracks
+
+
+class TrackBatch(NamedTuple):
+    """Windows of W frames, each after 4 frames of history and within `margin` frames of audio on either side."""
+
+    audio: Tensor  # (B, (margin + W + margin) * 640)
+    parameters: Tensor  # (B, 4 + W, 24), zeros for real clips
+    motion: Tensor | None  # (B, 4 + W, 768), zeros for drawn clips; None when all are drawn
+    drawn: Tensor  # (B,) bool
+    begins: Tensor  # (B,) bool: the window opens its clip and has no history
+    margin: int
+
+
+class TrackBatches(torch.utils.data.Dataset):
+    """Batch number i, a pure function of the seed and i: a resumed run sees exactly what an unbroken one would have.
+
+    A `silent` share of the samples is near-silence over a resting mouth (the rest of the motion as it is): pauses of
+    speech teach parted lips, and only long silence teaches closed ones.
+    """
+
+    WINDOWS = (16, 32, 48, 80)
+    SHARES = (0.15, 0.15, 0.2, 0.5)
+
+    def __init__(
+        self,
+        tracks: list[Track],
+        batch: int,
+        seed: int = 0,
+        *,
+        history: int = 4,
+        margin: int = 20,
+        augment: Augment | None = None,
+        augment_share: float = 0.5,
+        silent: float = 0.04,
+    ):
+        self.tracks, self.batch, self.seed = tracks, batch, seed
+        self.history, self.margin = history, margin
+        self.augment, self.augment_share, self.silent = augment, augment_share, silent
+        lengths = np.array([len(track.values) for track in tracks], np.float64)
+        self.chances = lengths / lengths.sum()
+        self.motion_width = max((t.values.shape[1] for t in tracks if not t.drawn), default=0)
+
+    def __len__(self) -> int:
+        return 1 << 40
+
+    def __getitem__(self, number: int) -> TrackBatch:
+        rng = np.random.default_rng([self.seed, number])
+        window = int(rng.choice(self.WINDOWS, p=self.SHARES))
+        picked = [self.tracks[i] for i in rng.choice(len(self.tracks), self.batch, p=self.chances)]
+        samples = [self._sample(track, window, rng) for track in picked]
+        audio, values, begins = (list(column) for column in zip(*samples, strict=True))
+        drawn = np.array([track.drawn for track in picked])
+        shape = (self.batch, self.history + window)
+        parameters = np.zeros((*shape, COUNT), np.float32)
+        motion = np.zeros((*shape, self.motion_width), np.float32) if self.motion_width else None
+        for i, rows in enumerate(values):
+            (parameters if drawn[i] else motion)[i] = rows
+        return TrackBatch(
+            torch.from_numpy(np.stack(audio)),
+            torch.from_numpy(parameters),
+            None if motion is None else torch.from_numpy(motion),
+            torch.from_numpy(drawn),
+            torch.tensor(begins),
+            self.margin,
+        )
+
+    def _sample(self, track: Track, window: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, bool]:
+        start = int(rng.integers(max(len(track.values) - window, 0) + 1))
+        audio = track.audio(start - self.margin, start + window + self.margin)
+        values = track.rows(start - self.history, start + window)
+        if track.drawn and rng.random() < self.silent:
+            values = values.copy()
+            values[:, MOUTH] = 0
+            level = 10 ** (rng.uniform(-100, -60) / 20)
+            audio = (level * rng.standard_normal(len(audio))).astype(np.float32)
+        elif self.augment is not None and not track.augmented and rng.random() < self.augment_share:
+            audio = np.asarray(self.augment(audio, rng), np.float32)
+        return audio, values, start < self.history
+
+
+def track_loader(batches: TrackBatches, first: int, workers: int = 0) -> torch.utils.data.DataLoader:
+    """Batches first, first + 1, ... without end; with workers > 0 made in other processes, in the same order."""
+    ahead = 4 if workers else None
+    sampler = range(first, len(batches))
+    return torch.utils.data.DataLoader(batches, None, sampler=sampler, num_workers=workers, prefetch_factor=ahead)

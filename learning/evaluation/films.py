@@ -1,0 +1,73 @@
+"""Real films re-enacted from their own first frame: better than leaving that frame as it is?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...media.crop import crop_box, cut, resize
+from ...media.faces import find_faces
+from ...media.video import read_video
+from ...networks.renderer.model import Renderer
+from ...pipelines.portrait import encode_source, extract_appearance, render, watch
+from .metrics import psnr
+
+SECONDS, RATE = 8.0, Fraction(25, 4)  # of each film, and pictures a second that are compared
+SIZE = 256
+
+
+def read_film(path: str | Path, seconds: float = SECONDS, rate: Fraction = RATE) -> Tensor | None:
+    """(T,SIZE,SIZE,3) in [0,1] around the face of the first frame, as `reenact` crops it; None where none is found."""
+    frames = (torch.from_numpy(frame) for frame in read_video(path, rate, max_frames=round(seconds * rate)))
+    first = next(frames)
+    faces = find_faces(first)
+    if not faces:
+        return None
+    crop = crop_box(tuple(first.shape[:2]), faces[0])
+    return torch.stack([resize(cut(frame, crop).float() / 255, SIZE, SIZE) for frame in chain([first], frames)])
+
+
+@torch.inference_mode()
+def reenact_film(renderer: Renderer, film: Tensor) -> Tensor:
+    """Frames (T,H,W,3) made from the first of a film's and the motion of all."""
+    source = encode_source(renderer, film[0])
+    motion = watch(renderer, film, RATE)
+    frames = render(renderer, source, extract_appearance(renderer, source), motion, size=tuple(film.shape[1:3]))
+    return torch.cat(list(frames))
+
+
+def measure_films(
+    renderer: Renderer,
+    films: Sequence[str | Path],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[dict[str, dict[str, float]], list[Tensor]]:
+    """For each film, decibels: `driven` by its own motion from its first frame, `copy`, that frame left as it is, and
+    `gain`; and for a sheet, rows (7,3,S,S) of the first frame and three pairs of the film's frame and ours. Films
+    without a face in the first frame are left out."""
+    figures, rows = {}, []
+    for number, path in enumerate(films):
+        film = read_film(path)
+        if film is not None and len(film) > 1:
+            made = reenact_film(renderer, film)
+            truth, ours = film[1:].movedim(-1, 1), made[1:].movedim(-1, 1)
+            driven = float(psnr(ours, truth).mean())
+            copied = float(psnr(film[:1].movedim(-1, 1).expand_as(truth), truth).mean())
+            figures[Path(path).stem] = {"driven": driven, "copy": copied, "gain": driven - copied}
+            rows.append(_row(film, made))
+        if progress is not None:
+            progress(number + 1, len(films))
+    return figures, rows
+
+
+def _row(film: Tensor, made: Tensor, pairs: int = 3) -> Tensor:
+    """(1 + 2 * pairs,3,S,S): the frames that differ most from the first, spread over the film."""
+    apart = (film - film[0]).square().flatten(1).mean(1)
+    parts = torch.arange(1, len(film)).chunk(pairs)
+    picked = [int(part[apart[part].argmax()]) for part in parts]
+    return torch.stack([film[0], *(frames[i] for i in picked for frames in (film, made))]).movedim(-1, 1)

@@ -1,0 +1,50 @@
+"""The face finder beside another detector: which of its faces are found, and what is found where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...media.faces import find_faces
+from ...media.photo import load_photo, to_uint8
+from .face_mesh import FaceBoxes
+
+SAME = 0.6  # intersection over union from which on two boxes are one face
+
+
+def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union (N,M) of boxes (N,4) and (M,4): x0, y0, x1, y1."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(-1)
+    area, other = ((b[:, 2:] - b[:, :2]).prod(-1) for b in (boxes, others))
+    return shared / np.maximum(area[:, None] + other[None] - shared, 1e-9)
+
+
+def measure_finder(
+    pictures: Sequence[str | Path],
+    faceless: Sequence[str | Path],
+    judge: FaceBoxes,
+    *,
+    finder: str = "own",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, dict[str, float]]:
+    """For each picture file: `faces` that the judge sees, `found` of them by the finder with boxes alike, and `more`
+    that only the finder sees; in `faceless` pictures all that is found counts as `false`."""
+    figures, total = {}, len(pictures) + len(faceless)
+    for number, path in enumerate([*pictures, *faceless]):
+        picture = to_uint8(load_photo(path))
+        ours = np.array([face.box for face in find_faces(picture, finder)], np.float32).reshape(-1, 4)
+        if number < len(pictures):
+            theirs = judge(picture)
+            alike = overlaps(theirs, ours)
+            found = float((alike.max(1, initial=0) >= SAME).sum())
+            more = float((alike.max(0, initial=0) < SAME).sum())
+            figures[Path(path).name] = {"faces": float(len(theirs)), "found": found, "more": more}
+        else:
+            figures[Path(path).name] = {"false": float(len(ours))}
+        if progress is not None:
+            progress(number + 1, total)
+    return figures

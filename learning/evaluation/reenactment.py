@@ -1,0 +1,69 @@
+"""Stage 1 measured: drawn heads of held-out people driven by pictures, their own and those of twins, and at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...networks.renderer.model import Renderer
+from ..datasets.stills import StillSet
+from .metrics import mean_of, psnr, ssim
+
+
+@torch.inference_mode()
+def measure_reenactment(
+    renderer: Renderer,
+    stills: StillSet,
+    groups: int = 64,
+    batch: int = 4,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, float]:
+    """Means over at most `groups` groups, decibels: `video` (driven by the person's own pictures), `twin` (by another
+    person making the same faces), `written` (by the parameters), `rest` (M = M_0), each beside `copy`, the source frame
+    left as it is; `gain_*` over copying, `mouth_*` of what lies in the open mouth."""
+    device = next(renderer.parameters()).device
+    count, rows = min(groups, len(stills)), []
+    for start in range(0, count, batch):
+        given = stills.get(np.arange(start, min(start + batch, count)))
+        pictures = given.rgb.to(device).permute(0, 1, 2, 5, 3, 4).float() / 255  # (G,2,4,3,S,S)
+        motion = renderer.encode_motion(pictures.flatten(0, 2)).unflatten(0, pictures.shape[:3])
+        written = renderer.motion_from_parameters(given.param.to(device))
+        part = given.part().to(device)
+        for g in range(len(pictures)):
+            mouth = ((part[g, 0] == 3) | (part[g, 0] == 4) | (part[g, 0] == 10)).float()[:, None]
+            rows.append(_group(renderer, pictures[g, 0], motion[g], written[g, 0], mouth))
+        if progress is not None:
+            progress(min(start + batch, count), count)
+    means = mean_of(rows)
+    return means | {f"gain_{name}": means[name] - means["copy"] for name in ("video", "twin", "written")}
+
+
+def _group(renderer: Renderer, own: Tensor, motion: Tensor, written: Tensor, mouth: Tensor) -> dict[str, float]:
+    """own (4,3,S,S): source and three targets; motion (2,4,768) seen in the person and the twin."""
+    source = renderer.encode_source(own[:1], motion=motion[0, :1])
+    appearance = renderer.extract_appearance(source)
+    base, truth, copied = source.motion[0], own[1:], own[:1].expand(3, -1, -1, -1)
+    drivers = {"video": motion[0], "twin": motion[1], "written": written.to(motion.dtype)}
+    values = {"copy": float(psnr(copied, truth).mean()), "ssim_copy": float(ssim(copied, truth).mean())}
+    for name, driver in drivers.items():
+        image = renderer.decode(source, appearance, base + driver[1:] - driver[0]).image
+        values[name] = float(psnr(image, truth).mean())
+        if name == "video":
+            values["ssim"] = float(ssim(image, truth).mean())
+            values["mouth"] = _masked_psnr(image, truth, mouth)
+            values["mouth_copy"] = _masked_psnr(copied, truth, mouth)
+    still = renderer.decode(source, appearance, base[None]).image
+    return values | {"rest": float(psnr(still, own[:1]).mean())}
+
+
+def _masked_psnr(pictures: Tensor, truth: Tensor, mask: Tensor) -> float:
+    """Over the pixels of a mask (B,1,h,w); not a number where it is almost empty."""
+    weight = F.interpolate(mask, size=pictures.shape[-2:], mode="nearest").expand_as(pictures)
+    if float(weight.sum()) < 3 * 16:
+        return float("nan")
+    error = ((pictures - truth).square() * weight).sum() / weight.sum()
+    return float(-10 * error.clamp_min(1e-10).log10())

@@ -1,0 +1,169 @@
+"""Real voices: do the lips follow what real speakers' lips did?
+
+A speaker's own inner lips, measured in the film by the face mesh, are the truth. Files carry offsets of their own
+between sound and picture, so each curve is judged at its best lag, one for the whole clip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...media.audio import MODEL_RATE, load_audio
+from ...media.photo import to_uint8
+from ...media.video import read_video
+from ...networks.motion_model.model import MotionModel
+from ...networks.renderer.model import Renderer
+from ...pipelines.portrait import (
+    MODEL_FPS,
+    SAMPLES_A_FRAME,
+    Voice,
+    assemble,
+    encode_source,
+    extract_appearance,
+    listen_globally,
+    listen_locally,
+    prepare_voice,
+    render,
+    speak,
+)
+from ...visemes.table import LIP_PER_JAW, PUCKER_PARTS
+from ...vocabulary import INDEX
+from .face_mesh import FaceMesh, lips_opening
+from .metrics import best_lag, correlation
+
+SECONDS = 8.0  # of each clip
+SEEN = 0.9  # part of the frames in which the mesh must see a face
+RENDERED_SIZE = (256, 256)
+QUIETEST = 1e-6  # of the loudest frame's energy: 60 dB
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A filmed voice: sound (N,) at 16 kHz, N = 640 * T, and the opening of the inner lips (T,) at 25 fps."""
+
+    name: str
+    audio: Tensor
+    opening: Tensor
+
+
+def read_speaker(path: str | Path, mesh: FaceMesh, seconds: float = SECONDS) -> Speaker | None:
+    """The first seconds of a film of one speaking person; None where the mesh loses the face or there is no sound."""
+    path = Path(path)
+    frames = read_video(path, MODEL_FPS, max_frames=round(seconds * MODEL_FPS))
+    opening = _without_gaps([lips_opening(mesh, frame) for frame in frames])
+    try:
+        voice = prepare_voice(*load_audio(path))
+    except ValueError:
+        return None
+    if opening is None:
+        return None
+    length = min(len(opening), voice.frames)
+    return Speaker(path.stem, voice.waveform[0, : length * SAMPLES_A_FRAME], opening[:length])
+
+
+def _without_gaps(values: list[float | None]) -> Tensor | None:
+    """(T,) with frames in which no face was seen filled in between their neighbours; None if there are too many."""
+    seen = [i for i, value in enumerate(values) if value is not None]
+    if not seen or len(seen) < SEEN * len(values):
+        return None
+    return torch.from_numpy(np.interp(range(len(values)), seen, [values[i] for i in seen])).float()
+
+
+def loudness(audio: Tensor) -> Tensor:
+    """(T,) log energy of each frame of sound (640 * T,), 60 dB deep."""
+    energy = audio.view(-1, SAMPLES_A_FRAME).double().square().mean(1)
+    return energy.clamp_min(QUIETEST * energy.max().clamp_min(1e-12)).log().float()
+
+
+def commanded_opening(parameters: Tensor) -> Tensor:
+    """Motion (T,24) -> (T,) opening between the inner lips in units of the jaw, as the corpus makes it."""
+    lips = parameters[:, INDEX["upper_lip"]] + parameters[:, INDEX["lower_lip"]]
+    return parameters[:, INDEX["jaw"]] + LIP_PER_JAW * lips + PUCKER_PARTS * parameters[:, INDEX["pucker"]]
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What a portrait made of a voice: the opening that was commanded (T,), and finished frames (T,H,W,3) in [0,1]."""
+
+    opening: Tensor
+    frames: Tensor
+
+
+@torch.inference_mode()
+def let_speak(renderer: Renderer, model: MotionModel, photo: Tensor, audio: Tensor) -> Speech:
+    """A square portrait (H,W,3) in [0,1] speaks sound (640 * T,) at 16 kHz, as `animate` does it."""
+    source = encode_source(renderer, photo)
+    appearance = extract_appearance(renderer, source)
+    voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
+    motion = speak(model, listen_globally(model, voice), listen_locally(model, voice), appearance)
+    parameters = renderer.read_parameters(motion.values.to(model.motion_mean.device)).float().cpu()
+    frames = torch.cat(list(render(renderer, source, appearance, motion, size=RENDERED_SIZE)))
+    return Speech(commanded_opening(parameters), frames)
+
+
+def measure_speakers(
+    renderer: Renderer,
+    model: MotionModel,
+    films: Sequence[str | Path],
+    photo: Tensor,
+    mesh: FaceMesh,
+    *,
+    out: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, dict[str, float]]:
+    """For each film of a speaking person, correlation with the measured lips at the best lag of: `lips`, the opening
+    commanded by the voice; `rendered`, the opening that the mesh sees in the finished video of a portrait (H,W,3);
+    `loudness`. `lag` is that of `lips`, in frames. Films without a face or a sound are left out.
+
+    out: a folder for the videos; None keeps none.
+    """
+    figures = {}
+    for number, film in enumerate(films):
+        speaker = read_speaker(film, mesh)
+        if speaker is not None:
+            speech = let_speak(renderer, model, photo, speaker.audio)
+            lips, lag = best_lag(speech.opening, speaker.opening)
+            seen = _finished(speech.frames, speaker, mesh, out)
+            figures[speaker.name] = {
+                "lips": lips,
+                "loudness": best_lag(loudness(speaker.audio), speaker.opening)[0],
+                "rendered": math.nan if seen is None else best_lag(seen, speaker.opening)[0],
+                "lag": float(lag),
+            }
+        if progress is not None:
+            progress(number + 1, len(films))
+    return figures
+
+
+def _finished(frames: Tensor, speaker: Speaker, mesh: FaceMesh, out: str | Path | None) -> Tensor | None:
+    """(T,) the opening seen in finished frames: in the video as written, where there is a folder for it."""
+    pictures = to_uint8(frames)
+    if out is not None:
+        path = Path(out) / f"{speaker.name}.mp4"
+        assemble(path, [frames], MODEL_FPS, waveform=speaker.audio[None], rate=MODEL_RATE)
+        pictures = read_video(path)
+    return _without_gaps([lips_opening(mesh, picture) for picture in pictures])
+
+
+def measure_spoken(
+    renderer: Renderer,
+    model: MotionModel,
+    photo: Tensor,
+    audio: Tensor,
+    mesh: FaceMesh,
+    shown: int = 8,
+) -> tuple[dict[str, float], Tensor]:
+    """One portrait (H,W,3) speaking: `voice`, correlation of the opening that the mesh sees in its frames with the one
+    that the voice commanded (empty where no face is seen); and `shown` frames (shown,3,S,S) from first to last."""
+    speech = let_speak(renderer, model, photo, audio)
+    seen = _without_gaps([lips_opening(mesh, picture) for picture in to_uint8(speech.frames)])
+    picked = torch.linspace(0, len(speech.frames) - 1, shown).round().long()
+    figures = {} if seen is None else {"voice": correlation(seen, speech.opening)}
+    return figures, speech.frames[picked].movedim(-1, 1)

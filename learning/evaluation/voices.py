@@ -1,0 +1,105 @@
+"""Stage 2 measured: voices kept out of training, before rendering and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ...networks.motion_model.model import MotionModel
+from ...networks.renderer.model import Renderer
+from ...pipelines.portrait import (
+    Voice,
+    encode_source,
+    extract_appearance,
+    listen_globally,
+    listen_locally,
+    render,
+    speak,
+)
+from ...vocabulary import INDEX
+from ..datasets.tracks import SAMPLES, Track
+from .metrics import best_lag, mean_of, speed_ratios
+
+FOLLOWED = ("jaw", "pucker", "spread", "press", "upper_lip", "lower_lip")
+SECONDS, SILENCE = 6.0, 4.0  # of each clip, and of nobody speaking
+RENDERED_SIZE = (128, 128)  # the motion encoder sees no more
+
+
+@torch.inference_mode()
+def measure_voices(
+    renderer: Renderer,
+    model: MotionModel,
+    tracks: list[Track],
+    photo: Tensor | None = None,
+    *,
+    clips: int = 16,
+    seconds: float = SECONDS,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, float]:
+    """Means over drawn clips spread over `tracks`: correlation of each mouth parameter with the truth at its best lag,
+    the jaw's lag in frames, its amplitude, velocity and acceleration over the truth's; `silence`, the opening (95th
+    percentile of the jaw) while nobody speaks. All are spoken for the looks of one photo (H,W,3), if there is one."""
+    picked = _spread(tracks, clips)
+    device = model.motion_mean.device
+    appearance = None if photo is None else extract_appearance(renderer, encode_source(renderer, photo))
+    rows = []
+    for number, track in enumerate(picked):
+        frames = min(len(track.values), round(seconds * 25))
+        motion = _speak(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
+        read = renderer.read_parameters(motion.values.to(device)).float().cpu()
+        truth = torch.from_numpy(track.values[:frames].copy())
+        row = {name: best_lag(read[:, INDEX[name]], truth[:, INDEX[name]])[0] for name in FOLLOWED}
+        jaw, true_jaw = read[:, INDEX["jaw"]], truth[:, INDEX["jaw"]]
+        row |= {"lag": float(best_lag(jaw, true_jaw)[1]), **speed_ratios(jaw, true_jaw)}
+        rows.append(row)
+        if progress is not None:
+            progress(number + 1, len(picked))
+    quiet = 1e-4 * torch.randn(round(SILENCE * 25) * SAMPLES, generator=torch.Generator().manual_seed(0))
+    still = renderer.read_parameters(_speak(model, quiet, appearance, 0).values.to(device))[:, INDEX["jaw"]]
+    return mean_of(rows) | {"silence": float(still.float().quantile(0.95))}
+
+
+@torch.inference_mode()
+def measure_rendered(
+    renderer: Renderer,
+    model: MotionModel,
+    tracks: list[Track],
+    photos: Sequence[Tensor],
+    *,
+    seconds: float = SECONDS,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, float]:
+    """Photos (H,W,3), one or more, each speaking a clip of its own: correlation of the true jaw with the one that our
+    own encoder sees in the finished frames, at its best lag. `rendered_jaw` is the mean over the `faces` photos,
+    `rendered_jaw_lowest` the worst of them."""
+    device, values = model.motion_mean.device, []
+    picked = _spread(tracks, len(photos))
+    for number, photo in enumerate(photos):
+        track = picked[number % len(picked)]
+        frames = min(len(track.values), round(seconds * 25))
+        source = encode_source(renderer, photo)
+        appearance = extract_appearance(renderer, source)
+        motion = _speak(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
+        pictures = torch.cat(list(render(renderer, source, appearance, motion, size=RENDERED_SIZE)))
+        seen = renderer.read_parameters(renderer.encode_motion(pictures.permute(0, 3, 1, 2).to(device)))
+        jaw = INDEX["jaw"]
+        values.append(best_lag(seen[:, jaw].float().cpu(), torch.from_numpy(track.values[:frames, jaw].copy()))[0])
+        if progress is not None:
+            progress(number + 1, len(photos))
+    return {"rendered_jaw": sum(values) / len(values), "rendered_jaw_lowest": min(values), "faces": float(len(values))}
+
+
+def _spread(tracks: list[Track], count: int) -> list[Track]:
+    """At most `count` drawn clips, spread over all."""
+    drawn = [track for track in tracks if track.drawn]
+    if not drawn:
+        raise ValueError("no drawn clips among the voices: make some with `python -m mamba_portrait corpus`")
+    return drawn[:: max(1, len(drawn) // count)][:count]
+
+
+def _speak(model: MotionModel, audio: Tensor, appearance: Tensor | None, seed: int):
+    """Motion for audio (N,) at 16 kHz, N a multiple of 640."""
+    voice = Voice(audio[None], len(audio) // SAMPLES)
+    return speak(model, listen_globally(model, voice), listen_locally(model, voice), appearance, seed=seed)

@@ -1,0 +1,1 @@
+"""ACTalker's trainable layers, on Stable Video Diffusion."""

@@ -1,0 +1,73 @@
+"""A window of a talking clip, seen through ACTalker's frozen encoders.
+
+A clip is a folder with video.mp4 (25 frames a second) and audio.wav, the layout that all training here shares.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ....media.audio import MODEL_RATE, load_audio, to_mono_16k
+from ....media.faces import choose_face, find_faces
+from ....media.video import probe_video, read_video
+from ....networks.actalker.model import PARTS, ACTalker
+from ....pipelines.actalker.crops import lanczos, prepared_size
+from ....pipelines.actalker.driving import read_faces
+from ....pipelines.actalker.masks import Box, Masks, face_masks
+from ....pipelines.actalker.stages import embed_face, encode_image
+from ....pipelines.actalker.voice import FPS, speech_windows
+from .step import Window
+
+REFERENCE_REACH = 25  # the reference picture lies at most so many frames outside the window (published)
+
+
+def largest_face(picture: Tensor) -> Box:
+    """The box of the largest face in (H, W, 3); raises ValueError if there is none."""
+    return choose_face(find_faces(picture)).box
+
+
+@torch.no_grad()
+def read_window(
+    model: ACTalker,
+    clip: Path,
+    random: np.random.Generator,
+    image_size: int | None = None,
+    find_box: Callable[[Tensor], Box] = largest_face,
+) -> Window:
+    """A random window of `clip` at 12.5 frames a second, prepared for the trainer.
+
+    Only the window's part of the file is kept in memory. The reference is a random frame of the window or near it. The
+    face mask is the rectangle around all frames' face boxes. Raises ValueError for a clip shorter than a window,
+    FileNotFoundError for absent files.
+    """
+    model.require(PARTS, "prepare a clip for training")
+    count, total = model.config.window, int(probe_video(clip / "video.mp4").duration * FPS)
+    if total < count:
+        raise ValueError(f"{clip.name} has {total} frames at 12.5 a second; a window needs {count}.")
+    start = int(random.integers(total - count + 1))
+    first, last = max(0, start - REFERENCE_REACH), min(total, start + count + REFERENCE_REACH)
+    near = read_video(clip / "video.mp4", FPS, start=float(first / FPS), max_frames=last - first)
+    video = torch.from_numpy(np.stack(list(near)))
+    frames = video[start - first :][:count].float() / 255
+    reference = video[int(random.integers(len(video)))].float() / 255
+    boxes = [find_box(frame) for frame in frames]
+    samples = int(MODEL_RATE / FPS)
+    voice = to_mono_16k(*load_audio(clip / "audio.wav")).reshape(-1)[start * samples : (start + count) * samples]
+    voice = torch.nn.functional.pad(voice, (0, count * samples - voice.numel()))
+    size = prepared_size(*frames.shape[1:3], image_size or model.config.image_size)
+    expression, rotation = read_faces(model, frames, FPS, boxes)
+    pictures = [lanczos(frame, size).movedim(-1, 0) for frame in (*frames, reference)]
+    latents = torch.stack([encode_image(model.vae, picture) for picture in pictures])
+    masks = Masks(*(lanczos(mask, size) for mask in face_masks(tuple(frames.shape[1:3]), boxes)))
+    return Window(
+        latents=latents[:-1] * model.vae.config.scaling_factor,
+        reference=latents[-1],
+        face=embed_face(model, reference, find_box(reference)),
+        speech=speech_windows(model, voice),
+        expression=expression,
+        rotation=rotation,
+        masks=masks,
+    )

@@ -1,0 +1,1 @@
+"""The face finder learns from drawn heads in made-up scenes."""

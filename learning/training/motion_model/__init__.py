@@ -1,0 +1,1 @@
+"""Stage 2: the motion model learns to move a face from a voice."""

@@ -1,0 +1,102 @@
+"""L_adv: patch discriminators on the picture, the mouth and the eyes, learning beside the renderer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from ...datasets.stills import EYE_CORNERS, MOUTH_CORNERS
+from ..loop import Learner
+
+CROP = 64  # side of a region's crop
+RAMP = 0.2  # share of its part over which L_adv reaches its weight, while the discriminators catch up
+REACH = {"mouth": 0.55, "eyes": 0.75}  # half a crop's side in distances of the outer corners of the eyes
+
+
+class PatchDiscriminator(nn.Module):
+    """Four strided, spectrally normalised convolutions and a verdict for each patch."""
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        widths = [3, width, 2 * width, 4 * width, 8 * width]
+        pairs = zip(widths, widths[1:], strict=False)
+        self.convolutions = nn.ModuleList(spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in pairs)
+        self.verdict = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(B,3,H,W) in [0,1] -> verdicts (B,1,H/16,W/16), positive for real, and the features they come from."""
+        x, features = pictures * 2 - 1, []
+        for convolution in self.convolutions:
+            x = F.leaky_relu(convolution(x), 0.2)
+            features.append(x)
+        return self.verdict(x), features
+
+
+def regions(pictures: Tensor, landmarks: Tensor) -> dict[str, Tensor]:
+    """The picture (N,3,H,W) whole, and crops (N,3,64,64) around mouth and eyes by landmarks (N,K,2) in [0,1]."""
+    marks = landmarks.to(pictures.device, torch.float32) * 2 - 1
+    apart = (marks[:, EYE_CORNERS[0]] - marks[:, EYE_CORNERS[1]]).norm(dim=1).clamp_min(0.2)
+    crops = {"picture": pictures}
+    for name, corners in (("mouth", MOUTH_CORNERS), ("eyes", EYE_CORNERS)):
+        theta = torch.zeros(len(marks), 2, 3, device=pictures.device)
+        theta[:, 0, 0] = theta[:, 1, 1] = REACH[name] * apart
+        theta[:, :, 2] = marks[:, corners].mean(1)
+        grid = F.affine_grid(theta, [len(marks), 3, CROP, CROP], align_corners=False)
+        crops[name] = F.grid_sample(pictures.float(), grid, padding_mode="border", align_corners=False)
+    return crops
+
+
+class Adversary(nn.Module):
+    """One discriminator a region. `terms` is the renderer's side; `learn` afterwards teaches the discriminators."""
+
+    def __init__(self, width: int = 32, rate: float = 2e-4):
+        super().__init__()
+        self.discriminators = nn.ModuleDict({name: PatchDiscriminator(width) for name in ("picture", "mouth", "eyes")})
+        optimizer = torch.optim.AdamW(self.parameters(), lr=rate, betas=(0.5, 0.99), weight_decay=0.0)
+        self.learner = Learner(self, optimizer, None, rate)
+        self.ramp = 0.0
+        self.last: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def terms(self, fake: Tensor, real: Tensor, landmarks: Tensor) -> dict[str, Tensor]:
+        """Hinge loss of the renderer and the distance of features, over regions; (N,3,H,W) and landmarks (N,K,2)."""
+        self.last = fake.detach().float(), real, landmarks
+        self.requires_grad_(False)
+        hinge, distance = [], []
+        seen, wanted = regions(fake, landmarks), regions(real, landmarks)
+        for name, discriminator in self.discriminators.items():
+            verdict, features = discriminator(seen[name])
+            with torch.no_grad():
+                truth = discriminator(wanted[name])[1]
+            hinge.append(-verdict.float().mean())
+            distance += [F.l1_loss(a.float(), b.float()) for a, b in zip(features, truth, strict=True)]
+        self.requires_grad_(True)
+        terms = {"adversarial": torch.stack(hinge).mean(), "features": torch.stack(distance).mean()}
+        return {name: self.ramp * value for name, value in terms.items()}
+
+    def learn(self, progress: float) -> dict[str, Tensor]:
+        """One step of the discriminators on the last pictures, at `progress` (0..1) of this part of the schedule."""
+        fake, real, landmarks = self.last
+        losses = []
+        made, given = regions(fake, landmarks), regions(real, landmarks)
+        for name, discriminator in self.discriminators.items():
+            verdict = discriminator(torch.cat([made[name], given[name]]))[0]
+            no, yes = verdict.chunk(2)
+            losses.append((F.relu(1 + no).mean() + F.relu(1 - yes).mean()) / 2)
+        loss = torch.stack(losses).mean()
+        self.learner.step(loss, progress)
+        self.ramp = min(1.0, progress / RAMP)
+        return {"discriminator": loss}
+
+    def state(self) -> dict[str, Any]:
+        """For a run's checkpoint."""
+        return {"networks": self.state_dict(), "optimizer": self.learner.optimizer.state_dict(), "ramp": self.ramp}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        self.load_state_dict(state["networks"])
+        self.learner.optimizer.load_state_dict(state["optimizer"])
+        self.ramp = state["ramp"]

@@ -1,0 +1,1 @@
+"""ACTalker's files: found, checked, converted and loaded."""

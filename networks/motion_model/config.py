@@ -1,0 +1,125 @@
+"""The motion model's shape (stage 2), stored as JSON inside its checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+STEMS = ("logmel", "waveform")
+PREDICTIONS = ("eps", "v", "x0")
+ADALN = ("single", "block")
+
+
+@dataclass(frozen=True)
+class MotionModelConfig:
+    """Every size and switch of stage 2. Fields whose value the paper leaves open say so, and why this default."""
+
+    motion_dim: int = 768
+    """M = 8 x 8 x 12 (paper, section 3)."""
+    mouth: int = 9
+    """Parameters of the mouth (vocabulary.py): what a voice decides."""
+    history: int = 4
+    """Preceding motion frames in the condition, the paper's M_[i-4, i-1]."""
+    sample_rate: int = 16000
+    samples_per_frame: int = 640
+    """25 frames a second (paper's evaluation); 16 kHz is left open: the rate of all speech models."""
+
+    stem: str = "logmel"
+    """Open. "waveform" is the paper's raw speech through learned convolutions. "logmel" computes mel bands inside the
+    model: a filter bank learned from a few hours of synthetic voices would fit the synthesiser, not speech."""
+    mels: int = 64
+
+    mamba_global: bool = True
+    mamba_local: bool = True
+    appearance: bool = True
+    """The paper's ablations: F_ag, F_al and F_A as conditions."""
+    global_width: int = 128
+    global_layers: int = 3
+    local_width: int = 96
+    local_layers: int = 2
+    """Open. Speech needs few numbers a frame, and the slices, ten tokens a frame, are what a second of audio costs."""
+    segment_tokens: int = 10
+    """Open. 0.2 s at 50 tokens a second holds a phone and its neighbours."""
+    exact_slices: bool = False
+    """True computes the stem on every slice alone, as the paper's a_1:T reads; False computes it once on the whole
+    wave and slices its tokens, which differs only within the stem's reach of a slice's edge and costs a fifth."""
+    d_state: int = 16
+    d_conv: int = 4
+    expand: int = 2
+    headdim: int = 32
+    """Open. Mamba's own defaults, with narrower heads: each head has one decay, and narrow layers need several."""
+
+    width: int = 256
+    layers: int = 6
+    heads: int = 4
+    """Open. The lite model is 7 M: it fits one 14 MB file in fp16 and trains on 12 windows a second and CPU core (18 in
+    bf16), where width 320 (11 M) trained on 7 (11)."""
+    mlp_ratio: int = 4
+    adaln: str = "single"
+    """Open. "block": every block has its own modulation from the condition (DiT); "single": one shared, plus a learned
+    offset a block (PixArt), a third of the parameters for nearly the same result."""
+    window: int = 80
+    """Open: frames denoised together. 3.2 s as in S2G-MDDiffusion, the paper's stage-2 parent."""
+    appearance_dim: int = 256
+    """Must equal the renderer's F_A."""
+
+    timesteps: int = 1000
+    prediction: str = "eps"
+    """The paper predicts the noise: the default. A network narrower than motion_dim cannot pass 768 independent
+    numbers of noise through its width, so narrow models predict "x0" (S2G-MDDiffusion does), which has low rank."""
+    snr_shift: float = 1.0
+    """Open. Divides the signal-to-noise ratios of the cosine schedule by snr_shift^2. Above 1 where the 768 numbers
+    carry little information each (drawn heads: 24 parameters): their redundancy averages noise away, and with the
+    plain schedule only the noisiest few levels leave anything to be decided by the voice."""
+
+    def __post_init__(self):
+        for name, allowed in (("stem", STEMS), ("prediction", PREDICTIONS), ("adaln", ADALN)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"motion model: {name} {getattr(self, name)!r} must be one of {', '.join(allowed)}")
+        if self.width % self.heads or (self.width // self.heads) % 2:
+            raise ValueError(f"motion model: width {self.width} over {self.heads} heads must give an even head width")
+        if not (self.mamba_global or self.mamba_local):
+            raise ValueError("motion model: with mamba_global and mamba_local both off nothing would hear the voice")
+        if self.segment_tokens % 2:
+            raise ValueError(f"motion model: segment_tokens {self.segment_tokens} must be even, to centre on a frame")
+
+    @classmethod
+    def lite(cls) -> MotionModelConfig:
+        """The shipped size.
+
+        On drawn heads 24 parameters span the motion, 32 dimensions each; sqrt(32) = 5.7 would undo that redundancy, and
+        4 leaves room for the motion of real faces, which spans more.
+        """
+        return cls(prediction="x0", snr_shift=4.0)
+
+    @classmethod
+    def paper(cls) -> MotionModelConfig:
+        """The paper's size: about 107 M parameters, extractors included."""
+        return cls(
+            stem="waveform",
+            global_width=512,
+            global_layers=6,
+            local_width=512,
+            headdim=64,
+            local_layers=2,
+            width=768,
+            layers=8,
+            heads=12,
+            adaln="block",
+            appearance_dim=512,
+        )
+
+    def to_dict(self) -> dict:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> MotionModelConfig:
+        """The inverse of `to_dict`. Raises ValueError naming unknown fields."""
+        unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
+        if unknown:
+            raise ValueError(
+                f"motion model config has unknown fields: {', '.join(unknown)}; "
+                "the checkpoint is newer than this package, or of another kind of model"
+            )
+        return cls(**values)

@@ -1,0 +1,65 @@
+"""Mamba-g: the whole utterance -> F_ag, a speaking style and a stream of prosody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..mamba.mamba2 import BidirectionalMamba2
+from ..mamba.norms import RMSNorm
+from .audio_stem import TOKEN, audio_stem, prepare
+from .config import MotionModelConfig
+
+BLOCK = 1024  # tokens heard at once, so that memory hardly grows with the clip
+
+
+@dataclass(frozen=True)
+class GlobalAudio:
+    """F_ag."""
+
+    style: Tensor  # (B, global_width): how this voice speaks, one vector an utterance
+    frames: Tensor  # (B, T, global_width): its prosody, 25 a second
+
+    def window(self, start: int, stop: int) -> GlobalAudio:
+        """The same style with frames start .. stop."""
+        return GlobalAudio(self.style, self.frames[:, start:stop])
+
+    def with_style(self, other: GlobalAudio) -> GlobalAudio:
+        """This prosody spoken in the style of another voice."""
+        return GlobalAudio(other.style, self.frames)
+
+    def to(self, *args, **kwargs) -> GlobalAudio:
+        return GlobalAudio(self.style.to(*args, **kwargs), self.frames.to(*args, **kwargs))
+
+
+class MambaGlobal(nn.Module):
+    """Bidirectional Mamba-2 over all tokens of the clip.
+
+    Style is pooled by one learned query ("coarse speaking style" of the paper, inferred and never classified); the
+    frame stream, the mean of each frame's two tokens, adds the prosody that a 0.2 s slice cannot hold.
+    """
+
+    def __init__(self, config: MotionModelConfig):
+        super().__init__()
+        self.config = config
+        width = config.global_width
+        options = dict(d_state=config.d_state, d_conv=config.d_conv, expand=config.expand, headdim=config.headdim)
+        self.stem = audio_stem(config, width)
+        self.norms = nn.ModuleList(RMSNorm(width) for _ in range(config.global_layers))
+        self.layers = nn.ModuleList(BidirectionalMamba2(width, **options) for _ in range(config.global_layers))
+        self.final_norm = RMSNorm(width)
+        self.query = nn.Linear(width, 1)
+
+    def forward(self, waveform: Tensor) -> GlobalAudio:
+        """waveform (B, N) mono 16 kHz -> F_ag with T = N // 640. Raises ValueError for less than a frame."""
+        speech = prepare(waveform, self.config)
+        tokens = speech.waveform.shape[1] // TOKEN
+        spans = [(start, min(start + BLOCK, tokens)) for start in range(0, tokens, BLOCK)]
+        x = torch.cat([speech.tokens(self.stem, start, stop) for start, stop in spans], 1)
+        for norm, layer in zip(self.norms, self.layers, strict=True):
+            x = x + layer(norm(x))
+        x = self.final_norm(x)
+        attention = torch.softmax(self.query(x).float(), 1).to(x.dtype)
+        return GlobalAudio((attention * x).sum(1), x.unflatten(1, (-1, 2)).mean(2))

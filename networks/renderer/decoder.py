@@ -1,0 +1,94 @@
+"""Blend, articulation and image decoder U (paper: phi_m, phi_r, I_R), with the photo itself as the main ingredient."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import RendererConfig
+from .deviation import Deviation
+from .layers import Modulate, ResBlock, blocks, conv, conv_doubled, join, resize, shuffle_down, shuffle_up
+from .lmdd import MotionField
+from .warp import warp
+
+
+class Synthesis(NamedTuple):
+    """The decoder's picture and how much of the warped photo to keep instead."""
+
+    image: Tensor  # (B,3,S,S) in [0,1]: right in the mouth, the lids and what comes into view
+    keep: Tensor  # (B,1,S,S) in [0,1]: 1 = the warped photo
+    warped_identity: Tensor  # phi' (B,C*S_d,h,w), for the threshold mask loss
+
+
+class ImageDecoder(nn.Module):
+    """phi' = w(F_id); phi_m = d phi' + (1-d) F_id; phi_r = max(0, phi_m) + beta min(0, phi_m); I_R = U(phi_r).
+
+    The same blend is repeated with the texture skips. U ends in a picture and a mask: the mask keeps the warped photo
+    wherever it is right, so a vector never has to carry what can be copied, and the output has the photo's own
+    resolution."""
+
+    def __init__(self, config: RendererConfig):
+        super().__init__()
+        self.config = config
+        folded = config.depth_channels * config.depth_planes
+        half, quarter = config.skip_widths
+        low, middle, high = config.decoder_widths
+        n, refine = config.decoder_blocks, config.refine_width
+        self.beta = nn.Parameter(torch.full((folded,), config.articulation_slope))
+        self.enter = conv(folded + refine + 1, low)
+        self.modulate_low = Modulate(config.deviation_dim, low)
+        self.appearance = Modulate(config.appearance_dim, low) if config.use_appearance else None
+        self.low = blocks(n, low)
+        self.join_middle = conv(low + quarter + refine + 1, middle)
+        self.modulate_middle = Modulate(config.deviation_dim, middle)
+        self.middle = nn.Sequential(*(ResBlock(middle, norm=False) for _ in range(n + 1)))
+        self.join_high = conv(middle + half + 12, high)
+        self.high = nn.Sequential(*(ResBlock(high, norm=False) for _ in range(n)))
+        self.leave = nn.Conv2d(high, 16, 3, padding=1)  # four sub-pixels of RGB and mask
+        nn.init.normal_(self.leave.weight, std=0.01)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(
+        self,
+        image: Tensor,
+        skips: list[Tensor],
+        identity: Tensor,
+        appearance: Tensor,
+        motion: MotionField,
+        deviation: Deviation,
+        articulation: float = 1.0,
+    ) -> Synthesis:
+        """image (B,3,S,S) at the network's size, F_id (B,C,S_d,h,w), F_A (B,A); all of one batch size.
+
+        articulation scales beta, the slope of what the activation holds back: 0.5 mutes, 1.5 exaggerates.
+        """
+        size = image.shape[-1]
+        half, quarter = skips
+        keep = motion.visible.sigmoid().to(identity.dtype)  # delta_phi
+        source = identity.flatten(1, 2)
+        warped = warp(source, motion.field)  # phi'
+        x = self._blend(source, warped, keep)  # phi_m
+        x = x.clamp_min(0) + articulation * self.beta.view(1, -1, 1, 1).to(x.dtype) * x.clamp_max(0)  # phi_r
+        at = size // 8
+        x = self.enter(join(resize(x, at), resize(motion.features, at), resize(keep, at)))
+        x = self.modulate_low(x, deviation.vector)
+        if self.appearance is not None:
+            x = self.appearance(x, appearance)
+        x = self.low(x)
+        at = size // 4
+        blended = self._blend(quarter, warp(quarter, motion.field), keep)
+        x = conv_doubled(self.join_middle, x, blended, resize(motion.features, at), resize(keep, at))
+        x = self.middle(self.modulate_middle(x, deviation.vector))
+        detail = shuffle_down(warp(image, motion.field)).to(x.dtype)
+        x = conv_doubled(self.join_high, x, self._blend(half, warp(half, motion.field), keep), detail)
+        out = shuffle_up(self.leave(F.silu(self.high(x))).float())
+        logits = resize(motion.visible, size) + 2 * out[:, 3:]
+        return Synthesis(out[:, :3].sigmoid(), logits.sigmoid(), warped)
+
+    @staticmethod
+    def _blend(source: Tensor, warped: Tensor, keep: Tensor) -> Tensor:
+        keep = resize(keep, source.shape[-1]).float()
+        return torch.lerp(source.float(), warped.float(), keep).to(source.dtype)

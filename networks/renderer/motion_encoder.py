@@ -1,0 +1,168 @@
+"""Motion encoder: a frame to its 768 implicit motion numbers, and their supervised read-out."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from .config import RendererConfig
+from .layers import Pyramid, ResBlock, conv, resize, upsample
+
+
+class Seen(NamedTuple):
+    """A frame's motion, and the places it was partly read from."""
+
+    motion: Tensor  # M (B,768)
+    points: Tensor  # (B,P,2) in [0,1], x right, y down
+    pose: Tensor  # (B,256), what the points tell of it
+
+
+class MotionEncoder(nn.Module):
+    """(B,3,H,W) in [0,1] -> M (B,768). The 8x8 grid is kept (V is 8x8x12 [P]), so a number stays with the place it
+    speaks of."""
+
+    def __init__(self, config: RendererConfig):
+        super().__init__()
+        self.config = config
+        self.pyramid = Pyramid(config.motion_widths, config.motion_blocks)
+        self.head = nn.Conv2d(config.motion_widths[-1], config.motion_depth, 1)
+        nn.init.normal_(self.head.weight, std=0.02)
+        # Where a head points is no place's own business: without this mixing, turns were read half as well as lips.
+        self.mix = nn.Linear(config.motion_dim, config.motion_dim, bias=False)
+        nn.init.zeros_(self.mix.weight)
+        self.places = Places(config)
+        self.pose = nn.Sequential(
+            nn.Linear(2 * config.motion_points, 256), nn.SiLU(), nn.Linear(256, config.motion_dim)
+        )
+        nn.init.zeros_(self.pose[2].weight)
+        nn.init.zeros_(self.pose[2].bias)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.see(frames).motion
+
+    def see(self, frames: Tensor) -> Seen:
+        """Motion, and the points it leans on."""
+        pyramid = self.pyramid(resize(frames, self.config.motion_size))
+        local = rearrange(self.head(F.silu(pyramid[-1])).float(), "b s h w -> b (h w s)")
+        points = self.places(pyramid)
+        with torch.autocast(frames.device.type, enabled=False):  # a sub-pixel is lost in half precision
+            kind = self.mix.weight.dtype
+            told = self.pose[1](self.pose[0]((points * 4 - 2).flatten(1).to(kind)))
+            motion = local + self.mix(local.to(kind)).float() + self.pose[2](told).float()
+        return Seen(motion, points, told.float())
+
+    @torch.no_grad()
+    def correct(self, answer: Tensor, told: Tensor, constant: Tensor) -> None:
+        """Make motion M into M + answer M + told pose + constant from now on, by changing the last layers: (768,768),
+        (768,256) and (768,), in float32."""
+        mixed, last = self.mix.weight, self.pose[2]
+        for weight in (last.weight, last.bias, mixed):
+            weight += (answer @ weight.float()).to(weight.dtype)
+        mixed += answer.to(mixed.dtype)
+        last.weight += told.to(last.weight.dtype)
+        last.bias += constant.to(last.bias.dtype)
+
+
+class Places(nn.Module):
+    """Where `motion_points` learnt patterns lie: soft-argmax of maps two levels above the 8x8 grid.
+
+    Turns and shifts are fractions of a pixel on the 8x8 grid; the mean of a sharp map tells them finely. In training
+    the points are drawn to the corpus's landmarks; nothing but the 768 numbers leaves the encoder."""
+
+    WIDTH = 64
+
+    def __init__(self, config: RendererConfig):
+        super().__init__()
+        fine, middle, deep = config.motion_widths[-3:]
+        self.deep, self.middle = nn.Conv2d(deep, self.WIDTH, 1), nn.Conv2d(middle, self.WIDTH, 1)
+        self.fine = conv(fine, self.WIDTH)
+        self.block = ResBlock(self.WIDTH)
+        self.maps = nn.Conv2d(self.WIDTH, config.motion_points, 1)
+        nn.init.normal_(self.maps.weight, std=0.05)
+
+    def forward(self, pyramid: list[Tensor]) -> Tensor:
+        """The pyramid, of which the last three levels are used -> (B,P,2) in [0,1]."""
+        fine, middle, deep = (F.silu(level) for level in pyramid[-3:])
+        x = upsample(self.deep(deep)) + self.middle(middle)
+        x = self.block(upsample(x) + self.fine(fine))
+        maps = self.maps(F.silu(x)).float()
+        size = maps.shape[-1]
+        weight = maps.flatten(2).softmax(2).unflatten(2, (size, size))
+        centres = (torch.arange(size, device=maps.device) + 0.5) / size
+        return torch.stack([weight.sum(2) @ centres, weight.sum(3) @ centres], dim=2)
+
+
+class MotionParameters(nn.Module):
+    """Between the 768 numbers and the parameters of a drawn head (supervised where the corpus has labels).
+
+    Both directions are linear, so differences of motion are differences of parameters, whatever the pose they start
+    from: the handle for editing, joint control and measuring. At the start each parameter owns a fixed random
+    direction of the 768-space, as strong as the parameter's usual spread asks for and concentrated where on the 8x8
+    grid it acts, and reading is the exact inverse of writing. A learnt non-linear writer gave small numbers to the
+    parameters with small units (radians, shifts), and the renderer then took four times as long to learn to turn a
+    head. The other 744 directions are free for what no parameter names; joint training fills them."""
+
+    def __init__(self, config: RendererConfig):
+        super().__init__()
+        self.config = config
+        self.writer = nn.Linear(config.parameters, config.motion_dim)
+        self.reader = nn.Linear(config.motion_dim, config.parameters)
+        self.register_buffer("low", torch.tensor(config.parameter_low), persistent=False)
+        self.register_buffer("high", torch.tensor(config.parameter_high), persistent=False)
+        columns = self._directions(config)
+        with torch.no_grad():
+            self.writer.weight.copy_(columns)
+            self.writer.bias.normal_(std=0.1, generator=torch.Generator().manual_seed(1))
+            inverse = torch.linalg.pinv(columns)
+            self.reader.weight.copy_(inverse)
+            self.reader.bias.copy_(-inverse @ self.writer.bias)
+
+    @staticmethod
+    def _directions(config: RendererConfig) -> Tensor:
+        """(768,24): one direction a parameter; a change by its spread has the norm 6 * emphasis, about 0.2 a number."""
+        g = config.motion_grid
+        centres = (torch.arange(g) + 0.5) / g * 2 - 1
+        y, x = torch.meshgrid(centres, centres, indexing="ij")
+        generator = torch.Generator().manual_seed(0)
+        columns = []
+        for spread, emphasis, place in zip(
+            config.parameter_spread, config.parameter_emphasis, config.parameter_place, strict=True
+        ):
+            window = torch.ones(g, g) if place is None else torch.exp(-((x / 0.5) ** 2) - ((y - place) / 0.35) ** 2)
+            column = (torch.randn(g, g, config.motion_depth, generator=generator) * window[..., None]).flatten()
+            columns.append(column / column.norm() * 6 * emphasis / spread)
+        return torch.stack(columns, dim=1)
+
+    def read(self, motion: Tensor) -> Tensor:
+        """(...,768) -> (...,24)."""
+        return self.reader(motion)
+
+    def write(self, parameters: Tensor) -> Tensor:
+        """(...,24) -> (...,768)."""
+        return self.writer(parameters)
+
+    def standing(self, motion: Tensor) -> Tensor:
+        """The part of motion (...,768) that says where head and shoulders stand in the picture, and how near. A
+        picture tells of it only how it changes: a small head nearby looks like a large one far away."""
+        which = list(self.config.parameter_standing)
+        return self.read(motion)[..., which] @ self.writer.weight[:, which].T
+
+    def beyond(self, motion: Tensor, own: Tensor) -> Tensor:
+        """The part of motion (...,768) that goes further than faces do, and than the portrait itself, whose motion is
+        `own`."""
+        wanted, given = self.read(motion), self.read(own)
+        held = wanted.clamp(torch.minimum(self.low, given), torch.maximum(self.high, given))
+        return (wanted - held) @ self.writer.weight.T
+
+    def language(self) -> str:
+        """An id of what the 768 numbers mean: 12 hex digits of both maps, at the half precision in which checkpoints
+        keep them, so that saving and loading leave it."""
+        digest = hashlib.sha256()
+        for _, value in sorted(self.state_dict().items()):
+            digest.update((value.detach().half() + 0.0).cpu().numpy().tobytes())  # averaging turns -0 into 0
+        return digest.hexdigest()[:12]

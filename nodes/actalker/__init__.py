@@ -1,0 +1,1 @@
+"""ACTalker's nodes."""

@@ -1,0 +1,102 @@
+"""ACTalker's masks, as MASKs that any mask node may edit."""
+
+import torch
+
+from ...host import intermediate_device, io
+from ...media.faces import CHOICES, FINDERS, Face
+from ...pipelines.actalker.masks import EXTEND, MASK_MODES, face_masks, mouth_box
+from ..crop import find_face
+from ..values.pictures import batch_of, plain
+from ..values.sockets import FaceBox, schema
+
+
+def five_points(face: Face) -> torch.Tensor | None:
+    """Eyes, nose tip and mouth corners (5, 2) where the finder tells them."""
+    if face.landmarks is None or len(face.landmarks) != 5:
+        return None
+    return torch.as_tensor(face.landmarks, dtype=torch.float32)
+
+
+def _corner(name: str, what: str) -> io.Int.Input:
+    tooltip = f"{what} of the face box in pixels, with finder = box."
+    return io.Int.Input(name, default=0, min=0, max=65535, optional=True, tooltip=tooltip)
+
+
+class ACTalkerMasks(io.ComfyNode):
+    """Face, mouth and the rest."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "ACTalkerMasks",
+            "ACTalker Masks",
+            "ACTalker",
+            ["face mask", "mouth mask", "audio mask", "motion mask"],
+            description="Finds the face and draws ACTalker's masks: the face, what the voice rules and what the "
+            "driving video rules. Of a clip the box around all its faces is taken. Edit them as you edit any mask.",
+            inputs=[
+                io.Image.Input("image", tooltip="The photo, or all frames of a clip."),
+                io.Combo.Input(
+                    "finder",
+                    options=list(FINDERS),
+                    default="auto",
+                    tooltip="How the face is found, as in Portrait Crop. box: the box given below. whole: the whole "
+                    "picture is the face.",
+                ),
+                io.Combo.Input(
+                    "face",
+                    options=[*CHOICES, "number"],
+                    default="largest",
+                    tooltip="Which face, when there are several; number: the one that face_number says.",
+                ),
+                io.Int.Input(
+                    "face_number",
+                    default=0,
+                    min=0,
+                    max=99,
+                    tooltip="With face = number: 0 is the largest face, 1 the next.",
+                ),
+                io.Float.Input(
+                    "extend",
+                    default=EXTEND,
+                    min=0.5,
+                    max=4.0,
+                    step=0.05,
+                    tooltip="Size of the face mask as a multiple of the face box; 1.2 as published.",
+                ),
+                io.Combo.Input(
+                    "mask_mode",
+                    options=list(MASK_MODES),
+                    default=MASK_MODES[0],
+                    tooltip="For voice and video together. release: both rule the whole picture, as the published "
+                    "script has it. paper: the voice rules the mouth, the video the rest of the face.",
+                ),
+                _corner("box_x", "Left edge"),
+                _corner("box_y", "Top edge"),
+                _corner("box_width", "Width"),
+                _corner("box_height", "Height"),
+            ],
+            outputs=[
+                FaceBox.Output(
+                    display_name="face_box", tooltip="The face's box in the first picture, for its identity."
+                ),
+                io.Mask.Output(display_name="face_mask", tooltip="The extended face: what may move at all."),
+                io.Mask.Output(display_name="audio_mask", tooltip="What the voice rules, for Control Gates."),
+                io.Mask.Output(display_name="motion_mask", tooltip="What the driving video rules, for Control Gates."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, image, finder, face, face_number, extend, mask_mode, box_x=0, box_y=0, box_width=0, box_height=0
+    ) -> io.NodeOutput:
+        corners = (box_x, box_y, box_width, box_height)
+        image = batch_of(image, "image")
+        pictures = (plain(picture, "image") for picture in image)
+        faces = [find_face(picture, finder, face, face_number, corners) for picture in pictures]
+        mouths = [mouth_box(found.box, five_points(found)) for found in faces]
+        masks = face_masks(tuple(image.shape[1:3]), [found.box for found in faces], mouths, extend)
+        if mask_mode == "release":
+            masks = masks._replace(mouth=torch.ones_like(masks.face), motion=torch.ones_like(masks.face))
+        device = intermediate_device()
+        return io.NodeOutput(faces[0].box, *(mask[None].to(device) for mask in masks))

@@ -1,0 +1,1 @@
+"""What runs on the wires: socket types, and checks of the values that hosts hand over."""

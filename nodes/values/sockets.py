@@ -1,0 +1,49 @@
+"""The sockets of the graph: one type for each kind of value, so that a wrong wire is refused on the page."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ...host import io
+
+Renderer = io.Custom("MAMBA_RENDERER")
+MotionModel = io.Custom("MAMBA_MOTION_MODEL")
+Source = io.Custom("MAMBA_SOURCE")
+Appearance = io.Custom("MAMBA_APPEARANCE")
+GlobalAudio = io.Custom("MAMBA_AUDIO_GLOBAL")
+LocalAudio = io.Custom("MAMBA_AUDIO_LOCAL")
+Motion = io.Custom("MAMBA_MOTION")
+Crop = io.Custom("MAMBA_CROP")
+Control = io.Custom("MAMBA_CONTROL")
+FaceBox = io.Custom("MAMBA_FACE_BOX")
+ACTalker = io.Custom("MAMBA_ACTALKER")
+ACTalkerIdentity = io.Custom("MAMBA_ACTALKER_IDENTITY")
+ACTalkerVoice = io.Custom("MAMBA_ACTALKER_VOICE")
+ACTalkerMotion = io.Custom("MAMBA_ACTALKER_MOTION")
+
+ROOT = "Mamba Portrait"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A value made by one network, and that network's name: values of different renderers do not mix."""
+
+    value: Any
+    made_by: str
+
+
+def same_network(encoded: Encoded, network_name: str, what: str, loader: str = "Load Renderer") -> Any:
+    """The value, if the named network made it; else a ValueError that says what to rewire."""
+    if encoded.made_by != network_name:
+        raise ValueError(
+            f"The {what} was made with '{encoded.made_by}', but this node has '{network_name}': "
+            f"wire one and the same {loader} to both nodes."
+        )
+    return encoded.value
+
+
+def schema(node_id: str, display_name: str, group: str, search_aliases: list[str], **rest) -> io.Schema:
+    """A node's schema with what all our nodes share; `search_aliases` only where the host knows them."""
+    if "search_aliases" in {f.name for f in fields(io.Schema)}:
+        rest["search_aliases"] = search_aliases
+    category = f"{ROOT}/{group}" if group else ROOT
+    return io.Schema(node_id=f"MambaPortrait{node_id}", display_name=display_name, category=category, **rest)

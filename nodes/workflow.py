@@ -1,0 +1,28 @@
+"""Workflow files with the nodes of the pack, without ComfyUI."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from ..host.headless.core_nodes import CORE_NODES
+from ..host.headless.workflow import Run
+from ..host.headless.workflow import run_workflow as run_with
+from . import MambaPortraitExtension
+
+
+def node_classes() -> dict[str, type]:
+    """All nodes by id: the pack's, from the extension that ComfyUI asks too, and the stand-ins for ComfyUI's own."""
+
+    async def ask() -> list[type]:
+        extension = MambaPortraitExtension()
+        await extension.on_load()
+        return await extension.get_node_list()
+
+    return {cls.GET_SCHEMA().node_id: cls for cls in (*CORE_NODES, *asyncio.run(ask()))}
+
+
+def run_workflow(workflow: dict | str | Path, overrides: dict[str, Any] | None = None, **options: Any) -> Run:
+    """Run an API-form workflow on the pack's nodes; `host.headless.workflow.run_workflow` tells of the options."""
+    return run_with(workflow, node_classes(), overrides, **options)

@@ -1,0 +1,1 @@
+"""ACTalker's stages, one function each."""

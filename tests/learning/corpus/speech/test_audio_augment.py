@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from mamba_portrait.learning.corpus.speech.augment import Chances, augment, change_speed, change_tract, join, set_level
+from mamba_portrait.learning.corpus.speech.engines import RATE, Speech
+from mamba_portrait.learning.corpus.speech.prosody import track_pitch
+from mamba_portrait.visemes.phones import Phone
+
+
+@pytest.fixture
+def buzz() -> np.ndarray:
+    """A second of a 120 Hz pulse train through one resonance at 1 kHz, from 0.25 s to 0.75 s."""
+    pulses = np.zeros(RATE)
+    pulses[RATE // 4 : 3 * RATE // 4 : RATE // 120] = 1
+    time = np.arange(400) / RATE
+    return np.convolve(pulses, np.exp(-time * 400) * np.sin(2 * np.pi * 1000 * time))[:RATE].astype(np.float32) * 0.5
+
+
+def peak_frequency(audio: np.ndarray) -> float:
+    power = np.abs(np.fft.rfft(audio)) ** 2
+    smooth = np.convolve(power, np.hanning(241), "same")
+    return float(np.fft.rfftfreq(len(audio), 1 / RATE)[smooth.argmax()])
+
+
+ALWAYS = Chances(*[1.0] * len(vars(Chances())))
+
+
+def test_every_change_keeps_length_and_is_reproducible(buzz):
+    first = augment(buzz, np.random.default_rng(5), buzz[::-1], ALWAYS)
+    again = augment(buzz, np.random.default_rng(5), buzz[::-1], ALWAYS)
+    assert first.shape == buzz.shape and first.dtype == np.float32
+    assert np.array_equal(first, again)
+    assert np.isfinite(first).all() and np.abs(first).max() < 1
+
+
+@pytest.mark.parametrize("name", ["tract", "equaliser", "gain", "reverb", "band"])
+def test_changes_do_not_delay_the_sound(buzz, name):
+    only = Chances(**{key: float(key == name) for key in vars(Chances())})
+    for seed in range(4):
+        changed = augment(buzz, np.random.default_rng(seed), None, only)
+        envelope = np.convolve(np.abs(changed), np.ones(80) / 80, "same")
+        onset = np.flatnonzero(envelope > 0.2 * envelope.max())[0] / RATE
+        assert onset == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.2])
+def test_vocal_tract_moves_formants_and_keeps_pitch(buzz, factor):
+    changed = change_tract(buzz, factor)
+    assert peak_frequency(changed) / peak_frequency(buzz) == pytest.approx(factor, rel=0.07)
+    voiced = track_pitch(changed)[35:65]
+    assert np.median(voiced[voiced > 0]) == pytest.approx(120, rel=0.04)
+
+
+def test_vocal_tract_of_one_changes_nothing(buzz):
+    assert np.abs(change_tract(buzz, 1.0) - buzz).max() < 1e-4
+
+
+def test_speed_retimes_the_phones_with_the_sound(buzz):
+    faster = change_speed(Speech(buzz, (Phone(0.25, 0.75, "a"),)), 1.25)
+    assert len(faster.audio) == round(RATE / 1.25)
+    assert (faster.phones[0].start, faster.phones[0].end) == pytest.approx((0.2, 0.6))
+    with pytest.raises(ValueError, match="speed"):
+        change_speed(Speech(buzz, ()), 3.0)
+
+
+def test_join_puts_silence_between(buzz):
+    part = Speech(buzz, (Phone(0.25, 0.75, "a"),))
+    whole = join([part, part], [0.5, 0.2, 0.0])
+    assert whole.duration == pytest.approx(2.7)
+    assert [phone.kind for phone in whole.phones] == ["sil", "a", "sil", "a"]
+    assert whole.phones[3].start == pytest.approx(0.5 + 1 + 0.2 + 0.25)
+    with pytest.raises(ValueError, match="pauses"):
+        join([part], [0.5])
+
+
+def test_level(buzz):
+    assert 20 * np.log10(np.sqrt(np.mean(set_level(buzz, -30.0) ** 2))) == pytest.approx(-30, abs=0.1)
+    assert np.abs(set_level(buzz, 0.0)).max() <= 0.98

@@ -1,0 +1,306 @@
+"""Stage 2's losses and loop: safe forms equal definitions, a tiny run learns, a killed one goes on as if unbroken."""
+
+import dataclasses
+import json
+import wave
+
+import numpy as np
+import pytest
+import torch
+
+from mamba_portrait.learning.datasets.tracks import MOUTH, TrackBatches, load_tracks
+from mamba_portrait.learning.training.motion_model import train as stage2
+from mamba_portrait.learning.training.motion_model.clips import encode_clips
+from mamba_portrait.learning.training.motion_model.losses import (
+    clean_error,
+    linear_map,
+    motion_losses,
+    parameter_weights,
+    readout_loss,
+)
+from mamba_portrait.learning.training.motion_model.measure import measure_voices
+from mamba_portrait.learning.training.motion_model.train import averaged_motion_model, train_stage2
+from mamba_portrait.media.video import VideoWriter
+from mamba_portrait.model_loaders.checkpoint import save_checkpoint
+from mamba_portrait.networks.motion_model.config import MotionModelConfig
+from mamba_portrait.networks.motion_model.model import MotionModel
+from mamba_portrait.sampling.schedule import NoiseSchedule
+from mamba_portrait.sampling.windows import HEARD_GAIN, sample_motion
+from mamba_portrait.vocabulary import COUNT, INDEX
+
+TINY = MotionModelConfig(
+    motion_dim=48,
+    mels=16,
+    global_width=16,
+    global_layers=1,
+    local_width=16,
+    local_layers=1,
+    headdim=16,
+    width=32,
+    layers=1,
+    heads=2,
+    appearance_dim=8,
+    prediction="x0",
+)
+
+
+class LinearFace:
+    """In the place of stage 1: motion is a fixed linear map of the parameters."""
+
+    motion_language = "linear"
+
+    def __init__(self, width=TINY.motion_dim):
+        self.map = torch.randn(COUNT, width, generator=torch.Generator().manual_seed(0))
+
+    def motion_from_parameters(self, parameters):
+        return parameters @ self.map + 0.1
+
+    def read_parameters(self, motion):
+        return (motion - 0.1) @ torch.linalg.pinv(self.map)
+
+    def rest_motion(self):
+        return self.motion_from_parameters(torch.zeros(COUNT))
+
+
+def write_clip(folder, frames, seed, split="train", motion=None):
+    """A humming whose loudness opens the jaw."""
+    rng = np.random.default_rng(seed)
+    jaw = np.clip(np.sin(np.arange(frames) * 0.7 + rng.uniform(0, 6)), 0, 1)
+    loud = np.repeat(jaw, 640)
+    audio = 0.3 * loud * np.sin(np.arange(frames * 640) * 2 * np.pi * rng.uniform(150, 250) / 16000)
+    folder.mkdir(parents=True)
+    with wave.open(str(folder / "audio.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes((audio * 32767).astype("<i2").tobytes())
+    if motion is None:
+        parameters = np.zeros((frames, COUNT), np.float32)
+        parameters[:, INDEX["jaw"]], parameters[:, INDEX["yaw"]] = jaw, rng.normal() * 0.1
+        np.savez(folder / "labels.npz", parameters=parameters)
+    else:
+        np.save(folder / "motion.npy", motion)
+    (folder / "meta.json").write_text(json.dumps({"split": split, "fps": "25"}))
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    root = tmp_path_factory.mktemp("clips")
+    for i in range(6):
+        write_clip(root / "clips" / f"c{i}", 100 + i, i)
+    write_clip(root / "clips" / "held_out", 90, 9, split="val")
+    return root
+
+
+def run(clips, out, steps, **options):
+    return train_stage2(clips, out, steps=steps, config=TINY, renderer=LinearFace(), **(dict(batch=4) | options))
+
+
+def history_of(out, name="loss"):
+    return [json.loads(line)[name] for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("kind", ["eps", "v", "x0"])
+def test_safe_velocity_equals_its_definition(kind):
+    schedule, g = NoiseSchedule(), torch.Generator().manual_seed(0)
+    x0, eps, guess = torch.randn(3, 2, 10, 7, generator=g, dtype=torch.float64)
+    t = torch.tensor([300, 700])
+    ab = schedule.alpha_bar[t]
+    target = schedule.target(x0, eps, t, kind)
+    x0_guess = schedule.to_x0(guess, schedule.add_noise(x0, eps, t), t, kind)
+    scale = 1 if kind == "x0" else ab.sqrt()[:, None, None]
+    error = clean_error(guess, target, ab, kind)
+    assert torch.allclose(error, scale * (x0_guess - x0), atol=1e-9)
+    velocity, _ = motion_losses(error, torch.tensor([False, False]))
+    defined = (scale * (x0_guess.diff(dim=1) - x0.diff(dim=1))).square().sum() / (2 * 11 * 7)
+    assert torch.allclose(velocity, defined)
+
+
+def test_the_seam_to_a_clean_history_counts():
+    step = torch.ones(1, 6, 3)  # a window that sits beside the truth by a constant: only the seam shows it
+    free, seam = (motion_losses(step, torch.tensor([c])) for c in (False, True))
+    assert free[0] == 0 and free[1] == 0 and seam[0] > 0 and seam[1] > 0
+
+
+def test_readout_follows_the_parameters_and_prefers_the_mouth():
+    face = LinearFace()
+    matrix = linear_map(face.read_parameters, TINY.motion_dim)
+    parameters = torch.randn(2, 5, COUNT)
+    motion = face.motion_from_parameters(parameters)
+    assert torch.allclose(motion @ matrix + face.read_parameters(torch.zeros(48)), parameters, atol=1e-4)
+    weights = parameter_weights(torch.ones(COUNT), mouth=4.0)
+    assert weights.mean() == pytest.approx(1)
+    assert weights[INDEX["jaw"]] == pytest.approx(4 * weights[INDEX["yaw"]].item())
+    error = torch.zeros(COUNT)
+    error[INDEX["jaw"]] = 1
+    loss = readout_loss((error @ face.map)[None, None], matrix, weights)
+    assert loss == pytest.approx(weights[INDEX["jaw"]].item() / COUNT, rel=1e-3)
+
+
+def test_batches_depend_on_seed_and_number_alone(clips):
+    tracks = load_tracks(clips)
+    one, two = TrackBatches(tracks, 4, seed=1), TrackBatches(tracks, 4, seed=1)
+    one[0], one[1]
+    assert all(torch.equal(a, b) for a, b in zip(one[5][:2], two[5][:2], strict=True))
+    assert one[5].audio.shape != one[6].audio.shape or not torch.equal(one[5].audio, one[6].audio)
+
+
+def test_audio_and_motion_of_a_window_belong_together(clips):
+    batch = TrackBatches(load_tracks(clips), 8, seed=0, silent=0.0)[0]
+    window = batch.parameters.shape[1] - 4
+    loud = batch.audio.unflatten(1, (-1, 640)).square().mean(2).sqrt()[:, batch.margin : batch.margin + window]
+    jaw = batch.parameters[:, 4:, INDEX["jaw"]]
+    for a, b in zip(loud, jaw, strict=True):
+        assert torch.corrcoef(torch.stack([a, b]))[0, 1] > 0.95
+
+
+def test_silence_is_given_with_a_resting_mouth(clips):
+    batch = TrackBatches(load_tracks(clips), 8, seed=0, silent=1.0)[0]
+    assert batch.audio.abs().max() < 0.01 and batch.parameters[..., MOUTH].abs().max() == 0
+    assert batch.parameters.abs().max() > 0
+
+
+def test_augmentation_takes_its_share_of_unchanged_clips(clips):
+    options = dict(seed=0, silent=0.0, augment=lambda audio, rng: np.ones_like(audio))
+    batches = [TrackBatches(load_tracks(clips), 40, augment_share=0.5, **options)[i] for i in range(4)]
+    share = torch.cat([(b.audio == 1).all(1).float() for b in batches]).mean()
+    assert 0.35 < share < 0.65
+
+
+def test_no_clips_is_a_clear_message(tmp_path):
+    with pytest.raises(FileNotFoundError, match="corpus"):
+        load_tracks(tmp_path)
+    with pytest.raises(ValueError, match="max_minutes"):
+        train_stage2(tmp_path, tmp_path / "out")
+
+
+def test_a_tiny_run_lowers_the_loss_and_gives_a_model(clips, tmp_path):
+    file = run(clips, tmp_path, 75, batch=4, rate=5e-3, listening=0.0)
+    for name in ("loss", "heard"):
+        losses = history_of(tmp_path, name)
+        assert losses[-1] < 0.8 * losses[0], name
+    model = averaged_motion_model(file)
+    assert model.motion_std.min() > 0 and torch.allclose(model.rest_motion, LinearFace().rest_motion())
+    assert model.motion_language == "linear"
+    noise, face = torch.randn(5, TINY.motion_dim), LinearFace()
+    whole, quiet = (face.read_parameters(model.motion_std * n + 0.1) for n in (noise, model.quiet_mouth(noise, 0.25)))
+    others = [i for i in range(COUNT) if i not in MOUTH]
+    assert torch.allclose(quiet[:, MOUTH], 0.25 * whole[:, MOUTH], atol=1e-4)
+    assert torch.allclose(quiet[:, others], whole[:, others], atol=1e-4)
+
+
+def test_the_ear_reads_the_mouth_from_the_voice_and_leads_it(clips, tmp_path):
+    model = averaged_motion_model(run(clips, tmp_path, 75, batch=4, rate=5e-3, listening=1.0)).requires_grad_(False)
+    track = load_tracks(clips)[0]
+    frames = len(track.values)
+    audio = torch.from_numpy(track.audio(0, frames))[None]
+    voice = model.extract_global(audio), model.extract_local(audio)
+    heard, face = model.hear(*voice)[0].detach(), LinearFace()
+    jaw = torch.stack([heard[:, MOUTH.index(INDEX["jaw"])], torch.from_numpy(track.values[:, INDEX["jaw"]])])
+    assert torch.corrcoef(jaw)[0, 1] > 0.6
+    free, led = (sample_motion(model, *voice, None, frames=frames, steps=3, mouth_heard=share) for share in (0.0, 1.0))
+    wanted = HEARD_GAIN * (heard + face.read_parameters(model.motion_mean)[MOUTH])  # at rest the parameters are 0
+    assert torch.allclose(face.read_parameters(led)[:, MOUTH], wanted, atol=1e-3)
+    assert not torch.allclose(face.read_parameters(free)[:, MOUTH], wanted, atol=1e-2)
+
+
+def test_a_run_does_not_go_on_with_a_renderer_of_another_language(clips, tmp_path, monkeypatch):
+    run(clips, tmp_path, 1)
+    monkeypatch.setattr(LinearFace, "motion_language", "other")
+    with pytest.raises(ValueError, match="learned another renderer's motion .linear, not other"):
+        run(clips, tmp_path, 2)
+
+
+@pytest.mark.parametrize("kind", ["eps", "v"])
+def test_other_predictions_train(clips, tmp_path, kind):
+    config = dataclasses.replace(TINY, prediction=kind)
+    train_stage2(clips, tmp_path, steps=3, config=config, renderer=LinearFace(), batch=4)
+    assert np.isfinite(history_of(tmp_path)).all()
+    with pytest.raises(ValueError, match="another config"):
+        run(clips, tmp_path, 6)
+
+
+def test_killed_and_resumed_equals_unbroken(clips, tmp_path, monkeypatch):
+    whole = torch.load(run(clips, tmp_path / "whole", 8), weights_only=True)
+
+    class Killed(Exception):
+        pass
+
+    seen = []
+
+    def kill(model, *_, **__):
+        seen.append(1)
+        if len(seen) == 6:
+            raise Killed
+
+    honest = stage2.Stage2Task.losses
+    monkeypatch.setattr(stage2.Stage2Task, "losses", lambda self, *a, **k: (kill(self), honest(self, *a, **k))[1])
+    with pytest.raises(Killed):
+        run(clips, tmp_path / "broken", 8, save_seconds=0.0)
+    monkeypatch.setattr(stage2.Stage2Task, "losses", honest)
+    resumed = torch.load(run(clips, tmp_path / "broken", 8), weights_only=True)
+    assert resumed["step"] == 8
+    for part in ("model", "average"):
+        for name, value in whole[part].items():
+            assert torch.equal(value, resumed[part][name]), name
+
+
+def test_trained_weights_are_gone_on_from(clips, tmp_path):
+    begun = averaged_motion_model(run(clips, tmp_path / "first", 4))
+    file = save_checkpoint(tmp_path / "begun.safetensors", begun, "motion_model", begun.config)
+    rested = run(clips, tmp_path / "second", 1, init=file, rate=0.0)
+    for name, value in averaged_motion_model(rested).state_dict().items():
+        assert torch.allclose(value, begun.state_dict()[name], 1e-3, 2e-3), name  # half precision on disk
+    begun.motion_language = "another"
+    file = save_checkpoint(tmp_path / "other.safetensors", begun, "motion_model", begun.config)
+    with pytest.raises(ValueError, match="another renderer's motion"):
+        run(clips, tmp_path / "third", 1, init=file)
+
+
+def test_listening_leaves_the_denoiser_alone(clips, tmp_path):
+    before = averaged_motion_model(run(clips, tmp_path / "a", 1, rate=0.0)).state_dict()
+    after = averaged_motion_model(run(clips, tmp_path / "b", 3, listening=1.0)).state_dict()
+    moved = {name.split(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
+    assert {"mamba_global", "mamba_local", "from_local"} <= moved and "denoiser" not in moved
+
+
+def test_real_clips_train_beside_drawn_ones(tmp_path):
+    write_clip(tmp_path / "clips" / "drawn", 100, 0)
+    write_clip(
+        tmp_path / "clips" / "real", 100, 1, motion=np.random.default_rng(0).normal(size=(100, 48)).astype(np.float16)
+    )
+    run(tmp_path, tmp_path / "out", 3, appearances=torch.randn(5, 8))
+    assert np.isfinite(history_of(tmp_path / "out")).all()
+
+
+def test_voices_are_measured_from_sampled_motion(clips):
+    torch.manual_seed(0)
+    found = measure_voices(MotionModel(TINY).eval(), LinearFace(), load_tracks(clips, "val"), clips=1, seconds=1.0)
+    assert {"jaw", "lag", "amplitude", "speed"} <= found.keys()
+
+
+class Seeing(torch.nn.Module):
+    """A renderer that sees nothing but the mean brightness, and calls all of it a place."""
+
+    def __init__(self):
+        super().__init__()
+        self.motion_encoder = torch.nn.Linear(1, TINY.motion_dim)
+
+    def encode_motion(self, frames):
+        return self.motion_encoder(frames.mean((1, 2, 3))[:, None])
+
+    def centred(self, motion, reference):
+        return motion - reference
+
+
+def test_real_clips_are_encoded_once(tmp_path):
+    folder = tmp_path / "clips" / "real"
+    write_clip(folder, 20, 0, motion=np.zeros((20, 48)))
+    with VideoWriter(folder / "video.mp4", fps=25) as video:
+        video.write(np.full((20, 32, 32, 3), 128, np.uint8))  # two batches
+    renderer = Seeing()
+    name = encode_clips(tmp_path, renderer)
+    motion = load_tracks(tmp_path, motion_file=name)[0].values
+    assert motion.shape == (20, 48) and motion.dtype == np.float16
+    assert not motion.any()  # counted from where the first frame's head stands
+    stamp = (folder / name).stat().st_mtime_ns
+    assert encode_clips(tmp_path, renderer) == name and (folder / name).stat().st_mtime_ns == stamp
+    assert encode_clips(tmp_path, Seeing()) != name

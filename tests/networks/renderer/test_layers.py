@@ -1,0 +1,36 @@
+"""The layers' shortcuts give what PyTorch's plain operations give."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mamba_portrait.networks.renderer import layers
+
+
+def test_convolving_before_doubling_is_convolving_after_it():
+    coarse, fine = torch.randn(2, 5, 6, 7), torch.randn(2, 3, 12, 14)
+    layer = layers.conv(8, 4)
+    layer.bias.data.normal_()
+    expected = layer(torch.cat([layers.upsample(coarse), fine], dim=1))
+    assert torch.allclose(layers.conv_doubled(layer, coarse, fine), expected, atol=1e-5)
+
+
+def test_shuffles_are_pixel_shuffles():
+    x = torch.randn(2, 8, 6, 10)
+    for given in (x, x.contiguous(memory_format=torch.channels_last)):
+        assert torch.equal(layers.shuffle_up(given), F.pixel_shuffle(x, 2))
+        assert torch.equal(layers.shuffle_down(given), F.pixel_unshuffle(x, 2))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 20])
+def test_bilinear_is_bilinear_whatever_way_it_takes(channels):
+    x = torch.randn(2, channels, 5, 8)
+    expected = F.interpolate(x, size=(11, 16), mode="bilinear", align_corners=False)
+    assert torch.allclose(layers.bilinear(x, (11, 16)), expected, atol=1e-5)
+
+
+def test_join_keeps_the_order_of_its_first_map():
+    maps = [torch.randn(2, c, 4, 5) for c in (6, 1, 3)]
+    turned = [maps[0].contiguous(memory_format=torch.channels_last), *maps[1:]]
+    assert torch.equal(layers.join(*maps), torch.cat(maps, 1)) and layers.join(*maps).is_contiguous()
+    assert torch.equal(layers.join(*turned), torch.cat(maps, 1)) and layers.are_side_by_side(layers.join(*turned))

@@ -1,0 +1,1 @@
+"""Speech sounds and what the mouth does for them."""
