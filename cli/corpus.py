@@ -147,6 +147,7 @@ def sheet(folder: Path):
     Raises ValueError when there are neither.
     """
     from ..learning.corpus.sheet import contact_sheet, stack, strip
+    from ..media.photo import to_uint8
     from ..media.video import read_video
 
     def hands(clip: Path) -> bool:
@@ -154,7 +155,7 @@ def sheet(folder: Path):
 
     rows = [contact_sheet(folder)] if any((folder / "stills").glob("*_rgb.npy")) else []
     clips = sorted((video.parent for video in (folder / "clips").glob("*/video.mp4")), key=lambda c: (not hands(c), c))
-    rows += [strip(list(read_video(clip / "video.mp4"))) for clip in clips[:4]]
+    rows += [strip([to_uint8(frame) for frame in read_video(clip / "video.mp4")]) for clip in clips[:4]]
     if not rows:
         raise ValueError(f"{folder} holds neither stills nor painted clips: draw some with --stills or --painted.")
     return stack(rows)

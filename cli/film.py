@@ -79,23 +79,23 @@ def check_out(options: argparse.Namespace) -> None:
 
 def portrait_of(options: argparse.Namespace, renderer, machine: Machine, stages: Stages) -> Portrait:
     """Photo -> face -> crop -> source and appearance."""
-    from ..media.crop import crop_portrait
-    from ..media.faces import choose_face, find_faces
     from ..media.photo import load_photo
     from ..pipelines import portrait
+    from ..pipelines.framing import frame_portrait
 
     with stages("find the face"):
         photo = load_photo(options.photo)
-        faces = find_faces(photo, options.finder, options.box)
-        face = choose_face(faces, options.which_face)
-        picture, crop = crop_portrait(photo, face, **framing(options))
-    place = f"{round(face.size)} pixels wide, {len(faces)} found" if face.finder != "whole" else "the whole picture"
-    print(f"face: {face.finder}, {place}; portrait of {picture.shape[1]} x {picture.shape[0]} pixels")
+        framed = frame_portrait(
+            photo, finder=options.finder, box=options.box, which=options.which_face, **framing(options)
+        )
+    face, (height, width) = framed.face, framed.picture.shape[:2]
+    place = f"{round(face.size)} pixels wide, {framed.faces} found" if face.finder != "whole" else "the whole picture"
+    print(f"face: {face.finder}, {place}; portrait of {width} x {height} pixels")
     with stages("encode the source"):
-        source = portrait.encode_source(renderer, picture, bf16=machine.bf16, keep_on=machine.device)
+        source = portrait.encode_source(renderer, framed.picture, bf16=machine.bf16, keep_on=machine.device)
     with stages("appearance"):
         appearance = portrait.extract_appearance(renderer, source, bf16=machine.bf16, keep_on=machine.device)
-    return Portrait(photo, crop, source, appearance)
+    return Portrait(photo, framed.crop, source, appearance)
 
 
 def write_film(

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from itertools import chain
 
 from . import film
 from .options import add_machine, add_networks, box, command, machine
 from .stages import Stages, progress
 
-NO_FACE = (
-    "No face was found in the first frame of the driving video: begin where a face looks at the camera, give its place "
-    "with --driving-box, or say --driving-finder whole if the video is cut to a face already."
-)
-DRIVING_SIZE = 512  # the network judges motion far below this; keeping more would only cost memory
+REMEDY = "give its place with --driving-box, or say --driving-finder whole if the video is cut to a face already"
 
 
 def add(commands) -> argparse.ArgumentParser:
@@ -64,26 +59,25 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _watch(options: argparse.Namespace, info, renderer, here, stages: Stages):
-    """Video -> Motion. The crop is found in the first frame and kept, so that nothing jitters."""
-    import torch
-
-    from ..media.crop import crop_box, cut
-    from ..media.faces import choose_face, find_faces
+    """Video -> Motion."""
     from ..media.video import read_video
     from ..pipelines import portrait
+    from ..pipelines.framing import frame_video
 
-    frames = (torch.from_numpy(frame) for frame in stages.each("read the video", read_video(options.video)))
-    first = next(frames)
+    frames = stages.each("read the video", read_video(options.video))
     with stages("find the face"):
-        faces = find_faces(first, options.driving_finder, options.driving_box)
-        if not faces:
-            raise ValueError(NO_FACE)
-        found = choose_face(faces, options.driving_face)
-        where = crop_box(tuple(first.shape[:2]), found, **film.framing(options))
+        _, pictures = frame_video(
+            frames,
+            finder=options.driving_finder,
+            box=options.driving_box,
+            which=options.driving_face,
+            remedy=REMEDY,
+            **film.framing(options),
+        )
     with stages("watch the motion"), progress("motion", "frame") as bar:
         return portrait.watch(
             renderer,
-            (cut(frame, where, DRIVING_SIZE) for frame in chain([first], frames)),
+            pictures,
             info.fps,
             bf16=here.bf16,
             total=round(info.duration * info.fps) or None,

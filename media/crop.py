@@ -64,13 +64,16 @@ def _mirrored(start: int, count: int, length: int) -> Tensor:
 
 
 def resize(images: Tensor, height: int, width: int) -> Tensor:
-    """(...,H,W,C) -> (...,height,width,C), bilinear and antialiased when it shrinks."""
+    """(...,H,W,C) -> (...,height,width,C), bilinear and antialiased when it shrinks.
+
+    The dtype stays: whole numbers are rounded."""
     if images.shape[-3:-1] == (height, width):
         return images
     flat = images.reshape(-1, *images.shape[-3:]).permute(0, 3, 1, 2).float()
     shrinks = height < images.shape[-3] or width < images.shape[-2]
     flat = F.interpolate(flat, (height, width), mode="bilinear", align_corners=False, antialias=shrinks)
-    return flat.permute(0, 2, 3, 1).reshape(*images.shape[:-3], height, width, images.shape[-1])
+    flat = flat if images.is_floating_point() else flat.round()
+    return flat.to(images.dtype).permute(0, 2, 3, 1).reshape(*images.shape[:-3], height, width, images.shape[-1])
 
 
 def crop_portrait(

@@ -6,8 +6,9 @@ from torch import Tensor
 from .finders import cascade, own, yunet
 from .finders.face import Face
 from .photo import to_uint8
+from .picture import checked
 
-__all__ = ["CHOICES", "FINDERS", "Face", "choose_face", "find_faces"]
+__all__ = ["CHOICES", "FINDERS", "Face", "NoFaceError", "choose_face", "find_face", "find_faces"]
 
 SEARCHERS = {"own": own, "yunet": yunet, "cascade": cascade}  # in the order in which "auto" tries them
 FINDERS = ("auto", *SEARCHERS, "box", "whole")
@@ -19,10 +20,14 @@ NO_FACE = (
 )
 
 
+class NoFaceError(ValueError):
+    """There is no face where one is needed; the message tells the ways out."""
+
+
 def find_faces(
     image: np.ndarray | Tensor, finder: str = "auto", box: tuple[float, float, float, float] | None = None
 ) -> list[Face]:
-    """Find the faces of one picture (H,W,3), float in [0,1] or uint8, RGB; the largest first, an empty list for none.
+    """Find the faces of one picture (H,W,3), RGB floats in [0,1]; the largest first, an empty list for none.
 
     finder: "auto" takes the first finder that can run here; "own" (the pack's network), "yunet", "cascade" insist on
     one; "box" takes `box` (x0, y0, x1, y1 in pixels, around brows to chin) as the face; "whole" the whole picture. A
@@ -41,7 +46,7 @@ def find_faces(
     if finder == "whole":
         return [Face((0.0, 0.0, float(frame[1]), float(frame[0])), 1.0, None, "whole", frame)]
     searcher = _runnable(finder)
-    faces = searcher.find(np.ascontiguousarray(to_uint8(image)[..., :3]))
+    faces = searcher.find(np.ascontiguousarray(to_uint8(checked(image, "the picture"))[..., :3]))
     return sorted(faces, key=lambda face: -face.size)
 
 
@@ -73,9 +78,9 @@ def choose_face(faces: list[Face], which: str | int = "largest") -> Face:
     """One of the faces: "largest", the "left" or "right" most, the nearest to the picture's "center", or an index by
     size.
 
-    Raises ValueError with the ways out when there is none, or when the index is too high."""
+    Raises NoFaceError where there is none, ValueError when the index is too high."""
     if not faces:
-        raise ValueError(NO_FACE)
+        raise NoFaceError(NO_FACE)
     if isinstance(which, str) and which.isdecimal():
         which = int(which)
     if isinstance(which, int):
@@ -91,3 +96,13 @@ def choose_face(faces: list[Face], which: str | int = "largest") -> Face:
     if which == "center":
         return min(faces, key=lambda f: np.hypot(f.center[0] - f.frame[1] / 2, f.center[1] - f.frame[0] / 2))
     raise ValueError(f"Unknown choice of face '{which}'; use {', '.join(CHOICES)} or a number.")
+
+
+def find_face(
+    image: np.ndarray | Tensor,
+    finder: str = "auto",
+    box: tuple[float, float, float, float] | None = None,
+    which: str | int = "largest",
+) -> Face:
+    """`find_faces` and `choose_face` in one."""
+    return choose_face(find_faces(image, finder, box), which)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .audio import resample
 from .photo import to_uint8
+from .picture import unit_range
 from .provenance import VisibleMark, provenance_metadata
 
 log = logging.getLogger("mamba_portrait")
@@ -89,8 +90,8 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
 
 def read_video(
     path: str | os.PathLike, fps: Fraction | None = None, start: float = 0.0, max_frames: int | None = None
-) -> Iterator[np.ndarray]:
-    """Yield upright frames (H,W,3) uint8 RGB at exactly `fps` frames a second (None: the file's own rate).
+) -> Iterator[Tensor]:
+    """Yield upright frames (H,W,3) RGB, float32 in [0,1], at exactly `fps` frames a second (None: the file's own rate).
 
     Time stamps decide, so variable-rate recordings keep their sync: output frame k shows the picture whose stamp,
     rounded to the output grid, is the latest not after k (rounding forgives the millisecond stamps of Matroska). One
@@ -147,9 +148,9 @@ def _round(x: Fraction) -> int:
     return (2 * x.numerator + x.denominator) // (2 * x.denominator)
 
 
-def _rgb(frame: av.VideoFrame) -> np.ndarray:
+def _rgb(frame: av.VideoFrame) -> Tensor:
     image = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(image, _turns(frame)))
+    return unit_range(np.rot90(image, _turns(frame)))
 
 
 class VideoWriter:

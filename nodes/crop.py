@@ -1,22 +1,22 @@
 """Find a face in a photo and cut a square around it."""
 
+from typing import Any
+
 import torch
 
 from ..host import intermediate_device, io
-from ..media.crop import CROP_SCALE, CROP_SHIFT, crop_portrait
-from ..media.faces import CHOICES, FINDERS, Face, choose_face, find_faces
+from ..media.crop import CROP_SCALE, CROP_SHIFT
+from ..media.faces import CHOICES, FINDERS, Face
+from ..pipelines.framing import frame_portrait
 from .values.pictures import one_photo
 from .values.sockets import Crop, schema
 
 
-def find_face(
-    photo: torch.Tensor, finder: str, which: str = "largest", number: int = 0, box: tuple = (0, 0, 0, 0)
-) -> Face:
-    """The face to animate in a photo (H,W,3); box is (x, y, width, height). ValueError if there is none."""
+def face_choice(finder: str, face: str, number: int, box: tuple[int, int, int, int]) -> dict[str, Any]:
+    """The widgets of face finding as arguments of `frame_portrait`; box is (x, y, width, height)."""
     x, y, width, height = box
     corners = (x, y, x + width, y + height) if finder == "box" else None
-    faces = find_faces(photo, finder, corners)
-    return choose_face(faces, number if which == "number" else which)
+    return {"finder": finder, "box": corners, "which": number if face == "number" else face}
 
 
 def face_mask(face: Face, height: int, width: int) -> torch.Tensor:
@@ -113,8 +113,8 @@ class PortraitCrop(io.ComfyNode):
         cls, image, finder, face, face_number, scale, shift, box_x=0, box_y=0, box_width=0, box_height=0
     ) -> io.NodeOutput:
         photo = one_photo(image, "Portrait Crop")
-        found = find_face(photo, finder, face, face_number, (box_x, box_y, box_width, box_height))
-        portrait, crop = crop_portrait(photo, found, scale, shift)
-        mask = face_mask(found, *photo.shape[:2])
+        choice = face_choice(finder, face, face_number, (box_x, box_y, box_width, box_height))
+        framed = frame_portrait(photo, **choice, scale=scale, shift=shift)
+        mask = face_mask(framed.face, *photo.shape[:2])
         device = intermediate_device()
-        return io.NodeOutput(portrait[None].to(device), crop, mask.to(device))
+        return io.NodeOutput(framed.picture[None].to(device), framed.crop, mask.to(device))

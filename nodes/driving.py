@@ -1,27 +1,13 @@
 """A driving video to motion."""
 
-from itertools import chain
-
 from ..host import io, load_device, progress_bar, use_bf16
-from ..media.crop import crop_box, cut
-from ..media.faces import Face, choose_face, find_faces
 from ..pipelines import portrait
+from ..pipelines.framing import frame_video
 from .crop import scale_input
 from .values.sockets import Motion, Renderer, schema
 from .values.video_input import open_video
 
-NO_FACE = (
-    "No face was found in the first frame of the driving video: begin where a face looks at the camera, or choose the "
-    "crop 'whole frame' if the video is cut to a face already."
-)
-DRIVING_SIZE = 512  # the network judges motion at a quarter of this; keeping more would only cost memory
-
-
-def _first_face(frame, crop: str) -> Face:
-    faces = find_faces(frame, "auto" if crop == "face" else "whole")
-    if not faces:
-        raise ValueError(NO_FACE)
-    return choose_face(faces)
+REMEDY = "or choose the crop 'whole frame' if the video is cut to a face already"
 
 
 class EncodeDrivingVideo(io.ComfyNode):
@@ -59,13 +45,11 @@ class EncodeDrivingVideo(io.ComfyNode):
     @classmethod
     def execute(cls, renderer, video, crop, scale, batch) -> io.NodeOutput:
         stream = open_video(video)
-        first = next(stream.frames, None)
-        if first is None:
-            raise ValueError("The driving video has no frames.")
-        where = crop_box(tuple(first.shape[:2]), _first_face(first, crop), scale)
+        finder = "auto" if crop == "face" else "whole"
+        _, pictures = frame_video(stream.frames, finder=finder, remedy=REMEDY, scale=scale)
         motion = portrait.watch(
             renderer.on_device(),
-            (cut(frame, where, DRIVING_SIZE) for frame in chain([first], stream.frames)),
+            pictures,
             stream.fps,
             batch=batch,
             bf16=use_bf16(load_device()),

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..media.audio import MODEL_RATE, frame_count, to_mono_16k
 from ..media.motion import Motion, check_language, retarget
+from ..media.picture import checked
 from ..media.video import VideoWriter
 from ..networks.motion_model.model import GlobalAudio, MotionModel
 from ..networks.renderer.model import Renderer, Source
@@ -61,12 +62,13 @@ def _network_image(photo: Tensor, device: torch.device) -> Tensor:
 def encode_source(
     renderer: Renderer, photo: Tensor, *, bf16: bool = False, keep_on: str | torch.device = "cpu"
 ) -> Source:
-    """A square portrait (H,W,3) in [0,1] -> all that the renderer computes once per portrait."""
+    """A square portrait (H,W,3) in [0,1] -> all that the renderer computes once per portrait. ValueError for other
+    pictures."""
     if photo.ndim == 4 and photo.shape[0] != 1:
         raise ValueError(f"One portrait is needed, but {photo.shape[0]} pictures came in; choose one of them first.")
     device = _device(renderer)
     with autocast(device, bf16):
-        return renderer.encode_source(_network_image(photo, device)).to(keep_on)
+        return renderer.encode_source(_network_image(checked(photo, "the portrait"), device)).to(keep_on)
 
 
 @torch.inference_mode()
@@ -190,15 +192,15 @@ def watch(
     total: int | None = None,
     progress: Progress | None = None,
 ) -> Motion:
-    """A driving video, picture by picture (H,W,3) in [0,1] or uint8 -> its Motion, relative to its first frame, from
-    where the head stands in it."""
+    """A driving video, picture by picture (H,W,3) in [0,1] -> its Motion, relative to its first frame, from where the
+    head stands in it. ValueError for other pictures."""
     device = _device(renderer)
     values: list[Tensor] = []
     seen = 0
     for pictures in batches(frames, batch):
-        pictures = pictures.float() / 255 if pictures.dtype == torch.uint8 else pictures
+        pictures = _network_image(checked(pictures, "the driving video"), device)
         with autocast(device, bf16):
-            values.append(renderer.encode_motion(_network_image(pictures, device)).float().cpu())
+            values.append(renderer.encode_motion(pictures).float().cpu())
         seen += len(pictures)
         if progress is not None:
             progress(seen, max(seen, total or seen))

@@ -73,7 +73,7 @@ def words(*lines: str) -> Picture:
 
 def driving() -> list[Picture]:
     """The frames of the example video."""
-    return list(read_video(ASSETS / DRIVING["drawn head"]))
+    return [to_uint8(frame) for frame in read_video(ASSETS / DRIVING["drawn head"])]
 
 
 def grid(*rows: list[Picture]) -> Picture:

@@ -39,16 +39,17 @@ class VideoFromFile:
     def get_components(self) -> SimpleNamespace:
         """Everything decoded: images (T,H,W,3) in [0,1], audio or None, frame_rate as a Fraction."""
         from ...media.audio import load_audio
+        from ...media.picture import unit_range
 
         with av.open(self._file) as container:
             rate = Fraction(container.streams.video[0].average_rate or 25)
             has_audio = bool(container.streams.audio)
-            frames = [torch.from_numpy(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+            frames = [unit_range(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
         audio = None
         if has_audio:
             waveform, sample_rate = load_audio(self._file)
             audio = {"waveform": waveform[None], "sample_rate": sample_rate}
-        return SimpleNamespace(images=torch.stack(frames).float() / 255, audio=audio, frame_rate=rate)
+        return SimpleNamespace(images=torch.stack(frames), audio=audio, frame_rate=rate)
 
     def save_to(self, path: str | Path) -> None:
         """Copy the file, atomically."""

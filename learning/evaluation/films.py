@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ...media.crop import crop_box, cut, resize
-from ...media.faces import find_faces
+from ...media.crop import resize
+from ...media.faces import NoFaceError
 from ...media.video import read_video
 from ...networks.renderer.model import Renderer
+from ...pipelines.framing import frame_video
 from ...pipelines.portrait import encode_source, extract_appearance, render, watch
 from .metrics import psnr
 
@@ -23,13 +23,11 @@ SIZE = 256
 
 def read_film(path: str | Path, seconds: float = SECONDS, rate: Fraction = RATE) -> Tensor | None:
     """(T,SIZE,SIZE,3) in [0,1] around the face of the first frame, as `reenact` crops it; None where none is found."""
-    frames = (torch.from_numpy(frame) for frame in read_video(path, rate, max_frames=round(seconds * rate)))
-    first = next(frames)
-    faces = find_faces(first)
-    if not faces:
+    try:
+        _, pictures = frame_video(read_video(path, rate, max_frames=round(seconds * rate)))
+    except NoFaceError:
         return None
-    crop = crop_box(tuple(first.shape[:2]), faces[0])
-    return torch.stack([resize(cut(frame, crop).float() / 255, SIZE, SIZE) for frame in chain([first], frames)])
+    return torch.stack([resize(picture, SIZE, SIZE) for picture in pictures])
 
 
 @torch.inference_mode()

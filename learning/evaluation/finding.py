@@ -35,10 +35,10 @@ def measure_finder(
     that only the finder sees; in `faceless` pictures all that is found counts as `false`."""
     figures, total = {}, len(pictures) + len(faceless)
     for number, path in enumerate([*pictures, *faceless]):
-        picture = to_uint8(load_photo(path))
+        picture = load_photo(path)
         ours = np.array([face.box for face in find_faces(picture, finder)], np.float32).reshape(-1, 4)
         if number < len(pictures):
-            theirs = judge(picture)
+            theirs = judge(to_uint8(picture))
             alike = overlaps(theirs, ours)
             found = float((alike.max(1, initial=0) >= SAME).sum())
             more = float((alike.max(0, initial=0) < SAME).sum())

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from ...media.audio import load_audio
-from ...media.crop import crop_portrait
-from ...media.faces import find_faces
+from ...media.faces import NoFaceError
 from ...media.photo import load_photo
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
+from ...pipelines.framing import frame_portrait
 from ...pipelines.portrait import MODEL_FPS, SAMPLES_A_FRAME, prepare_voice
 from .face_mesh import FaceBoxes, FaceMesh, measure_portrait, media_pipe, media_pipe_faces
 from .films import measure_films
@@ -126,9 +126,10 @@ def evaluate_real(
 
 def portrait_of(path: str | Path) -> Tensor | None:
     """The square portrait (S,S,3) of the largest face in a photo, cut as `animate` cuts it; None without a face."""
-    photo = load_photo(path)
-    faces = find_faces(photo)
-    return crop_portrait(photo, faces[0])[0] if faces else None
+    try:
+        return frame_portrait(load_photo(path)).picture
+    except NoFaceError:
+        return None
 
 
 def _measure_portraits(renderer, motion_model, photos, mesh, out: Path, progress) -> dict[str, dict[str, float]]:

@@ -57,7 +57,7 @@ def read_speaker(path: str | Path, mesh: FaceMesh, seconds: float = SECONDS) -> 
     """The first seconds of a film of one speaking person; None where the mesh loses the face or there is no sound."""
     path = Path(path)
     frames = read_video(path, MODEL_FPS, max_frames=round(seconds * MODEL_FPS))
-    opening = _without_gaps([lips_opening(mesh, frame) for frame in frames])
+    opening = _without_gaps([lips_opening(mesh, to_uint8(frame)) for frame in frames])
     try:
         voice = prepare_voice(*load_audio(path))
     except ValueError:
@@ -144,12 +144,12 @@ def measure_speakers(
 
 def _finished(frames: Tensor, speaker: Speaker, mesh: FaceMesh, out: str | Path | None) -> Tensor | None:
     """(T,) the opening seen in finished frames: in the video as written, where there is a folder for it."""
-    pictures = to_uint8(frames)
+    pictures = frames
     if out is not None:
         path = Path(out) / f"{speaker.name}.mp4"
         assemble(path, [frames], MODEL_FPS, waveform=speaker.audio[None], rate=MODEL_RATE)
         pictures = read_video(path)
-    return _without_gaps([lips_opening(mesh, picture) for picture in pictures])
+    return _without_gaps([lips_opening(mesh, to_uint8(picture)) for picture in pictures])
 
 
 def measure_spoken(

@@ -3,9 +3,9 @@
 import torch
 
 from ...host import intermediate_device, io
-from ...media.faces import CHOICES, FINDERS, Face
+from ...media.faces import CHOICES, FINDERS, Face, find_face
 from ...pipelines.actalker.masks import EXTEND, MASK_MODES, face_masks, mouth_box
-from ..crop import find_face
+from ..crop import face_choice
 from ..values.pictures import batch_of, plain
 from ..values.sockets import FaceBox, schema
 
@@ -90,10 +90,10 @@ class ACTalkerMasks(io.ComfyNode):
     def execute(
         cls, image, finder, face, face_number, extend, mask_mode, box_x=0, box_y=0, box_width=0, box_height=0
     ) -> io.NodeOutput:
-        corners = (box_x, box_y, box_width, box_height)
+        choice = face_choice(finder, face, face_number, (box_x, box_y, box_width, box_height))
         image = batch_of(image, "image")
         pictures = (plain(picture, "image") for picture in image)
-        faces = [find_face(picture, finder, face, face_number, corners) for picture in pictures]
+        faces = [find_face(picture, **choice) for picture in pictures]
         mouths = [mouth_box(found.box, five_points(found)) for found in faces]
         masks = face_masks(tuple(image.shape[1:3]), [found.box for found in faces], mouths, extend)
         if mask_mode == "release":

@@ -19,7 +19,7 @@ SAME_LENGTH = 0.02  # seconds; no frame is that short
 class Stream:
     """A video about to be read."""
 
-    frames: Iterator[torch.Tensor]  # (H,W,3) each, uint8 or float in [0,1]
+    frames: Iterator[torch.Tensor]  # (H,W,3) each, float in [0,1]
     fps: Fraction
     total: int | None  # frames, if the file says
     audio: dict | None  # a host's AUDIO value
@@ -44,8 +44,7 @@ def open_video(video) -> Stream:
     if info.has_audio:
         waveform, rate = load_audio(source)
         audio = {"waveform": waveform[None], "sample_rate": rate}
-    frames = (torch.from_numpy(frame) for frame in read_video(source))
-    return Stream(frames, info.fps, round(info.duration * info.fps) or None, audio)
+    return Stream(read_video(source), info.fps, round(info.duration * info.fps) or None, audio)
 
 
 def _walked(video) -> Stream:

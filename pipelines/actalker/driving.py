@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...media.audio import frame_count
+from ...media.picture import checked
 from ...networks.actalker.model import MOTION_PARTS, ACTalker
 from .crops import cut_box, features_box, head_box
 from .masks import Box
@@ -91,7 +92,7 @@ def read_faces(
 
 def cut_views(picture: Tensor, face: Box, head: Box, landmarks: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """What the networks see of a picture (H, W, 3) in [0,1]: its features and its head, each (3, 256, 256)."""
-    picture = picture[..., :3].movedim(-1, 0).float()
+    picture = checked(picture, "the driving video")[..., :3].movedim(-1, 0).float()
     return cut_box(picture, features_box(face, landmarks), VIEW), cut_box(picture, head, VIEW)
 
 
@@ -114,7 +115,7 @@ def watch_driving(
 ) -> MotionTokens:
     """`encode_driving` of a video of any length, read as a stream: only what 12.5 frames a second show is looked at.
 
-    frames: (H, W, 3) each, uint8 or float in [0,1]. find(picture) gives the face's box and its five landmarks or None.
+    frames: (H, W, 3) each, float in [0,1]. find(picture) gives the face's box and its five landmarks or None.
     progress(frames read) follows every batch and may raise. Raises ValueError for a video without frames.
     """
     model.require(MOTION_PARTS, "read a driving video")
@@ -144,7 +145,6 @@ class _Watcher:
         self.head, self.views, self.numbers, self.found = None, [], [], []
 
     def look(self, picture: Tensor, number: int) -> None:
-        picture = picture if picture.is_floating_point() else picture.float() / 255
         face, landmarks = self.find(picture)
         self.head = self.head or head_box(face, tuple(picture.shape[:2]))
         self.views.append(cut_views(picture, face, self.head, landmarks))

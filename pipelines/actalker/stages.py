@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...media.picture import checked
 from ...networks.actalker.model import IDENTITY_PARTS, ACTalker, cast
 from ...networks.actalker.svd_parts import EulerDiscreteScheduler
 from ...sampling.actalker import Drive, GuidanceScales, guidance_rows, sample_latents
@@ -62,7 +63,7 @@ def encode_identity(
             "mask of this photo, or resize it."
         )
     size = prepared_size(*photo.shape[:2], image_size or model.config.image_size)
-    picture = lanczos(photo[..., :3], size).movedim(-1, 0)
+    picture = lanczos(checked(photo, "the photo")[..., :3], size).movedim(-1, 0)
     embedding = embed_face(model, photo, box)
     token = model.identity_projector(embedding.to(model.identity_projector.proj1.weight))
     encoder = model.face_mask_encoder

@@ -50,9 +50,9 @@ def read_window(
     start = int(random.integers(total - count + 1))
     first, last = max(0, start - REFERENCE_REACH), min(total, start + count + REFERENCE_REACH)
     near = read_video(clip / "video.mp4", FPS, start=float(first / FPS), max_frames=last - first)
-    video = torch.from_numpy(np.stack(list(near)))
-    frames = video[start - first :][:count].float() / 255
-    reference = video[int(random.integers(len(video)))].float() / 255
+    video = torch.stack(list(near))
+    frames = video[start - first :][:count]
+    reference = video[int(random.integers(len(video)))]
     boxes = [find_box(frame) for frame in frames]
     samples = int(MODEL_RATE / FPS)
     voice = to_mono_16k(*load_audio(clip / "audio.wav")).reshape(-1)[start * samples : (start + count) * samples]

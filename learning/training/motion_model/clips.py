@@ -53,7 +53,7 @@ def _encode(video: Path, renderer) -> Iterator[np.ndarray]:
     device = next(renderer.parameters()).device
     frames, first = read_video(video, FPS), None
     while batch := list(islice(frames, BATCH)):
-        images = torch.from_numpy(np.stack(batch)).to(device).permute(0, 3, 1, 2).float() / 255
+        images = torch.stack(batch).to(device).permute(0, 3, 1, 2)
         motion = renderer.encode_motion(images)
         first = motion[0] if first is None else first
         yield renderer.centred(motion, first).half().cpu().numpy()

@@ -113,11 +113,13 @@ def test_a_stream_is_watched_as_the_whole_video_is(frames, fps):
     from mamba_portrait.pipelines.actalker.driving import encode_driving, watch_driving
 
     model = reduced_actalker()
-    video = torch.randint(0, 256, (frames, 40, 50, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    video = torch.rand(frames, 40, 50, 3, generator=torch.Generator().manual_seed(0))
     box = (10.0, 5.0, 40.0, 35.0)
-    whole = encode_driving(model, video.float() / 255, fps, [box])
+    whole = encode_driving(model, video, fps, [box])
     streamed = watch_driving(model, iter(video), fps, lambda picture: (box, None))
     torch.testing.assert_close(streamed.tokens, whole.tokens, atol=1e-5, rtol=1e-4)
     assert torch.equal(streamed.none, whole.none)
+    with pytest.raises(ValueError, match="The driving video has uint8 pixels"):
+        watch_driving(model, iter((video * 255).byte()), fps, lambda picture: (box, None))
     with pytest.raises(ValueError, match="no frames"):
         watch_driving(model, iter(()), fps, lambda picture: (box, None))
