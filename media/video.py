@@ -88,7 +88,7 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
 
 
 def read_video(
-    path: str | os.PathLike, fps: Fraction | None = None, start: float = 0.0, max_frames: int | None = None
+    path: str | os.PathLike, fps: Fraction | int | None = None, start: float = 0.0, max_frames: int | None = None
 ) -> Iterator[np.ndarray]:
     """Yield upright frames (H,W,3) uint8 RGB at exactly `fps` frames a second (None: the file's own rate).
 

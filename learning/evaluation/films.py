@@ -15,9 +15,10 @@ from ...media.faces import find_faces
 from ...media.video import read_video
 from ...networks.renderer.model import Renderer
 from ...pipelines.portrait import encode_source, extract_appearance, render, watch
+from ...vocabulary import FPS
 from .metrics import psnr
 
-SECONDS, RATE = 8.0, Fraction(25, 4)  # of each film, and pictures a second that are compared
+SECONDS, RATE = 8.0, Fraction(FPS, 4)  # of each film, and pictures a second that are compared
 SIZE = 256
 
 
