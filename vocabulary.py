@@ -1,45 +1,116 @@
-"""The motion parameters of a drawn head: the language that speech, renderer and read-out share.
-
-Expressions are 0..1 of a wide but natural range (negative values allowed where the muscle has an opposite), angles are
-radians, shifts are in half head widths. A head at rest, facing the camera with lips closed and eyes open, is the zero
-vector.
+"""The words that the drawn corpus, the networks and the product share: motion parameters, parts and landmarks of a
+drawn face, rates of sound and motion. It imports nothing of the package and no torch.
 """
 
-PARAMETERS: tuple[str, ...] = (
-    "jaw",  # 0 closed .. 1 wide open
-    "pucker",  # rounded lips, as in "oo"
-    "spread",  # corners drawn apart, as in "ee"
-    "smile_left",
-    "smile_right",  # -0.5 frown .. 1 smile
-    "press",  # lips pressed together, as in "m"
-    "upper_lip",  # upper lip raised, upper teeth shown
-    "lower_lip",  # lower lip drawn down, lower teeth shown
-    "brow_left",
-    "brow_right",  # -0.5 lowered .. 1 raised
-    "furrow",  # brows drawn together
-    "blink_left",
-    "blink_right",  # -0.15 wide open .. 1 closed
-    "gaze_x",  # radians, positive to the image's right
-    "gaze_y",  # radians, positive up
-    "yaw",  # radians, positive turns the nose to the image's right
-    "pitch",  # radians, positive looks down
-    "roll",  # radians, positive tilts the crown to the image's left
-    "shift_x",
-    "shift_y",
-    "shift_z",  # head translation; z towards the camera
-    "shoulder_x",
-    "shoulder_y",
-    "tongue",  # tip raised towards the upper teeth, as in "th" and "l"
-)
-"""Names in storage order; left and right are the image's."""
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf
 
+FPS = 25
+"""Frames a second of motion and of the films made from it (the papers' rate)."""
+SAMPLE_RATE = 16_000
+"""Samples a second of the sound that networks hear, the rate of all speech models."""
+SAMPLES_A_FRAME = SAMPLE_RATE // FPS
+"""640 samples of sound belong to a frame of motion."""
+ACTALKER_FPS = Fraction(FPS, 2)
+"""12.5 frames a second: what ACTalker's published weights generate."""
+
+HEIGHTS: dict[str, float | None] = {"mouth": 0.35, "brows": -0.2, "eyes": -0.05, "pose": None}
+"""Where a region lies in a portrait, -1 top .. 1 bottom; None: it moves the whole picture."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One motion parameter of a drawn head.
+
+    Expressions are 0..1 of a wide but natural range (negative values allowed where the muscle has an opposite), angles
+    are radians, shifts are in half head widths. Zero is a head at rest, facing the camera, lips closed and eyes open.
+
+    name; region: a key of `HEIGHTS`.
+    drawn: (low, high), the 0.1 and 99.9 percentile in the corpus, measured by
+    `python -m mamba_portrait.learning.corpus.ranges`.
+    spread: its standard deviation in the stills of the corpus, and
+    weight: of its direction among the 768 numbers of motion, when a new motion space is begun.
+    limits: (low, high), as far as faces move it; infinite where photographs are read too roughly for a limit.
+    framing: it says where head or shoulders are in the picture, or how near. A picture shows only its changes: a small
+    head nearby looks like a large one far away.
+    """
+
+    name: str
+    region: str
+    drawn: tuple[float, float]
+    spread: float
+    weight: float = 1.0
+    limits: tuple[float, float] = (-inf, inf)
+    framing: bool = False
+
+    @property
+    def height(self) -> float | None:
+        """Where in a portrait it acts, see `HEIGHTS`."""
+        return HEIGHTS[self.region]
+
+
+# Limits lie somewhat outside of everything that the corpus draws. Most parameters have none: a limit on the lids, for
+# one, kept eyes that are narrow, and so read as half shut, from shutting.
+MOTION: tuple[Parameter, ...] = (
+    Parameter("jaw", "mouth", (0.0, 0.99), 0.23, 1.5, limits=(-0.2, 1.2)),  # 0 closed .. 1 wide open
+    Parameter("pucker", "mouth", (0.0, 0.99), 0.23),  # rounded lips, as in "oo"
+    Parameter("spread", "mouth", (0.0, 0.99), 0.2),  # corners drawn apart, as in "ee"
+    Parameter("smile_left", "mouth", (-0.53, 1.05), 0.31),  # -0.5 frown .. 1 smile
+    Parameter("smile_right", "mouth", (-0.53, 1.05), 0.31),
+    Parameter("press", "mouth", (0.0, 0.99), 0.18),  # lips pressed together, as in "m"
+    Parameter("upper_lip", "mouth", (0.0, 0.79), 0.23),  # upper lip raised, upper teeth shown
+    Parameter("lower_lip", "mouth", (0.0, 0.8), 0.21),  # lower lip drawn down, lower teeth shown
+    Parameter("brow_left", "brows", (-0.57, 1.07), 0.3, 0.8),  # -0.5 lowered .. 1 raised
+    Parameter("brow_right", "brows", (-0.57, 1.07), 0.3, 0.8),
+    Parameter("furrow", "brows", (0.0, 0.99), 0.24, 0.5),  # brows drawn together
+    Parameter("blink_left", "eyes", (-0.15, 1.0), 0.34),  # -0.15 wide open .. 1 closed
+    Parameter("blink_right", "eyes", (-0.15, 1.0), 0.34),
+    Parameter("gaze_x", "eyes", (-0.52, 0.52), 0.15, 0.7),  # positive to the image's right
+    Parameter("gaze_y", "eyes", (-0.33, 0.33), 0.1, 0.7),  # positive up
+    Parameter("yaw", "pose", (-0.6, 0.6), 0.18, 1.5, limits=(-1.1, 1.1)),  # positive: nose to the image's right
+    Parameter("pitch", "pose", (-0.37, 0.37), 0.11, 1.5, limits=(-0.75, 0.75)),  # positive looks down
+    Parameter("roll", "pose", (-0.28, 0.27), 0.08, 1.5, limits=(-0.5, 0.5)),  # positive: crown to the image's left
+    Parameter("shift_x", "pose", (-0.14, 0.14), 0.042, 1.2, framing=True),  # of the head; positive to the image's right
+    Parameter("shift_y", "pose", (-0.12, 0.12), 0.038, 1.2, framing=True),  # up
+    Parameter("shift_z", "pose", (-0.4, 0.39), 0.125, 1.2, framing=True),  # towards the camera
+    Parameter("shoulder_x", "pose", (-0.09, 0.09), 0.03, 0.5, framing=True),
+    Parameter("shoulder_y", "pose", (-0.09, 0.09), 0.03, 0.5, framing=True),
+    Parameter("tongue", "mouth", (0.0, 0.99), 0.23, 0.5),  # tip raised towards the upper teeth, as in "th" and "l"
+)
+"""The motion parameters in storage order; left and right are the image's."""
+
+PARAMETERS: tuple[str, ...] = tuple(parameter.name for parameter in MOTION)
+"""Names of the motion parameters."""
 INDEX: dict[str, int] = {name: i for i, name in enumerate(PARAMETERS)}
 COUNT: int = len(PARAMETERS)
-
 REGIONS: dict[str, tuple[str, ...]] = {
-    "mouth": PARAMETERS[0:8] + ("tongue",),
-    "brows": PARAMETERS[8:11],
-    "eyes": PARAMETERS[11:15],
-    "pose": PARAMETERS[15:23],
+    region: tuple(parameter.name for parameter in MOTION if parameter.region == region) for region in HEIGHTS
 }
-"""The parameters of each face region, the handles for editing and joint control."""
+"""The parameters of each region of the face, the handles for editing and joint control."""
+FRAMING: tuple[int, ...] = tuple(i for i, parameter in enumerate(MOTION) if parameter.framing)
+"""Numbers of the parameters that say where head and shoulders are in the picture."""
+
+BACKGROUND, SKIN, EYE, TEETH, TONGUE, HAIR, NECK, TORSO, GLASS, EAR, CAVITY = range(11)
+HAND = 16
+"""Part numbers in the labels of drawn pictures. Beards and lips are skin, hats are hair, a bare forearm is its hand."""
+INSIDE_MOUTH = (TEETH, TONGUE, CAVITY)
+"""Parts that only an open mouth shows."""
+
+LANDMARKS: tuple[str, ...] = (
+    "left_eye_outer", "left_eye_inner", "left_lid_upper", "left_lid_lower",
+    "right_eye_outer", "right_eye_inner", "right_lid_upper", "right_lid_lower",
+    "left_brow_outer", "left_brow_middle", "left_brow_inner",
+    "right_brow_outer", "right_brow_middle", "right_brow_inner",
+    "nose_bridge", "nose_tip", "nose_left", "nose_right", "nose_base",
+    "mouth_left", "mouth_right", "upper_lip_inner", "lower_lip_inner", "upper_lip_outer", "lower_lip_outer",
+    "upper_lip_inner_left", "upper_lip_inner_right", "lower_lip_inner_left", "lower_lip_inner_right",
+    "chin", "jaw_left", "jaw_right", "cheek_left", "cheek_right", "temple_left", "temple_right",
+    "left_pupil", "right_pupil", "forehead", "crown",
+)  # fmt: skip
+"""The 2-D landmarks in storage order (left and right are the image's); all but the crown bound the face box."""
+
+
+def landmarks(*starts: str) -> tuple[int, ...]:
+    """Numbers of the landmarks whose names begin with one of `starts`, in storage order."""
+    return tuple(i for i, name in enumerate(LANDMARKS) if name.startswith(starts))

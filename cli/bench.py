@@ -78,13 +78,14 @@ def _or_random(load, file: str | None):
 def peak_memory(seconds: float, options: argparse.Namespace) -> float:
     """Peak resident megabytes of a process that animates the example portrait with so many seconds of speech."""
     from ..media.audio import load_audio, to_mono_16k, write_wav
+    from ..vocabulary import SAMPLE_RATE
 
     assets = Path(__file__).resolve().parents[1] / "assets"
     speech = to_mono_16k(*load_audio(assets / "greeting.flac"))
-    samples = round(16000 * seconds)
+    samples = round(SAMPLE_RATE * seconds)
     with tempfile.TemporaryDirectory() as folder:
         voice = write_wav(
-            Path(folder) / "voice.wav", speech.repeat(1, samples // speech.shape[-1] + 1)[:, :samples], 16000
+            Path(folder) / "voice.wav", speech.repeat(1, samples // speech.shape[-1] + 1)[:, :samples], SAMPLE_RATE
         )
         order = [sys.executable, "-m", f"{__package__.rpartition('.')[0]}", "animate", str(assets / "portrait.jpg")]
         order += [str(voice), "-o", str(Path(folder) / "film.mp4"), "--finder", "whole", "--size", "256"]

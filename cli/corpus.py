@@ -119,7 +119,7 @@ def paint(folders: list[Path], seed: int, size: int) -> None:
     from ..learning.corpus.tracks import read_clip
     from ..media.audio import load_audio
     from ..media.video import VideoWriter
-    from ..pipelines.portrait import MODEL_FPS
+    from ..vocabulary import FPS
 
     painter = ClipRenderer(size)
     for index, folder in enumerate(tqdm(folders, desc="painted clips", unit="clip", disable=None)):
@@ -129,7 +129,7 @@ def paint(folders: list[Path], seed: int, size: int) -> None:
         speech, motion, meta = read_clip(folder)
         gestures = gestures_for(speech, meta["speaker"], len(motion), person) if has_hands(person) else None
         _tell(folder / "meta.json", meta | {"hands": gestures is not None})
-        with VideoWriter(folder / "video.mp4", fps=MODEL_FPS, audio=load_audio(folder / "audio.wav")) as writer:
+        with VideoWriter(folder / "video.mp4", fps=FPS, audio=load_audio(folder / "audio.wav")) as writer:
             for frame in painter.clip(person, motion, gestures=gestures):
                 writer.write(torch.from_numpy(frame))
     print(f"{len(folders)} of them painted")

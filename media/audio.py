@@ -19,8 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..files import whole_file
-
-MODEL_RATE = 16_000  # samples a second inside the networks: 640 a frame at 25 frames a second
+from ..vocabulary import SAMPLE_RATE
 
 SINC_ZEROS = 6  # zero crossings of the sinc kept on each side
 DENSE_LIMIT = 1 << 20  # largest dense filter bank worth convolving with
@@ -87,7 +86,7 @@ def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
         raise ValueError("The audio holds NaN or infinite samples; decode it again or choose another file.")
     channels = 1 if waveform.ndim == 1 else waveform.shape[-2]
     mono = waveform.mean(dim=-2) if channels > 1 else waveform.reshape(*waveform.shape[:-2], -1)
-    return resample(mono, rate, MODEL_RATE)
+    return resample(mono, rate, SAMPLE_RATE)
 
 
 def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:

@@ -89,7 +89,7 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
 
 
 def read_video(
-    path: str | os.PathLike, fps: Fraction | None = None, start: float = 0.0, max_frames: int | None = None
+    path: str | os.PathLike, fps: Fraction | int | None = None, start: float = 0.0, max_frames: int | None = None
 ) -> Iterator[Tensor]:
     """Yield upright frames (H,W,3) RGB, float32 in [0,1], at exactly `fps` frames a second (None: the file's own rate).
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from ..host import VideoFromFile, io, progress_bar, temp_directory
 from ..media.crop import paste_back
 from ..pipelines import portrait
+from ..vocabulary import FPS
 from .decode import rendered_frames, rendering_inputs
 from .paste import feather_input
 from .values.pictures import batch_of, one_photo, plain
@@ -113,7 +114,7 @@ class FramesToVideo(io.ComfyNode):
                 io.Audio.Input("audio", optional=True, tooltip="The sound that goes with them."),
                 io.Float.Input(
                     "fps",
-                    default=25.0,
+                    default=float(FPS),
                     min=1.0,
                     max=240.0,
                     step=0.001,

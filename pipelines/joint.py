@@ -13,8 +13,9 @@ from torch import Tensor
 from ..media.motion import Motion, check_language
 from ..media.motion_edit import matched
 from ..networks.renderer.model import Renderer
+from ..vocabulary import INDEX, REGIONS
 from .control import Control
-from .regions import PARAMETERS, REGIONS, read_regions, write_regions
+from .regions import read_regions, write_regions
 
 
 def join_motions(voice: Motion, driving: Motion, renderer: Renderer, control: Control | None = None) -> Motion:
@@ -44,6 +45,6 @@ def _mouth_part(motion: Motion, change: Tensor, renderer: Renderer) -> Tensor:
     rest = read_regions(renderer, motion.reference[None])
     parameters = read_regions(renderer, motion.reference + change)
     opened = rest.expand_as(parameters).clone()
-    mouth = [PARAMETERS.index(name) for name in REGIONS["mouth"]]
+    mouth = [INDEX[name] for name in REGIONS["mouth"]]
     opened[:, mouth] = parameters[:, mouth]
     return (write_regions(renderer, opened) - write_regions(renderer, rest)).to(change)

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ..media.motion import Motion
 from ..networks.renderer.model import Renderer
-from .regions import PARAMETERS, read_regions, write_regions
+from ..vocabulary import INDEX
+from .regions import read_regions, write_regions
 
-OPENING = [PARAMETERS.index(name) for name in ("jaw", "upper_lip", "lower_lip")]
+OPENING = [INDEX[name] for name in ("jaw", "upper_lip", "lower_lip")]
 PARTED = 0.1  # of a wide mouth; less is within what the encoder gets wrong
 AT_REST = 0.05  # largest parameter of a reference that counts as a face at rest
 SECONDS = 0.24  # they close in, so that the first frame is the photo

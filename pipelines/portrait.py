@@ -18,19 +18,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..media.audio import MODEL_RATE, frame_count, to_mono_16k
+from ..media.audio import frame_count, to_mono_16k
 from ..media.motion import Motion, check_language, retarget
 from ..media.picture import checked
 from ..media.video import VideoWriter
 from ..networks.motion_model.model import GlobalAudio, MotionModel
 from ..networks.renderer.model import Renderer, Source
 from ..sampling.windows import sample_motion
+from ..vocabulary import FPS, SAMPLES_A_FRAME
 from . import lips
 
 Progress = Callable[[int, int], None]
 
-MODEL_FPS = Fraction(25)  # the rate the papers work at
-SAMPLES_A_FRAME = int(MODEL_RATE / MODEL_FPS)  # 640
 LEAD = 20  # frames of silence that a voice is heard amid
 LEAD_IN = 8  # frames of silence that motion begins with and loses again
 
@@ -85,7 +84,7 @@ def prepare_voice(waveform: Tensor, rate: int) -> Voice:
     """Sound of any rate and channel count (C,N) -> 16 kHz mono, padded to whole frames (never cut)."""
     if waveform.numel() == 0:
         raise ValueError("The audio is empty; give a recording with speech in it.")
-    frames = frame_count(waveform.shape[-1], rate, MODEL_FPS)
+    frames = frame_count(waveform.shape[-1], rate, FPS)
     if frames < 1:
         raise ValueError(
             f"The audio lasts {waveform.shape[-1] / rate:.3f} s, less than half a video frame; give a longer clip."
@@ -163,7 +162,7 @@ def speak(
         values = sample_motion(
             model, heard, local_audio, appearance, frames=lead + frames, progress=progress, **sampling
         )[lead:]
-    return Motion(values.float().cpu(), model.rest_motion.float().cpu(), MODEL_FPS, model.motion_language)
+    return Motion(values.float().cpu(), model.rest_motion.float().cpu(), Fraction(FPS), model.motion_language)
 
 
 def _after_silence(model: MotionModel, heard: GlobalAudio, local_audio: Tensor) -> tuple[GlobalAudio, Tensor]:

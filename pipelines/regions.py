@@ -1,7 +1,6 @@
 """Editing motion by what it does to a face: the read-out's parameters, in the regions a user thinks in.
 
-The names and their order are those of the drawn heads that the read-out was trained on (vocabulary.py; a test
-keeps the two equal). They are repeated here because what runs must not need what trains.
+The parameters are those of the drawn heads that the read-out was trained on (vocabulary.py).
 """
 
 from __future__ import annotations
@@ -14,19 +13,7 @@ from ..media.motion import Motion, check_language
 from ..media.motion_edit import edit_motion
 from ..media.motion_plot import plot_motion
 from ..networks.renderer.model import Renderer
-
-REGIONS: dict[str, tuple[str, ...]] = {
-    "mouth": (
-        "jaw", "pucker", "spread", "smile_left", "smile_right", "press", "upper_lip", "lower_lip", "tongue",
-    ),
-    "brows": ("brow_left", "brow_right", "furrow"),
-    "eyes": ("blink_left", "blink_right", "gaze_x", "gaze_y"),
-    "pose": ("yaw", "pitch", "roll", "shift_x", "shift_y", "shift_z", "shoulder_x", "shoulder_y"),
-}  # fmt: skip
-
-PARAMETERS: tuple[str, ...] = (
-    *REGIONS["mouth"][:-1], *REGIONS["brows"], *REGIONS["eyes"], *REGIONS["pose"], "tongue",
-)  # fmt: skip
+from ..vocabulary import COUNT, INDEX, PARAMETERS, REGIONS
 
 
 def edit_regions(
@@ -45,14 +32,14 @@ def edit_regions(
     """
     check_language(motion.language, renderer)
     device = next(renderer.parameters()).device
-    gain = torch.ones(len(PARAMETERS))
+    gain = torch.ones(COUNT)
     for region, value in gains.items():
-        gain[[PARAMETERS.index(name) for name in REGIONS[region]]] = value
+        gain[[INDEX[name] for name in REGIONS[region]]] = value
     offset = None
     if turn and any(turn.values()):
-        pose = torch.zeros(len(PARAMETERS), device=device)
+        pose = torch.zeros(COUNT, device=device)
         for name, degrees in turn.items():
-            pose[PARAMETERS.index(name)] = math.radians(degrees)
+            pose[INDEX[name]] = math.radians(degrees)
         offset = write_regions(renderer, pose) - write_regions(renderer, torch.zeros_like(pose))
     return edit_motion(
         motion,
@@ -67,7 +54,7 @@ def edit_regions(
 
 @torch.inference_mode()
 def read_regions(renderer: Renderer, values: torch.Tensor) -> torch.Tensor:
-    """Motion (T,768) to the read-out's parameters (T,24), named by `PARAMETERS`."""
+    """Motion (T,768) to the read-out's parameters (T,24), in the order of vocabulary.py."""
     return renderer.read_parameters(values.to(next(renderer.parameters()).device)).float().cpu()
 
 

@@ -7,8 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-FPS = 12.5  # of the generated latents; the published model's rate
-
 
 @dataclass(frozen=True)
 class GuidanceScales:

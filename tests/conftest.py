@@ -13,7 +13,7 @@ from mamba_portrait.networks.motion_model.config import MotionModelConfig
 from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.networks.renderer.config import RendererConfig
 from mamba_portrait.networks.renderer.model import Renderer
-from mamba_portrait.vocabulary import COUNT, INDEX
+from mamba_portrait.vocabulary import COUNT, INDEX, LANDMARKS
 
 TINY_RENDERER = RendererConfig(
     image_size=64,
@@ -85,7 +85,7 @@ def tiny_motion_config() -> MotionModelConfig:
     return TINY_MOTION_MODEL
 
 
-SIZE, LABELS, FLOW_SCALE, LANDMARKS = 64, 128, 8192, 40
+SIZE, LABELS, FLOW_SCALE = 64, 128, 8192
 
 
 def _grid(size):
@@ -113,7 +113,7 @@ def draw_discs(folder: Path, groups: int, seed: int) -> Path:
     flow = np.empty((groups, 2, 3, LABELS, LABELS, 2), np.int16)
     label = np.empty((groups, 2, 3, LABELS, LABELS), np.uint8)
     param = np.zeros((groups, 2, 4, COUNT), np.float32)
-    mark = np.full((groups, 2, 4, LANDMARKS, 2), 0.5, np.float32)
+    mark = np.full((groups, 2, 4, len(LANDMARKS), 2), 0.5, np.float32)
     small, (x, y) = _grid(SIZE), _grid(LABELS)
     for group in range(groups):
         param[group, :, :, INDEX["jaw"]] = rng.uniform(0, 1, 4)

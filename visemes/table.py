@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..vocabulary import COUNT, INDEX
+from ..vocabulary import COUNT, FPS, INDEX
 from .phones import SILENCE, VOWELS, Phone
 
-FPS = 25
 STEP = 0.005  # s, the fine grid on which curves are drawn before frames are sampled
 
 WIDE_OPENING = 0.68  # jaw parameter of the widest natural "a"

@@ -25,7 +25,8 @@ from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
 from ..nodes.workflow import run_workflow
 from ..pipelines import portrait
-from ..pipelines.regions import PARAMETERS, read_regions
+from ..pipelines.regions import read_regions
+from ..vocabulary import INDEX
 from .build import FOLDER
 
 SIDE, HALF = 640, 320
@@ -92,7 +93,7 @@ class Made:
 
     def moments(self, *quantiles: float) -> list[int]:
         """The frames at which the jaw is open as far as these quantiles of the film say."""
-        jaw = read_regions(self["renderer"].module, self["motion"].values)[:, PARAMETERS.index("jaw")]
+        jaw = read_regions(self["renderer"].module, self["motion"].values)[:, INDEX["jaw"]]
         order = jaw.argsort()
         return [int(order[round(q * (len(order) - 1))]) for q in quantiles]
 

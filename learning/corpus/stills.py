@@ -5,10 +5,10 @@ folder `stills` holds (n = 128, s = size):
 
     SSSSSS_rgb.npy    (G, 2, 4, s, s, 3) uint8
     SSSSSS_flow.npy   (G, 2, 3, n, n, 2) int16    backward flow of frames 1..3: source grid coordinate x 8192
-    SSSSSS_label.npy  (G, 2, 3, n, n)    uint8    bit 0 visible in the source, the rest the part id (`parts`)
-    SSSSSS_part0.npy  (G, 2, n, n)       uint8    part id of the source
+    SSSSSS_label.npy  (G, 2, 3, n, n)    uint8    bit 0 visible in the source, the rest the part number
+    SSSSSS_part0.npy  (G, 2, n, n)       uint8    part number of the source
     SSSSSS_param.npy  (G, 2, 4, 24)      float32  motion parameters
-    SSSSSS_mark.npy   (G, 2, 4, K, 2)    float32  landmarks (`rig.LANDMARKS`) in [0, 1], x right, y down
+    SSSSSS_mark.npy   (G, 2, 4, K, 2)    float32  landmarks (`LANDMARKS`) in [0, 1], x right, y down
 
 A shard is a pure function of (seed, shard number, size); it counts as drawn once `rgb`, written last, is there.
 """
@@ -20,12 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from ...files import whole_file
-from ...vocabulary import COUNT
+from ...vocabulary import COUNT, LANDMARKS
 from .acting.expressions import random_group, twin_pose
 from .drawing.rasterizer import LABEL_SIZE, HeadRenderer, backward_flow
 from .drawing.scene import random_scene
 from .person.identity import random_identity
-from .person.rig import LANDMARKS
 
 FLOW_SCALE = 8192
 """Stored flow = grid coordinate x this, clipped to int16."""

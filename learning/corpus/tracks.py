@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from ...visemes.phones import SILENCE, Phone
-from ...visemes.table import FPS, mouth_parameters
+from ...visemes.table import mouth_parameters
+from ...vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
 from .acting.performance import perform, style_of
 from .speech import augment, text, voices
-from .speech.engines import ENGINES, RATE, Manner, Speech
+from .speech.engines import ENGINES, Manner, Speech
 from .speech.prosody import analyse
 from .speech.voices import Voice
 
@@ -71,7 +72,7 @@ def draw_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Spee
     shares = np.array([voice.share for voice in available])
     voice = available[rng.choice(len(available), p=shares / shares.sum())]
     clean, spoken, language = _speak(voice, rng)
-    frames = len(clean.audio) * FPS // RATE
+    frames = len(clean.audio) // SAMPLES_A_FRAME
     prosody = analyse(clean)
     style = style_of(voice.speaker, prosody)
     mouth = mouth_parameters(clean.phones, frames, openness=style.openness, width=style.width)
@@ -128,8 +129,8 @@ def _pause(rng: np.random.Generator, mean: float) -> float:
 
 def _whole_frames(speech: Speech) -> Speech:
     """The speech with silence added up to a whole number of frames, and its phones reaching to that end."""
-    audio = np.pad(speech.audio, (0, -len(speech.audio) % (RATE // FPS)))
-    end, whole = speech.phones[-1].end, len(audio) / RATE
+    audio = np.pad(speech.audio, (0, -len(speech.audio) % SAMPLES_A_FRAME))
+    end, whole = speech.phones[-1].end, len(audio) / SAMPLE_RATE
     return Speech(audio, speech.phones + ((Phone(end, whole, SILENCE),) if end < whole else ()))
 
 
@@ -144,7 +145,7 @@ def _babble(available: tuple[Voice, ...], rng: np.random.Generator) -> np.ndarra
     return np.sum([audio[:length] for audio in said], 0) if length else np.zeros(0, np.float32)
 
 
-def write_wave(path: Path, audio: np.ndarray, rate: int = RATE) -> None:
+def write_wave(path: Path, audio: np.ndarray, rate: int = SAMPLE_RATE) -> None:
     """Write audio (N,) float in [-1, 1] as 16-bit mono."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)

@@ -11,9 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...vocabulary import INSIDE_MOUTH, landmarks
+
 FLOW_SCALE = 8192.0  # stored int16 = grid coordinate * 8192
 FIELDS = ("rgb", "flow", "label", "param", "mark")
-MOUTH_CORNERS, EYE_CORNERS = (19, 20), (0, 4)  # landmarks, left and right of the image
+MOUTH_CORNERS = landmarks("mouth_left", "mouth_right")
+EYE_CORNERS = landmarks("left_eye_outer", "right_eye_outer")
 
 
 class Groups(NamedTuple):
@@ -37,8 +40,13 @@ class Groups(NamedTuple):
         return (self.label & 1).float()
 
     def part(self) -> Tensor:
-        """(N,2,3,128,128) uint8 part of the target (0 background, 1 skin, 2 eye, 3 teeth, 4 tongue, 10 cavity, ...)."""
+        """(N,2,3,128,128) uint8 part of the target (vocabulary.py numbers them)."""
         return self.label >> 1
+
+
+def inside_mouth(part: Tensor) -> Tensor:
+    """Part numbers (...) -> (...) float32: 1 on teeth, tongue and cavity."""
+    return torch.isin(part, torch.tensor(INSIDE_MOUTH, device=part.device, dtype=part.dtype)).float()
 
 
 class StillSet:

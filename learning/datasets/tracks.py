@@ -18,9 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...vocabulary import COUNT, INDEX, REGIONS
+from ...vocabulary import COUNT, INDEX, REGIONS, SAMPLE_RATE, SAMPLES_A_FRAME
 
-SAMPLES = 640  # a frame
 MOUTH = [INDEX[name] for name in REGIONS["mouth"]]
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -39,11 +38,11 @@ class Track:
     def audio(self, start: int, stop: int) -> np.ndarray:
         """Samples of frames start .. stop as float32 in [-1, 1], silence where they lie outside the clip."""
         with wave.open(str(self.folder / "audio.wav"), "rb") as file:
-            first, last = max(start * SAMPLES, 0), min(stop * SAMPLES, file.getnframes())
+            first, last = max(start * SAMPLES_A_FRAME, 0), min(stop * SAMPLES_A_FRAME, file.getnframes())
             file.setpos(min(first, file.getnframes()))
             inside = np.frombuffer(file.readframes(max(last - first, 0)), "<i2").astype(np.float32) / 32768
-        audio = np.zeros((stop - start) * SAMPLES, np.float32)
-        audio[first - start * SAMPLES :][: len(inside)] = inside
+        audio = np.zeros((stop - start) * SAMPLES_A_FRAME, np.float32)
+        audio[first - start * SAMPLES_A_FRAME :][: len(inside)] = inside
         return audio
 
     def rows(self, start: int, stop: int) -> np.ndarray:
@@ -72,7 +71,7 @@ def load_tracks(root: str | Path, split: str | None = "train", motion_file: str 
         if not (drawn or (clip / motion_file).exists()) or not (clip / "audio.wav").exists():
             continue
         with wave.open(str(clip / "audio.wav"), "rb") as file:
-            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (16000, 1, 2):
+            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (SAMPLE_RATE, 1, 2):
                 raise ValueError(f"{clip / 'audio.wav'} is not 16 kHz mono 16 bit; convert it with `prepare`")
         if drawn:
             with np.load(clip / "labels.npz") as labels:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ...networks.renderer.model import Renderer
+from ...vocabulary import LANDMARKS
 from ..corpus.clips import clip_scene
-from ..corpus.person.rig import LANDMARKS
 from .metrics import correlation, mouth_opening, slope
 from .sheets import command, parameters_of
 

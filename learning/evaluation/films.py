@@ -15,9 +15,10 @@ from ...media.video import read_video
 from ...networks.renderer.model import Renderer
 from ...pipelines.framing import frame_video
 from ...pipelines.portrait import encode_source, extract_appearance, render, watch
+from ...vocabulary import FPS
 from .metrics import psnr
 
-SECONDS, RATE = 8.0, Fraction(25, 4)  # of each film, and pictures a second that are compared
+SECONDS, RATE = 8.0, Fraction(FPS, 4)  # of each film, and pictures a second that are compared
 SIZE = 256
 
 

@@ -17,7 +17,8 @@ from ...media.photo import load_photo
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
 from ...pipelines.framing import frame_portrait
-from ...pipelines.portrait import MODEL_FPS, SAMPLES_A_FRAME, prepare_voice
+from ...pipelines.portrait import prepare_voice
+from ...vocabulary import FPS, SAMPLES_A_FRAME
 from .face_mesh import FaceBoxes, FaceMesh, measure_portrait, media_pipe, media_pipe_faces
 from .films import measure_films
 from .finding import measure_finder
@@ -134,7 +135,7 @@ def portrait_of(path: str | Path) -> Tensor | None:
 
 def _measure_portraits(renderer, motion_model, photos, mesh, out: Path, progress) -> dict[str, dict[str, float]]:
     """Commands and a voice on each portrait; photos in which no face is found have no figures."""
-    heard = prepare_voice(*load_audio(VOICE)).waveform[0, : round(VOICE_SECONDS * MODEL_FPS) * SAMPLES_A_FRAME]
+    heard = prepare_voice(*load_audio(VOICE)).waveform[0, : round(VOICE_SECONDS * FPS) * SAMPLES_A_FRAME]
     figures, squares, rows = {}, [], []
     for number, path in enumerate(photos):
         photo, values = portrait_of(path), {}
@@ -151,7 +152,7 @@ def _measure_portraits(renderer, motion_model, photos, mesh, out: Path, progress
     if squares:
         motion_sheet(renderer, squares, out / "portraits.jpg")
     if rows:
-        times = torch.linspace(0, VOICE_SECONDS - 1 / 25, len(rows[0])).tolist()
+        times = torch.linspace(0, VOICE_SECONDS - 1 / FPS, len(rows[0])).tolist()
         write_sheet(rows, [f"{time:.1f} s" for time in times], out / "spoken.jpg")
     return figures
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...networks.renderer.model import Renderer
-from ..datasets.stills import StillSet
+from ..datasets.stills import StillSet, inside_mouth
 from .metrics import mean_of, psnr, ssim
 
 
@@ -34,7 +34,7 @@ def measure_reenactment(
         written = renderer.motion_from_parameters(given.param.to(device))
         part = given.part().to(device)
         for g in range(len(pictures)):
-            mouth = ((part[g, 0] == 3) | (part[g, 0] == 4) | (part[g, 0] == 10)).float()[:, None]
+            mouth = inside_mouth(part[g, 0])[:, None]
             rows.append(_group(renderer, pictures[g, 0], motion[g], written[g, 0], mouth))
         if progress is not None:
             progress(min(start + batch, count), count)

@@ -9,20 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...media.audio import MODEL_RATE, load_audio
+from ...media.audio import load_audio
 from ...media.photo import to_uint8
 from ...media.video import read_video
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
 from ...pipelines.portrait import (
-    MODEL_FPS,
-    SAMPLES_A_FRAME,
     Voice,
     assemble,
     encode_source,
@@ -34,7 +33,7 @@ from ...pipelines.portrait import (
     speak,
 )
 from ...visemes.table import LIP_PER_JAW, PUCKER_PARTS
-from ...vocabulary import INDEX
+from ...vocabulary import FPS, INDEX, SAMPLE_RATE, SAMPLES_A_FRAME
 from .face_mesh import FaceMesh, lips_opening
 from .metrics import best_lag, correlation
 
@@ -56,7 +55,7 @@ class Speaker:
 def read_speaker(path: str | Path, mesh: FaceMesh, seconds: float = SECONDS) -> Speaker | None:
     """The first seconds of a film of one speaking person; None where the mesh loses the face or there is no sound."""
     path = Path(path)
-    frames = read_video(path, MODEL_FPS, max_frames=round(seconds * MODEL_FPS))
+    frames = read_video(path, FPS, max_frames=round(seconds * FPS))
     opening = _without_gaps([lips_opening(mesh, to_uint8(frame)) for frame in frames])
     try:
         voice = prepare_voice(*load_audio(path))
@@ -147,7 +146,7 @@ def _finished(frames: Tensor, speaker: Speaker, mesh: FaceMesh, out: str | Path 
     pictures = frames
     if out is not None:
         path = Path(out) / f"{speaker.name}.mp4"
-        assemble(path, [frames], MODEL_FPS, waveform=speaker.audio[None], rate=MODEL_RATE)
+        assemble(path, [frames], Fraction(FPS), waveform=speaker.audio[None], rate=SAMPLE_RATE)
         pictures = read_video(path)
     return _without_gaps([lips_opening(mesh, to_uint8(picture)) for picture in pictures])
 

@@ -25,8 +25,8 @@ from ...networks.motion_model.config import MotionModelConfig
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.config import RendererConfig
 from ...networks.renderer.model import Renderer
-from ...pipelines.portrait import MODEL_FPS, SAMPLES_A_FRAME
 from ...sampling.windows import sample_motion
+from ...vocabulary import FPS, SAMPLES_A_FRAME
 
 FRAMES = 80  # of audio: one window of the sampler, 3.2 s
 PICTURE = 512  # side of the finished portrait
@@ -125,7 +125,7 @@ def measure_renderer(bench: Bench, renderer: Renderer) -> None:
 
 def measure_motion_model(bench: Bench, model: MotionModel, steps: int = 12) -> None:
     """Hearing and sampling a second of speech, with the default guidance."""
-    device, seconds = bench.device, float(FRAMES / MODEL_FPS)
+    device, seconds = bench.device, FRAMES / FPS
     waveform = 0.1 * torch.randn(1, FRAMES * SAMPLES_A_FRAME, device=device)
     appearance = torch.randn(1, model.config.appearance_dim, device=device)
     with torch.no_grad():
@@ -153,7 +153,7 @@ def measure_media(bench: Bench) -> None:
     with tempfile.TemporaryDirectory() as folder:
 
         def encode() -> None:
-            with VideoWriter(Path(folder) / "bench.mp4", fps=MODEL_FPS) as writer:
+            with VideoWriter(Path(folder) / "bench.mp4", fps=FPS) as writer:
                 for _ in range(4):
                     writer.write(frames)
 
@@ -203,7 +203,7 @@ def second_of_film(rows: list[Row]) -> list[dict]:
         voice = sum(found[stage, precision, 1] for stage in ("Mamba-g", "Mamba-l", "sample motion"))
         for batch in (1, 8):
             frame = found[f"decode to {PICTURE}", precision, batch] + encode
-            total = (voice + float(MODEL_FPS) * frame) / 1000
+            total = (voice + FPS * frame) / 1000
             table.append({"precision": precision, "batch": batch, "seconds": total, "realtime": 1 / total})
     return table
 

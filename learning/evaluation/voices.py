@@ -18,8 +18,8 @@ from ...pipelines.portrait import (
     render,
     speak,
 )
-from ...vocabulary import INDEX
-from ..datasets.tracks import SAMPLES, Track
+from ...vocabulary import FPS, INDEX, SAMPLES_A_FRAME
+from ..datasets.tracks import Track
 from .metrics import best_lag, mean_of, speed_ratios
 
 FOLLOWED = ("jaw", "pucker", "spread", "press", "upper_lip", "lower_lip")
@@ -46,7 +46,7 @@ def measure_voices(
     appearance = None if photo is None else extract_appearance(renderer, encode_source(renderer, photo))
     rows = []
     for number, track in enumerate(picked):
-        frames = min(len(track.values), round(seconds * 25))
+        frames = min(len(track.values), round(seconds * FPS))
         motion = _speak(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
         read = renderer.read_parameters(motion.values.to(device)).float().cpu()
         truth = torch.from_numpy(track.values[:frames].copy())
@@ -56,7 +56,7 @@ def measure_voices(
         rows.append(row)
         if progress is not None:
             progress(number + 1, len(picked))
-    quiet = 1e-4 * torch.randn(round(SILENCE * 25) * SAMPLES, generator=torch.Generator().manual_seed(0))
+    quiet = 1e-4 * torch.randn(round(SILENCE * FPS) * SAMPLES_A_FRAME, generator=torch.Generator().manual_seed(0))
     still = renderer.read_parameters(_speak(model, quiet, appearance, 0).values.to(device))[:, INDEX["jaw"]]
     return mean_of(rows) | {"silence": float(still.float().quantile(0.95))}
 
@@ -78,7 +78,7 @@ def measure_rendered(
     picked = _spread(tracks, len(photos))
     for number, photo in enumerate(photos):
         track = picked[number % len(picked)]
-        frames = min(len(track.values), round(seconds * 25))
+        frames = min(len(track.values), round(seconds * FPS))
         source = encode_source(renderer, photo)
         appearance = extract_appearance(renderer, source)
         motion = _speak(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
@@ -101,5 +101,5 @@ def _spread(tracks: list[Track], count: int) -> list[Track]:
 
 def _speak(model: MotionModel, audio: Tensor, appearance: Tensor | None, seed: int):
     """Motion for audio (N,) at 16 kHz, N a multiple of 640."""
-    voice = Voice(audio[None], len(audio) // SAMPLES)
+    voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
     return speak(model, listen_globally(model, voice), listen_locally(model, voice), appearance, seed=seed)

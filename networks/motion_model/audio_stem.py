@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...vocabulary import SAMPLE_RATE, SAMPLES_A_FRAME
 from .config import MotionModelConfig
 
-TOKEN = 320  # samples a token
-HOP, WINDOW, FFT = 160, 400, 512  # 10 ms, 25 ms
+TOKEN = SAMPLES_A_FRAME // 2  # 320 samples a token
+HOP, WINDOW, FFT = SAMPLE_RATE // 100, SAMPLE_RATE // 40, 512  # 10 ms, 25 ms
 GATE_DB = -60.0  # what is quieter never counts as speech
 TARGET_DB = -20.0
 LOUDEST_GAIN_DB = 25.0
@@ -79,7 +80,7 @@ class LogMelStem(nn.Module):
     def __init__(self, config: MotionModelConfig, width: int):
         super().__init__()
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
-        self.register_buffer("filters", mel_filters(config.mels, config.sample_rate), persistent=False)
+        self.register_buffer("filters", mel_filters(config.mels, SAMPLE_RATE), persistent=False)
         self.narrow = nn.Conv1d(config.mels, width, 5)
         self.down = nn.Conv1d(width, width, 4, stride=2)
         self.norm = nn.LayerNorm(width)
@@ -133,18 +134,18 @@ def audio_stem(config: MotionModelConfig, width: int) -> nn.Module:
     return (LogMelStem if config.stem == "logmel" else WaveformStem)(config, width)
 
 
-def prepare(waveform: Tensor, config: MotionModelConfig) -> Speech:
+def prepare(waveform: Tensor) -> Speech:
     """Check a waveform (B, N), cut it to whole frames and measure its loudness.
 
     Raises ValueError when it is not (B, N) or holds no whole frame.
     """
     if waveform.dim() != 2:
         raise ValueError(f"audio must be a mono batch (B, N), got shape {tuple(waveform.shape)}")
-    frames = waveform.shape[1] // config.samples_per_frame
+    frames = waveform.shape[1] // SAMPLES_A_FRAME
     if not frames:
         raise ValueError(
-            f"audio of {waveform.shape[1]} samples is shorter than one frame ({config.samples_per_frame} samples); "
+            f"audio of {waveform.shape[1]} samples is shorter than one frame ({SAMPLES_A_FRAME} samples); "
             "pad it with silence"
         )
-    waveform = waveform[:, : frames * config.samples_per_frame]
+    waveform = waveform[:, : frames * SAMPLES_A_FRAME]
     return Speech(waveform, loudness_gain(waveform))

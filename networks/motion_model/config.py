@@ -1,13 +1,23 @@
-"""The motion model's shape (stage 2), stored as JSON inside its checkpoint."""
+"""The motion model's shape (stage 2), stored as JSON inside its checkpoint.
+
+A config holds what may differ between checkpoints that this package runs. The rates of sound and motion are one for all
+code, and are in vocabulary.py.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from ...vocabulary import REGIONS, SAMPLE_RATE, SAMPLES_A_FRAME
 
 STEMS = ("logmel", "waveform")
 PREDICTIONS = ("eps", "v", "x0")
 ADALN = ("single", "block")
+RETIRED = {"sample_rate": SAMPLE_RATE, "samples_per_frame": SAMPLES_A_FRAME}
+"""Fields of earlier configs, which stand in shipped weights, and the only value each may have."""
 
 
 @dataclass(frozen=True)
@@ -16,13 +26,11 @@ class MotionModelConfig:
 
     motion_dim: int = 768
     """M = 8 x 8 x 12 (paper, section 3)."""
-    mouth: int = 9
-    """Parameters of the mouth (vocabulary.py): what a voice decides."""
+    mouth: int = len(REGIONS["mouth"])
+    """Parameters of the mouth, which a voice decides. Sampling reaches them only through the model's own mouth_writer
+    and mouth_reader, so other checkpoints may have others."""
     history: int = 4
     """Preceding motion frames in the condition, the paper's M_[i-4, i-1]."""
-    sample_rate: int = 16000
-    samples_per_frame: int = 640
-    """25 frames a second (paper's evaluation); 16 kHz is left open: the rate of all speech models."""
 
     stem: str = "logmel"
     """Open. "waveform" is the paper's raw speech through learned convolutions. "logmel" computes mel bands inside the
@@ -114,12 +122,17 @@ class MotionModelConfig:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict) -> MotionModelConfig:
-        """The inverse of `to_dict`. Raises ValueError naming unknown fields."""
-        unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
+    def from_dict(cls, values: Mapping[str, Any]) -> MotionModelConfig:
+        """The inverse of `to_dict`; fields of `RETIRED` are accepted too.
+
+        Raises ValueError naming unknown fields, and for weights that hear sound of another rate."""
+        unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)} - set(RETIRED))
         if unknown:
             raise ValueError(
                 f"motion model config has unknown fields: {', '.join(unknown)}; "
                 "the checkpoint is newer than this package, or of another kind of model"
             )
-        return cls(**values)
+        for name, value in RETIRED.items():
+            if values.get(name, value) != value:
+                raise ValueError(f"the motion model was trained with {name} {values[name]}; this package has {value}")
+        return cls(**{name: value for name, value in values.items() if name not in RETIRED})

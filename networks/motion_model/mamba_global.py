@@ -43,7 +43,6 @@ class MambaGlobal(nn.Module):
 
     def __init__(self, config: MotionModelConfig):
         super().__init__()
-        self.config = config
         width = config.global_width
         options = dict(d_state=config.d_state, d_conv=config.d_conv, expand=config.expand, headdim=config.headdim)
         self.stem = audio_stem(config, width)
@@ -54,7 +53,7 @@ class MambaGlobal(nn.Module):
 
     def forward(self, waveform: Tensor) -> GlobalAudio:
         """waveform (B, N) mono 16 kHz -> F_ag with T = N // 640. Raises ValueError for less than a frame."""
-        speech = prepare(waveform, self.config)
+        speech = prepare(waveform)
         tokens = speech.waveform.shape[1] // TOKEN
         spans = [(start, min(start + BLOCK, tokens)) for start in range(0, tokens, BLOCK)]
         x = torch.cat([speech.tokens(self.stem, start, stop) for start, stop in spans], 1)

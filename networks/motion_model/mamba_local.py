@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...vocabulary import SAMPLES_A_FRAME
 from ..mamba.mamba2 import Mamba2
 from ..mamba.norms import RMSNorm
 from .audio_stem import TOKEN, Speech, audio_stem, prepare
@@ -31,7 +32,7 @@ class MambaLocal(nn.Module):
 
     def slices(self, speech: Speech, start: int, stop: int) -> Tensor:
         """The slices of frames start .. stop of a_1:T as tokens: (B, stop - start, segment_tokens, width)."""
-        tokens, a_frame = self.config.segment_tokens, self.config.samples_per_frame // TOKEN
+        tokens, a_frame = self.config.segment_tokens, SAMPLES_A_FRAME // TOKEN
         side = (tokens - a_frame) // 2
         first, last = start * a_frame - side, stop * a_frame + side
         if self.config.exact_slices:
@@ -50,8 +51,8 @@ class MambaLocal(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """waveform (B, N) mono 16 kHz -> (B, N // 640, local_width). Raises ValueError for less than a frame."""
-        speech = prepare(waveform, self.config)
-        frames = speech.waveform.shape[1] // self.config.samples_per_frame
+        speech = prepare(waveform)
+        frames = speech.waveform.shape[1] // SAMPLES_A_FRAME
 
         def heard(start: int, stop: int) -> Tensor:
             slices = self.slices(speech, start, stop)

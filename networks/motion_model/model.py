@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ...vocabulary import SAMPLES_A_FRAME
 from .config import MotionModelConfig
 from .denoiser import Denoiser
 from .mamba_global import GlobalAudio, MambaGlobal
@@ -45,14 +46,14 @@ class MotionModel(nn.Module):
     def extract_global(self, waveform: Tensor) -> GlobalAudio:
         """F_ag of mono 16 kHz waveforms (B, N), T = N // 640. Raises ValueError for less than one frame."""
         if self.mamba_global is None:
-            shape = waveform.shape[0], waveform.shape[1] // self.config.samples_per_frame, self.config.global_width
+            shape = waveform.shape[0], waveform.shape[1] // SAMPLES_A_FRAME, self.config.global_width
             return GlobalAudio(waveform.new_zeros(shape[0], shape[2]), waveform.new_zeros(shape))
         return self.mamba_global(waveform)
 
     def extract_local(self, waveform: Tensor) -> Tensor:
         """F_al (B, N // 640, local_width) of mono 16 kHz waveforms (B, N). ValueError for less than one frame."""
         if self.mamba_local is None:
-            frames = waveform.shape[1] // self.config.samples_per_frame
+            frames = waveform.shape[1] // SAMPLES_A_FRAME
             return waveform.new_zeros(waveform.shape[0], frames, self.config.local_width)
         return self.mamba_local(waveform)
 

@@ -1,9 +1,24 @@
 """Every size of the stage-1 renderer, with two presets. [P] marks what the paper fixes; the rest is our choice, with
-the reason."""
+the reason.
+
+A config holds what may differ between checkpoints that this package runs. What all code takes for granted is in
+vocabulary.py: which motion parameters there are, which of them are framing, and their limits. The spread, weight and
+height of each parameter are there too: they only give a new motion space its start, which a checkpoint replaces.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ...vocabulary import COUNT, FRAMING, LANDMARKS
+
+RETIRED = frozenset(
+    "parameters parameter_spread parameter_emphasis parameter_place parameter_low parameter_high "
+    "parameter_standing".split()
+)
+"""Fields of earlier configs, which stand in shipped weights; their values are in vocabulary.py now."""
 
 
 @dataclass(frozen=True)
@@ -30,30 +45,9 @@ class RendererConfig:
     motion_depth: int = 12  # [P]
     motion_widths: tuple[int, ...] = (32, 64, 128, 192)  # motion encoder, down to the 8x8 grid
     motion_blocks: tuple[int, ...] = (1, 1, 2, 2)
-    motion_points: int = 40  # places whose position it measures; as many as the corpus has landmarks to teach them by
-    # supervised read-out of a drawn head's parameters from the 768 numbers; the handle for editing
-    parameters: int = 24
-    # For each parameter (in the order of vocabulary.py) its usual spread in the corpus, its weight among the
-    # 768 numbers, and the height on the grid where it acts (-1 top .. 1 bottom, None: everywhere). Only the first
-    # shape of the motion space.
-    parameter_spread: tuple[float, ...] = (
-        (0.23, 0.23, 0.2, 0.31, 0.31, 0.18, 0.23, 0.21)
-        + (0.3, 0.3, 0.24, 0.34, 0.34, 0.15, 0.1)
-        + (0.18, 0.11, 0.08, 0.042, 0.038, 0.125, 0.03, 0.03, 0.23)
-    )
-    parameter_emphasis: tuple[float, ...] = (
-        (1.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-        + (0.8, 0.8, 0.5, 1.0, 1.0, 0.7, 0.7)
-        + (1.5, 1.5, 1.5, 1.2, 1.2, 1.2, 0.5, 0.5, 0.5)
-    )
-    parameter_place: tuple[float | None, ...] = (0.35,) * 8 + (-0.2,) * 3 + (-0.05,) * 4 + (None,) * 8 + (0.35,)
-
-    # As far as faces go, for jaw, turn, nod and tilt: the corpus's range and a fifth of it, or a third, to each side.
-    # The others are read too roughly in photographs for a limit: narrow eyes as half shut, and then they did not shut.
-    parameter_low: tuple[float, ...] = (-0.2,) + (-9.0,) * 14 + (-1.1, -0.75, -0.5) + (-9.0,) * 6
-    parameter_high: tuple[float, ...] = (1.2,) + (9.0,) * 14 + (1.1, 0.75, 0.5) + (9.0,) * 6
-    # The parameters that say where head and shoulders stand in the picture, and how near.
-    parameter_standing: tuple[int, ...] = (18, 19, 20, 21, 22)
+    # Keypoints that the motion encoder measures. Training draws them to the landmarks, so there are as many; nothing
+    # outside of the encoder counts them.
+    motion_points: int = len(LANDMARKS)
 
     deviation_channels: int = 16  # c of the 3-D convolutions in DIT
     deviation_layers: int = 3  # n [P: "n layers"]
@@ -135,11 +129,16 @@ class RendererConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict) -> RendererConfig:
-        """Raises ValueError that names unknown keys (a checkpoint of a newer version)."""
-        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+    def from_dict(cls, values: Mapping[str, Any]) -> RendererConfig:
+        """The inverse of `to_dict`; fields of `RETIRED` are accepted too.
+
+        Raises ValueError that names unknown fields (a checkpoint of a newer version), and for weights of other motion
+        parameters than those of vocabulary.py."""
+        unknown = sorted(set(values) - {f.name for f in fields(cls)} - RETIRED)
         if unknown:
             raise ValueError(
                 f"renderer config has unknown fields {unknown}: the checkpoint needs a newer Mamba Portrait"
             )
-        return cls(**values)
+        if values.get("parameters", COUNT) != COUNT or tuple(values.get("parameter_standing", FRAMING)) != FRAMING:
+            raise ValueError("the renderer was trained with other motion parameters than those of this Mamba Portrait")
+        return cls(**{name: value for name, value in values.items() if name not in RETIRED})

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ...vocabulary import COUNT
 from .appearance import AppearanceExtractor
 from .config import RendererConfig
 from .decoder import ImageDecoder, Synthesis
@@ -107,7 +108,7 @@ class Renderer(nn.Module):
 
     def encode_source(self, image: Tensor, motion: Tensor | None = None, size: int | None = None) -> Source:
         """(B,3,H,W) in [0,1], any size -> Source. `motion` replaces the encoded M_0 (training); `size` the network's
-        side. Where the head stands in the photo is where its motion begins: M_0 is `centred`."""
+        side. M_0 is `centred`: where the head is in the photo counts as zero."""
         small = resize(image, size or self.config.image_size)
         pyramid, skips = self.image_encoder(small)
         identity = self.depth(pyramid[1])
@@ -128,9 +129,9 @@ class Renderer(nn.Module):
         return self.motion_encoder(frames)
 
     def centred(self, motion: Tensor, reference: Tensor | None = None) -> Tensor:
-        """Motion (...,768) with the place of head and shoulders counted from that of `reference` (768,), or from its
-        own, frame by frame."""
-        return motion - self.parameters_of_motion.standing(motion if reference is None else reference)
+        """Motion (...,768) whose framing parameters are counted from those of `reference` (768,); without one, they are
+        zero in every frame."""
+        return motion - self.parameters_of_motion.framing_part(motion if reference is None else reference)
 
     def decode(
         self,
@@ -143,8 +144,8 @@ class Renderer(nn.Module):
         """Motion M_i (B,768) -> frames at `size` (height, width), by default the photo's own.
 
         A source of one portrait serves any batch. The field and the mask have no resolution: the photo is moved at the
-        output's size and the network's picture is used only where the mask asks for it. Motion that goes further than
-        faces do is held where they end: a photo that gapes, told to open its mouth, gapes."""
+        output's size and the network's picture is used only where the mask asks for it. Motion is held within the
+        limits of vocabulary.py, or the portrait's own motion where that is already outside."""
         count = motion.shape[0]
         if source.motion.shape[0] != count:
             if source.motion.shape[0] != 1:
@@ -154,7 +155,7 @@ class Renderer(nn.Module):
             source = source.repeat(count)
             appearance = appearance.expand(count, -1)
         if not self.training:
-            motion = motion - self.parameters_of_motion.beyond(motion, source.motion)
+            motion = motion - self.parameters_of_motion.excess(motion, source.motion)
         deviation = self.deviation(motion, source.pose)
         field = self.lmdd(deviation, source.anatomy)
         synthesis = self.decoder(
@@ -185,4 +186,4 @@ class Renderer(nn.Module):
     def rest_motion(self) -> Tensor:
         """(768,): the motion of a head at rest."""
         weight = self.parameters_of_motion.reader.weight
-        return self.motion_from_parameters(weight.new_zeros(self.config.parameters))
+        return self.motion_from_parameters(weight.new_zeros(COUNT))

@@ -10,21 +10,22 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from ...vocabulary import COUNT, FRAMING, MOTION
 from .config import RendererConfig
 from .layers import Pyramid, ResBlock, conv, resize, upsample
 
 
 class Seen(NamedTuple):
-    """A frame's motion, and the places it was partly read from."""
+    """A frame's motion, and the keypoints that it was partly read from."""
 
     motion: Tensor  # M (B,768)
     points: Tensor  # (B,P,2) in [0,1], x right, y down
-    pose: Tensor  # (B,256), what the points tell of it
+    pose: Tensor  # (B,256), features of the keypoints
 
 
 class MotionEncoder(nn.Module):
-    """(B,3,H,W) in [0,1] -> M (B,768). The 8x8 grid is kept (V is 8x8x12 [P]), so a number stays with the place it
-    speaks of."""
+    """(B,3,H,W) in [0,1] -> M (B,768). The 8x8 grid is kept (V is 8x8x12 [P]): twelve numbers for each cell of the
+    picture."""
 
     def __init__(self, config: RendererConfig):
         super().__init__()
@@ -32,10 +33,10 @@ class MotionEncoder(nn.Module):
         self.pyramid = Pyramid(config.motion_widths, config.motion_blocks)
         self.head = nn.Conv2d(config.motion_widths[-1], config.motion_depth, 1)
         nn.init.normal_(self.head.weight, std=0.02)
-        # Where a head points is no place's own business: without this mixing, turns were read half as well as lips.
+        # A head's turn shows in all cells of the grid: without this mixing, turns were read half as well as lips.
         self.mix = nn.Linear(config.motion_dim, config.motion_dim, bias=False)
         nn.init.zeros_(self.mix.weight)
-        self.places = Places(config)
+        self.places = Keypoints(config)
         self.pose = nn.Sequential(
             nn.Linear(2 * config.motion_points, 256), nn.SiLU(), nn.Linear(256, config.motion_dim)
         )
@@ -46,33 +47,33 @@ class MotionEncoder(nn.Module):
         return self.see(frames).motion
 
     def see(self, frames: Tensor) -> Seen:
-        """Motion, and the points it leans on."""
+        """Motion, its keypoints, and the features of these."""
         pyramid = self.pyramid(resize(frames, self.config.motion_size))
         local = rearrange(self.head(F.silu(pyramid[-1])).float(), "b s h w -> b (h w s)")
         points = self.places(pyramid)
         with torch.autocast(frames.device.type, enabled=False):  # a sub-pixel is lost in half precision
             kind = self.mix.weight.dtype
-            told = self.pose[1](self.pose[0]((points * 4 - 2).flatten(1).to(kind)))
-            motion = local + self.mix(local.to(kind)).float() + self.pose[2](told).float()
-        return Seen(motion, points, told.float())
+            features = self.pose[1](self.pose[0]((points * 4 - 2).flatten(1).to(kind)))
+            motion = local + self.mix(local.to(kind)).float() + self.pose[2](features).float()
+        return Seen(motion, points, features.float())
 
     @torch.no_grad()
-    def correct(self, answer: Tensor, told: Tensor, constant: Tensor) -> None:
-        """Make motion M into M + answer M + told pose + constant from now on, by changing the last layers: (768,768),
-        (768,256) and (768,), in float32."""
+    def apply_correction(self, motion_map: Tensor, pose_map: Tensor, bias: Tensor) -> None:
+        """From now on give M + motion_map M + pose_map pose + bias for motion M, by changing the last layers:
+        (768,768), (768,256) and (768,), in float32."""
         mixed, last = self.mix.weight, self.pose[2]
         for weight in (last.weight, last.bias, mixed):
-            weight += (answer @ weight.float()).to(weight.dtype)
-        mixed += answer.to(mixed.dtype)
-        last.weight += told.to(last.weight.dtype)
-        last.bias += constant.to(last.bias.dtype)
+            weight += (motion_map @ weight.float()).to(weight.dtype)
+        mixed += motion_map.to(mixed.dtype)
+        last.weight += pose_map.to(last.weight.dtype)
+        last.bias += bias.to(last.bias.dtype)
 
 
-class Places(nn.Module):
-    """Where `motion_points` learnt patterns lie: soft-argmax of maps two levels above the 8x8 grid.
+class Keypoints(nn.Module):
+    """Positions of `motion_points` learnt patterns: soft-argmax of maps two levels above the 8x8 grid.
 
-    Turns and shifts are fractions of a pixel on the 8x8 grid; the mean of a sharp map tells them finely. In training
-    the points are drawn to the corpus's landmarks; nothing but the 768 numbers leaves the encoder."""
+    Turns and shifts are fractions of a pixel on the 8x8 grid; the mean of a sharp map resolves them. Training draws the
+    points to the corpus's landmarks. At run time only the 768 numbers leave the encoder."""
 
     WIDTH = 64
 
@@ -109,11 +110,11 @@ class MotionParameters(nn.Module):
 
     def __init__(self, config: RendererConfig):
         super().__init__()
-        self.config = config
-        self.writer = nn.Linear(config.parameters, config.motion_dim)
-        self.reader = nn.Linear(config.motion_dim, config.parameters)
-        self.register_buffer("low", torch.tensor(config.parameter_low), persistent=False)
-        self.register_buffer("high", torch.tensor(config.parameter_high), persistent=False)
+        self.writer = nn.Linear(COUNT, config.motion_dim)
+        self.reader = nn.Linear(config.motion_dim, COUNT)
+        low, high = zip(*(parameter.limits for parameter in MOTION), strict=True)
+        self.register_buffer("low", torch.tensor(low), persistent=False)
+        self.register_buffer("high", torch.tensor(high), persistent=False)
         columns = self._directions(config)
         with torch.no_grad():
             self.writer.weight.copy_(columns)
@@ -124,18 +125,17 @@ class MotionParameters(nn.Module):
 
     @staticmethod
     def _directions(config: RendererConfig) -> Tensor:
-        """(768,24): one direction a parameter; a change by its spread has the norm 6 * emphasis, about 0.2 a number."""
+        """(768,24): one direction a parameter; a change by its spread has the norm 6 * weight, about 0.2 a number."""
         g = config.motion_grid
         centres = (torch.arange(g) + 0.5) / g * 2 - 1
         y, x = torch.meshgrid(centres, centres, indexing="ij")
         generator = torch.Generator().manual_seed(0)
         columns = []
-        for spread, emphasis, place in zip(
-            config.parameter_spread, config.parameter_emphasis, config.parameter_place, strict=True
-        ):
-            window = torch.ones(g, g) if place is None else torch.exp(-((x / 0.5) ** 2) - ((y - place) / 0.35) ** 2)
+        for parameter in MOTION:
+            height = parameter.height
+            window = torch.ones(g, g) if height is None else torch.exp(-((x / 0.5) ** 2) - ((y - height) / 0.35) ** 2)
             column = (torch.randn(g, g, config.motion_depth, generator=generator) * window[..., None]).flatten()
-            columns.append(column / column.norm() * 6 * emphasis / spread)
+            columns.append(column / column.norm() * 6 * parameter.weight / parameter.spread)
         return torch.stack(columns, dim=1)
 
     def read(self, motion: Tensor) -> Tensor:
@@ -146,15 +146,14 @@ class MotionParameters(nn.Module):
         """(...,24) -> (...,768)."""
         return self.writer(parameters)
 
-    def standing(self, motion: Tensor) -> Tensor:
-        """The part of motion (...,768) that says where head and shoulders stand in the picture, and how near. A
-        picture tells of it only how it changes: a small head nearby looks like a large one far away."""
-        which = list(self.config.parameter_standing)
-        return self.read(motion)[..., which] @ self.writer.weight[:, which].T
+    def framing_part(self, motion: Tensor) -> Tensor:
+        """The part of motion (...,768) that says where head and shoulders are in the picture, and how near: its
+        parameters of `FRAMING`, as motion."""
+        return self.read(motion)[..., FRAMING] @ self.writer.weight[:, FRAMING].T
 
-    def beyond(self, motion: Tensor, own: Tensor) -> Tensor:
-        """The part of motion (...,768) that goes further than faces do, and than the portrait itself, whose motion is
-        `own`."""
+    def excess(self, motion: Tensor, own: Tensor) -> Tensor:
+        """The part of motion (...,768) outside of the limits of vocabulary.py, as motion. Where the portrait's own
+        motion `own` (...,768) is already outside, it is the limit."""
         wanted, given = self.read(motion), self.read(own)
         held = wanted.clamp(torch.minimum(self.low, given), torch.maximum(self.high, given))
         return (wanted - held) @ self.writer.weight.T

@@ -3,6 +3,7 @@
 from ...host import intermediate_device, io, progress_bar
 from ...pipelines.actalker.preview import preview_picture
 from ...sampling.actalker import GuidanceScales
+from ...vocabulary import ACTALKER_FPS
 from ..values.sockets import ACTalker, ACTalkerIdentity, ACTalkerMotion, ACTalkerVoice, Control, same_network, schema
 
 # Peak activations of one UNet call in fp16, for each frame, latent position and guidance row, with one row's worth for
@@ -105,7 +106,7 @@ class ACTalkerSample(io.ComfyNode):
         driving=None,
         control=None,
     ) -> io.NodeOutput:
-        from ...pipelines.actalker.stages import FPS, sample
+        from ...pipelines.actalker.stages import sample
 
         portrait, voice, driving = (
             None if value is None else same_network(value, actalker.name, what, "Load ACTalker")
@@ -133,7 +134,7 @@ class ACTalkerSample(io.ComfyNode):
             progress=shown.progress,
             preview=shown.preview,
         )
-        return io.NodeOutput({"samples": latents.to(intermediate_device())}, float(FPS))
+        return io.NodeOutput({"samples": latents.to(intermediate_device())}, float(ACTALKER_FPS))
 
 
 class _Shown:

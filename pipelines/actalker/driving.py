@@ -12,9 +12,9 @@ from torch import Tensor
 from ...media.audio import frame_count
 from ...media.picture import checked
 from ...networks.actalker.model import MOTION_PARTS, ACTalker
+from ...vocabulary import ACTALKER_FPS
 from .crops import cut_box, features_box, head_box
 from .masks import Box
-from .voice import FPS
 
 VIEW = 256  # pixels of both networks' input
 BATCH = 8
@@ -37,8 +37,8 @@ def frames_to_watch(count: int, fps: Fraction | float) -> list[int]:
     rate = Fraction(fps).limit_denominator(100_000)
     if rate <= 0:
         raise ValueError(f"The driving video's frame rate must be positive, not {fps}.")
-    used = max(1, frame_count(count * rate.denominator, rate.numerator, FPS))
-    return [min(count - 1, int(i * rate / FPS)) for i in range(used)]
+    used = max(1, frame_count(count * rate.denominator, rate.numerator, ACTALKER_FPS))
+    return [min(count - 1, int(i * rate / ACTALKER_FPS)) for i in range(used)]
 
 
 @torch.inference_mode()
@@ -120,7 +120,7 @@ def watch_driving(
     """
     model.require(MOTION_PARTS, "read a driving video")
     watcher = _Watcher(model, find)
-    wanted = (int(i * Fraction(fps).limit_denominator(100_000) / FPS) for i in count())
+    wanted = (int(i * Fraction(fps).limit_denominator(100_000) / ACTALKER_FPS) for i in count())
     next_wanted, read = next(wanted), 0
     for picture in frames:
         if read == next_wanted:

@@ -20,13 +20,14 @@ from ...media.picture import checked
 from ...networks.actalker.model import IDENTITY_PARTS, ACTalker, cast
 from ...networks.actalker.svd_parts import EulerDiscreteScheduler
 from ...sampling.actalker import Drive, GuidanceScales, guidance_rows, sample_latents
+from ...vocabulary import ACTALKER_FPS
 from ..control import Control
 from .crops import cut_box, lanczos, prepared_size
 from .driving import MotionTokens, encode_driving
 from .masks import Box, Masks, control_masks, face_masks
-from .voice import FPS, VoiceTokens, encode_voice
+from .voice import VoiceTokens, encode_voice
 
-__all__ = ["FPS", "Identity", "decode", "encode_driving", "encode_identity", "encode_voice", "face_masks", "sample"]
+__all__ = ["Identity", "decode", "encode_driving", "encode_identity", "encode_voice", "face_masks", "sample"]
 
 FACE_VIEW = 112  # pixels of ArcFace's input
 
@@ -159,6 +160,7 @@ def _drive(model, identity, voice, driving, gates, frames, masks, control, mask_
     open_masks = [mask if gate else torch.zeros_like(mask) for mask, gate in zip(picked, gates, strict=True)]
     audio_mask, motion_mask = (lanczos(mask, identity.size)[None, None] for mask in open_masks)
     audio, no_audio, motion, no_motion = (x.to(weight) for x in tokens)
+    time_ids = [float(ACTALKER_FPS), config.motion_bucket, config.expression_bucket]
     return Drive(
         identity=identity.token.to(weight),
         audio=audio,
@@ -169,7 +171,7 @@ def _drive(model, identity, voice, driving, gates, frames, masks, control, mask_
         face_feature=identity.face_feature.to(weight),
         audio_mask=audio_mask,
         motion_mask=motion_mask,
-        time_ids=torch.tensor([float(FPS), config.motion_bucket, config.expression_bucket], device=weight.device),
+        time_ids=torch.tensor(time_ids, device=weight.device),
     )
 
 

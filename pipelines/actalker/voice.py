@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
 import torch
 from torch import Tensor
 
-from ...media.audio import MODEL_RATE, frame_count
+from ...media.audio import frame_count
 from ...networks.actalker.model import VOICE_PARTS, ACTalker
+from ...vocabulary import ACTALKER_FPS, SAMPLE_RATE
 
-FPS = Fraction(25, 2)  # frames a second that ACTalker generates
-PIECE = 30 * MODEL_RATE  # samples that Whisper hears at once
+PIECE = 30 * SAMPLE_RATE  # samples that Whisper hears at once
 STEPS_A_FRAME = 4  # Whisper steps (20 ms) per generated frame
 BEFORE, AFTER = 4, 6  # silent steps put around the whole, so that every frame has a full window
 
@@ -53,7 +52,7 @@ def speech_windows(model: ACTalker, waveform: Tensor, progress: Callable[[int, i
     T, progress and errors as in `encode_voice`.
     """
     waveform = waveform.reshape(-1).float().cpu()
-    frames = frame_count(waveform.numel(), MODEL_RATE, FPS)
+    frames = frame_count(waveform.numel(), SAMPLE_RATE, ACTALKER_FPS)
     if frames == 0:
         raise ValueError(f"The voice has {waveform.numel()} samples at 16 kHz; give at least 640 (40 ms).")
     steps, pieces, heard = STEPS_A_FRAME * frames, waveform.split(PIECE), []
@@ -72,7 +71,7 @@ def _hidden_states(model: ACTalker, piece: Tensor) -> Tensor:
     from transformers import WhisperFeatureExtractor
 
     extractor = WhisperFeatureExtractor(feature_size=model.config.whisper["num_mel_bins"])
-    mel = extractor(piece.numpy(), sampling_rate=MODEL_RATE, return_tensors="pt").input_features
+    mel = extractor(piece.numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
     weight = model.whisper.conv1.weight
     found = model.whisper(mel.to(weight), output_hidden_states=True).hidden_states
     return torch.stack(found, 2)[0]

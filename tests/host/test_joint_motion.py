@@ -9,10 +9,10 @@ from mamba_portrait.media.motion import Motion
 from mamba_portrait.nodes.control import single_mask
 from mamba_portrait.pipelines.control import Control
 from mamba_portrait.pipelines.joint import join_motions
-from mamba_portrait.pipelines.regions import PARAMETERS, REGIONS
+from mamba_portrait.vocabulary import COUNT, INDEX, REGIONS
 
-MOUTH = [PARAMETERS.index(name) for name in REGIONS["mouth"]]
-REST = [i for i in range(len(PARAMETERS)) if i not in MOUTH]
+MOUTH = [INDEX[name] for name in REGIONS["mouth"]]
+REST = [i for i in range(COUNT) if i not in MOUTH]
 
 
 class ReadOut(torch.nn.Module):
@@ -20,7 +20,7 @@ class ReadOut(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        directions = torch.randn(768, len(PARAMETERS), generator=torch.Generator().manual_seed(0))
+        directions = torch.randn(768, COUNT, generator=torch.Generator().manual_seed(0))
         self.motion_language = "a"
         self.directions = torch.nn.Parameter(torch.linalg.qr(directions)[0].T)
 

@@ -8,9 +8,6 @@ import pytest
 from mamba_portrait.locales import build as texts
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.nodes.workflow import node_classes
-from mamba_portrait.pipelines.regions import PARAMETERS, REGIONS
-from mamba_portrait.vocabulary import PARAMETERS as DRAWN_PARAMETERS
-from mamba_portrait.vocabulary import REGIONS as DRAWN_REGIONS
 from mamba_portrait.workflows import build as graphs
 from mamba_portrait.workflows import pictures
 
@@ -86,8 +83,3 @@ def test_both_forms_have_the_same_links_and_values(name):
         wired = {i["name"]: links[i["link"]] for i in node["inputs"] if i["link"] is not None}
         assert wired == {k: v for k, v in api[key]["inputs"].items() if isinstance(v, list)}
         assert node["type"] == api[key]["class_type"]
-
-
-def test_region_names_are_those_of_the_drawn_heads():
-    assert PARAMETERS == DRAWN_PARAMETERS
-    assert {k: set(v) for k, v in REGIONS.items()} == {k: set(v) for k, v in DRAWN_REGIONS.items()}

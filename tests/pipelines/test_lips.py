@@ -9,9 +9,10 @@ import torch
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.pipelines import lips, portrait
-from mamba_portrait.pipelines.regions import PARAMETERS, read_regions, write_regions
+from mamba_portrait.pipelines.regions import read_regions, write_regions
+from mamba_portrait.vocabulary import COUNT, INDEX
 
-JAW, SMILE, YAW = (PARAMETERS.index(name) for name in ("jaw", "smile_left", "yaw"))
+JAW, SMILE, YAW = (INDEX[name] for name in ("jaw", "smile_left", "yaw"))
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +21,9 @@ def renderer(tiny_config):
 
 
 def face(renderer, **values):
-    parameters = torch.zeros(1, len(PARAMETERS))
+    parameters = torch.zeros(1, COUNT)
     for name, value in values.items():
-        parameters[0, PARAMETERS.index(name)] = value
+        parameters[0, INDEX[name]] = value
     return write_regions(renderer, parameters)[0]
 
 

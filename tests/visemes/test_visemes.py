@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mamba_portrait.visemes.phones import CLASSES, VOWELS, Phone, classes
-from mamba_portrait.visemes.table import FPS, VISEMES, mouth_parameters, pause_opening
-from mamba_portrait.vocabulary import COUNT, INDEX
+from mamba_portrait.visemes.table import VISEMES, mouth_parameters, pause_opening
+from mamba_portrait.vocabulary import COUNT, FPS, INDEX
 
 LIPS = [INDEX[name] for name in ("jaw", "upper_lip", "lower_lip")]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
-from ....visemes.table import FPS
+from ....vocabulary import FPS
 from ..speech.prosody import Prosody
 
 

@@ -6,7 +6,7 @@ stand half open, because a portrait that already smiles or speaks is the hard ca
 
 import numpy as np
 
-from ....vocabulary import COUNT, INDEX
+from ....vocabulary import COUNT, INDEX, REGIONS
 
 _POSE = slice(INDEX["yaw"], INDEX["shoulder_y"] + 1)
 _EXPRESSION = [i for i in range(COUNT) if not _POSE.start <= i < _POSE.stop]
@@ -82,7 +82,7 @@ def random_expression(rng: np.random.Generator) -> np.ndarray:
 
 def _as_portrait(rng: np.random.Generator, p: np.ndarray) -> None:
     """Turn a state into a source photo's: half of them at rest, a quarter a toothy smile, the rest as drawn."""
-    kind, mouth = rng.random(), [i for i in range(INDEX["press"] + 3)] + [INDEX["tongue"]]
+    kind, mouth = rng.random(), [INDEX[name] for name in REGIONS["mouth"]]
     blinks = [INDEX["blink_left"], INDEX["blink_right"]]
     if kind < 0.72:
         p[blinks] = np.clip(p[blinks], -0.15, 1) * 0.12

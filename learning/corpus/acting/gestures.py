@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....visemes.table import FPS
+from ....vocabulary import FPS
 from ..person.arms import BODY, HAND_STATE, IN_LAP
 from ..speech.engines import Speech
 from ..speech.prosody import Prosody, analyse

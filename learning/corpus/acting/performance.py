@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....visemes.table import FPS
-from ....vocabulary import INDEX
+from ....vocabulary import FPS, INDEX
 from ..speech.prosody import Prosody
 from . import curves
 

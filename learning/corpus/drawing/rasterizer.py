@@ -6,25 +6,22 @@ import cv2
 import moderngl
 import numpy as np
 
-from ..person.parts import (
+from ....vocabulary import (
+    BACKGROUND,
     CAVITY,
     EAR,
     EYE,
     GLASS,
     HAIR,
     HAND,
-    HAT,
-    INSIDE,
-    LENS,
-    LIP,
+    INDEX,
     NECK,
     SKIN,
-    SLEEVE,
     TEETH,
     TONGUE,
     TORSO,
-    UPPER_SKIN,
-)  # fmt: skip
+)
+from ..person.parts import HAT, INSIDE, LENS, LIP, SLEEVE, UPPER_SKIN
 from ..person.rig import Posed
 from .scene import Scene, uniforms
 from .shaders import VERTEX, fragment
@@ -148,13 +145,10 @@ class HeadRenderer:
             [clip, posed.normal, posed.occlusion[:, None], lit[:, None], clip if source is None else source], 1
         )
         self.dynamic.write(np.ascontiguousarray(vertices, np.float32))
-        smile, squint = (
-            (parameters[3] + parameters[4]) / 2,
-            max(0.0, (parameters[3] + parameters[4]) / 2 + 0.5 * parameters[10]),
-        )
-        self._set_uniforms(
-            {"pose_face": (smile, parameters[10], max(0.0, (parameters[8] + parameters[9]) / 2), squint)}
-        )
+        p = {name: parameters[i] for name, i in INDEX.items()}
+        smile, brows = (p["smile_left"] + p["smile_right"]) / 2, (p["brow_left"] + p["brow_right"]) / 2
+        squint = max(0.0, smile + 0.5 * p["furrow"])
+        self._set_uniforms({"pose_face": (smile, p["furrow"], max(0.0, brows), squint)})
         self._draw_arrays()
         colour = self._read(0, np.uint8)
         label = self._read(1, np.float32)
@@ -210,11 +204,10 @@ def backward_flow(label: np.ndarray, source_label: np.ndarray) -> tuple[np.ndarr
     size = label.shape[0]
     centre = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
     own_x, own_y = np.meshgrid(centre, centre)
-    person = label[..., 3] > 0
+    person = label[..., 3] != BACKGROUND
     x, y = np.where(person, label[..., 0], own_x), np.where(person, -label[..., 1], own_y)
-    nearest = cv2.dilate(
-        np.where(source_label[..., 3] > 0, source_label[..., 2], 99).astype(np.float32), np.ones((3, 3), np.uint8)
-    )
+    depth = np.where(source_label[..., 3] != BACKGROUND, source_label[..., 2], 99).astype(np.float32)
+    nearest = cv2.dilate(depth, np.ones((3, 3), np.uint8))
     column = np.clip(((x + 1) / 2 * size).astype(int), 0, size - 1)
     row = np.clip(((y + 1) / 2 * size).astype(int), 0, size - 1)
     inside = (np.abs(x) < 1) & (np.abs(y) < 1) & (label[..., 3] != CAVITY)
@@ -222,5 +215,5 @@ def backward_flow(label: np.ndarray, source_label: np.ndarray) -> tuple[np.ndarr
     # A closed lid lies nearer to the eyeball than the tolerance: what lids and lips can hide must show its own part.
     seen &= ~np.isin(label[..., 3], (EYE, TEETH, TONGUE)) | (source_label[row, column, 3] == label[..., 3])
     seen &= (label[..., 3] == HAND) == (source_label[row, column, 3] == HAND)  # thin fingers hide a few pixels only
-    visible = np.where(person, seen, source_label[..., 3] == 0)
+    visible = np.where(person, seen, source_label[..., 3] == BACKGROUND)
     return np.stack([x, y], -1).astype(np.float32), visible

@@ -4,26 +4,8 @@ Every fragment shader is PRELUDE + its own `surface()`, which fills albedo, norm
 Attachment 0 is the colour premultiplied by coverage, attachment 1 = (source x, y in clip space, source depth, label).
 """
 
-from ..person.parts import (
-    CAVITY,
-    EAR,
-    EYE,
-    GLASS,
-    HAIR,
-    HAND,
-    HAT,
-    INSIDE,
-    LABEL_OF,
-    LENS,
-    LIP,
-    NECK,
-    SKIN,
-    SLEEVE,
-    TEETH,
-    TONGUE,
-    TORSO,
-    UPPER_SKIN,
-)
+from ....vocabulary import CAVITY, EAR, EYE, GLASS, HAIR, HAND, NECK, SKIN, TEETH, TONGUE, TORSO
+from ..person.parts import HAT, INSIDE, LABEL_OF, LENS, LIP, SLEEVE, UPPER_SKIN
 from . import shader_parts as surfaces
 from . import shader_skin as skin
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....vocabulary import HAND
 from .geometry import grid_normals, grid_triangles, rotation, smooth_step, unit
 from .hands import BONES, FOREARM, bend, hand_skin
 from .identity import Clothes, Look
-from .parts import HAND, SLEEVE
+from .parts import SLEEVE
 
 BODY: tuple[str, ...] = ("lift_left", "lift_right", "lean", "turn")
 """Shoulders raised (units of `geometry`), body tilted like the head's roll and turned like its yaw (radians)."""

@@ -6,10 +6,11 @@ Canonical coordinates of both: angle around the head, height y, layer (0 body, 1
 import cv2
 import numpy as np
 
+from ....vocabulary import HAIR
 from .geometry import grid_triangles, smooth_step
 from .head import Skull
 from .identity import Hair, Hat, Identity
-from .parts import HAIR, HAT, Part
+from .parts import HAT, Part
 
 _ANGLES = np.linspace(-np.pi, np.pi, 53)[None]
 BODY, STRANDS = 0.0, 1.0

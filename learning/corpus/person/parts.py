@@ -7,18 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....vocabulary import BACKGROUND, CAVITY, EAR, EYE, GLASS, HAIR, NECK, SKIN, TEETH, TONGUE, TORSO
 from .geometry import rotation, signed_power, smooth_step, sphere_grid, tube
 from .head import LOWER, MIDDLE, Head
 from .identity import Clothes, Glasses, Identity
 
-SKIN, EYE, TEETH, TONGUE, HAIR, NECK, TORSO, GLASS, EAR, CAVITY = range(1, 11)
-HAND = 16
-"""Part ids of the labels; 0 is the background. Beards and lips are skin, hats are hair, a bare forearm is its hand."""
 LENS, LIP, UPPER_SKIN, HAT, INSIDE = range(11, 16)
 SLEEVE = 17
-LABEL_OF = {LENS: 0, LIP: SKIN, UPPER_SKIN: SKIN, HAT: HAIR, INSIDE: CAVITY, SLEEVE: TORSO}
-"""Shader ids that are not labels, and the label each is given; lenses let the label behind them through,
-inside is the skin seen from within the head, which closes mouth and eye sockets at the sides."""
+LABEL_OF = {LENS: BACKGROUND, LIP: SKIN, UPPER_SKIN: SKIN, HAT: HAIR, INSIDE: CAVITY, SLEEVE: TORSO}
+"""Shader ids beside the part numbers of vocabulary.py, and the part that each is labelled as. Lenses let the label
+behind them through; INSIDE is the skin seen from within the head, which closes mouth and eye sockets at the sides."""
 
 
 @dataclass

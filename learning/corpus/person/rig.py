@@ -4,18 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....vocabulary import COUNT, INDEX
+from ....vocabulary import COUNT, GLASS, HAIR, INDEX, SKIN
 from .arms import AT_REST, BODY, Arms, ArmShape, move_body
 from .geometry import grid_normals, grid_triangles, rotation, smooth_step, unit
 from .hair import hair_and_hat
 from .head import LOWER, MIDDLE, UPPER, build_head
 from .identity import Identity
 from .parts import (
-    GLASS,
-    HAIR,
     HAT,
     INSIDE,
-    SKIN,
     UPPER_SKIN,
     Part,
     ears,
@@ -26,20 +23,8 @@ from .parts import (
     socket,
 )
 
-LANDMARKS: tuple[str, ...] = (
-    "left_eye_outer", "left_eye_inner", "left_lid_upper", "left_lid_lower",
-    "right_eye_outer", "right_eye_inner", "right_lid_upper", "right_lid_lower",
-    "left_brow_outer", "left_brow_middle", "left_brow_inner",
-    "right_brow_outer", "right_brow_middle", "right_brow_inner",
-    "nose_bridge", "nose_tip", "nose_left", "nose_right", "nose_base",
-    "mouth_left", "mouth_right", "upper_lip_inner", "lower_lip_inner", "upper_lip_outer", "lower_lip_outer",
-    "upper_lip_inner_left", "upper_lip_inner_right", "lower_lip_inner_left", "lower_lip_inner_right",
-    "chin", "jaw_left", "jaw_right", "cheek_left", "cheek_right", "temple_left", "temple_right",
-    "left_pupil", "right_pupil", "forehead", "crown",
-)  # fmt: skip
-"""The 2-D landmarks in storage order (left and right are the image's); all but the crown bound the face box."""
-
 _PIVOT = np.array([0, -0.95, -0.15], np.float32)  # where the head turns: the top of the neck
+_OF_FIELDS = slice(0, INDEX["blink_left"])  # mouth and brows, which displacement fields move
 _JAW_SHARE = {"jaw": 1.0, "tongue": 0.8, "cavity": 0.6}
 _LID_CLEARANCE = 0.014
 
@@ -204,6 +189,7 @@ class Rig:
             return (points - _PIVOT) @ turn.T + _PIVOT + shift
 
         shoulders = np.array([p["shoulder_x"], p["shoulder_y"], 0], np.float32)
+        # heights between which a part begins to follow the head; no torso is that high
         for mount, start, stop in (("neck", -1.9, -0.85), ("hair", -1.7, -0.75), ("torso", 9.0, 10.0)):
             for part in self.slices.get(mount, []):
                 rest = self.rest[part]
@@ -224,7 +210,7 @@ class Rig:
     def _move_skin(self, skin: np.ndarray, parameters: np.ndarray, p: dict[str, float]) -> None:
         """Expressions as a sum of displacement fields, then lids over the eyeballs."""
         weights = np.array(parameters, np.float32)
-        skin += (weights[:11] @ self.fields[:11]).reshape(-1, 3)
+        skin += (weights[_OF_FIELDS] @ self.fields[_OF_FIELDS]).reshape(-1, 3)
         head, radius = self.head, self.identity.shape.eye_radius
         for eye, name in enumerate(("blink_left", "blink_right")):
             near = head.lid_vertices[eye]

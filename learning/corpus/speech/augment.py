@@ -9,7 +9,8 @@ import numpy as np
 from scipy.signal import fftconvolve, firwin2, istft, resample, stft
 
 from ....visemes.phones import Phone
-from .engines import RATE, Speech
+from ....vocabulary import SAMPLE_RATE
+from .engines import Speech
 from .prosody import track_pitch
 
 SHARE = 0.5
@@ -53,14 +54,14 @@ def join(parts: list[Speech], pauses: list[float]) -> Speech:
     phones: list[Phone] = []
     now = 0
     for part, pause in zip([*parts, None], pauses, strict=True):
-        gap = round(pause * RATE)
+        gap = round(pause * SAMPLE_RATE)
         if gap:
             audio.append(np.zeros(gap, np.float32))
-            phones.append(Phone(now / RATE, (now + gap) / RATE, "sil"))
+            phones.append(Phone(now / SAMPLE_RATE, (now + gap) / SAMPLE_RATE, "sil"))
             now += gap
         if part is not None:
             audio.append(part.audio)
-            phones.extend(phone.moved(now / RATE) for phone in part.phones)
+            phones.extend(phone.moved(now / SAMPLE_RATE) for phone in part.phones)
             now += len(part.audio)
     return Speech(np.concatenate(audio), tuple(phones))
 
@@ -109,7 +110,7 @@ def change_tract(audio: np.ndarray, factor: float) -> np.ndarray:
     spectrum = _spectrum(audio)
     pitch = track_pitch(audio)
     voiced = pitch[pitch > 0]
-    period = RATE / (np.median(voiced) if len(voiced) else 120)
+    period = SAMPLE_RATE / (np.median(voiced) if len(voiced) else 120)
     envelope = _envelope(np.log(np.abs(spectrum) + 1e-6), int(np.clip(0.6 * period, 24, 80)))
     bins = np.arange(len(envelope)) / factor
     low = np.minimum(bins.astype(int), len(envelope) - 2)
@@ -163,7 +164,7 @@ def _mask(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _slow_gain(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    knots = max(int(len(audio) / RATE), 1) + 2
+    knots = max(int(len(audio) / SAMPLE_RATE), 1) + 2
     curve = np.interp(np.linspace(0, 1, len(audio)), np.linspace(0, 1, knots), 5 * rng.normal(size=knots))
     return (audio * 10 ** (np.clip(curve, -12, 12) / 20)).astype(np.float32)
 
@@ -171,9 +172,9 @@ def _slow_gain(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _reverberate(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The direct sound and a decaying noise tail, reverberation time 0.15 to 0.8 s, 3 to 20 dB under it."""
     decay = rng.uniform(0.15, 0.8)
-    time = np.arange(int(decay * RATE)) / RATE
+    time = np.arange(int(decay * SAMPLE_RATE)) / SAMPLE_RATE
     tail = rng.normal(size=len(time)) * 10 ** (-3 * time / decay)
-    tail[: int(0.003 * RATE)] = 0
+    tail[: int(0.003 * SAMPLE_RATE)] = 0
     tail *= 10 ** (-rng.uniform(3, 20) / 20) / np.sqrt((tail**2).sum() + 1e-9)
     tail[0] = 1
     return fftconvolve(audio, tail)[: len(audio)].astype(np.float32)
@@ -181,10 +182,10 @@ def _reverberate(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _coloured_noise(length: int, rng: np.random.Generator) -> np.ndarray:
     """Noise with a slope between white and brown, and a slowly changing level."""
-    frequency = np.fft.rfftfreq(length, 1 / RATE)
+    frequency = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
     shape = np.maximum(frequency, 40) ** -rng.uniform(0, 1.2)
     noise = np.fft.irfft(np.fft.rfft(rng.normal(size=length)) * shape, length)
-    knots = max(length // RATE, 1) + 2
+    knots = max(length // SAMPLE_RATE, 1) + 2
     level = np.interp(np.linspace(0, 1, length), np.linspace(0, 1, knots), rng.uniform(0.6, 1.4, size=knots))
     return noise * level
 
@@ -198,5 +199,5 @@ def _at_ratio(audio: np.ndarray, other: np.ndarray, ratio: float) -> np.ndarray:
 
 def _limit_band(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A telephone or a poor codec: nothing above 2.8..6 kHz, little below 60..350 Hz."""
-    low, high = rng.uniform(60, 350) / (RATE / 2), rng.uniform(2800, 6000) / (RATE / 2)
+    low, high = rng.uniform(60, 350) / (SAMPLE_RATE / 2), rng.uniform(2800, 6000) / (SAMPLE_RATE / 2)
     return _filter(audio, np.array([0, low * 0.5, low * 1.2, high, high * 1.1, 1]), np.array([0, 0.1, 1, 1, 0, 0]))

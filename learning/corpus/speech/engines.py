@@ -21,10 +21,8 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from ....visemes.phones import Phone, split_classes
+from ....vocabulary import SAMPLE_RATE
 from . import espeak
-
-RATE = 16000
-"""Sample rate of all speech here, Hz."""
 
 RECORDED_DELAY = 0.010
 """Sound of flite and festival comes 5-15 ms after their labels."""
@@ -42,7 +40,7 @@ class Speech:
 
     @property
     def duration(self) -> float:
-        return len(self.audio) / RATE
+        return len(self.audio) / SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def say_espeak(text: str, voice: str, manner: Manner) -> Speech:
     head, _, samples = done.stdout.partition(b"\n")
     told = json.loads(head)
     audio = _to_rate(np.frombuffer(samples, "<i2").astype(np.float32) / 32768, told["rate"])
-    ends = [time for time, _ in told["phones"][1:]] + [len(audio) / RATE]
+    ends = [time for time, _ in told["phones"][1:]] + [len(audio) / SAMPLE_RATE]
     marks = [(start, end, symbol) for (start, symbol), end in zip(told["phones"], ends, strict=True)]
     return _speech(audio, _stops_at_their_closures(audio, marks), "ipa")
 
@@ -251,10 +249,10 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _to_rate(samples: np.ndarray, rate: int) -> np.ndarray:
-    if rate == RATE or not len(samples):
+    if rate == SAMPLE_RATE or not len(samples):
         return samples
-    common = int(np.gcd(rate, RATE))
-    return resample_poly(samples, RATE // common, rate // common).astype(np.float32)
+    common = int(np.gcd(rate, SAMPLE_RATE))
+    return resample_poly(samples, SAMPLE_RATE // common, rate // common).astype(np.float32)
 
 
 def _speech(audio: np.ndarray, marks: list[tuple[float, float, str]], phone_set: str, delay: float = 0.0) -> Speech:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....visemes.phones import SILENCE, VOWELS
-from .engines import RATE, Speech
+from ....vocabulary import SAMPLE_RATE
+from .engines import Speech
 
-HOP = 160  # samples: 100 values a second
+HOP, WINDOW = SAMPLE_RATE // 100, SAMPLE_RATE // 25  # samples: 100 values a second, each of 40 ms for the pitch
 PHRASE_GAP = 0.15  # s of silence that ends a phrase
 
 
@@ -58,14 +59,14 @@ def analyse(speech: Speech) -> Prosody:
 
 def track_pitch(audio: np.ndarray, low: float = 60.0, high: float = 420.0) -> np.ndarray:
     """(n,) pitch in Hz, 100 a second, 0 where unvoiced: peak of the normalised autocorrelation of 40 ms windows."""
-    frames = _windows(audio, 640)
+    frames = _windows(audio, WINDOW)
     frames = frames - frames.mean(1, keepdims=True)
-    window = np.hanning(640)
+    window = np.hanning(WINDOW)
     power = np.abs(np.fft.rfft(frames * window, 2048)) ** 2
     correlation = np.fft.irfft(power)[:, :320]
     shape = np.fft.irfft(np.abs(np.fft.rfft(window, 2048)) ** 2)[:320]
     correlation = correlation / (correlation[:, :1] + 1e-6) / (shape / shape[0])
-    first, last = int(RATE / high), int(RATE / low)
+    first, last = int(SAMPLE_RATE / high), int(SAMPLE_RATE / low)
     lags = correlation[:, first:last]
     best = lags.argmax(1)
     # The shortest lag that is nearly as good: longer ones are its multiples.
@@ -73,7 +74,7 @@ def track_pitch(audio: np.ndarray, low: float = 60.0, high: float = 420.0) -> np
     peaks = good[:, 1:-1] & (lags[:, 1:-1] >= lags[:, :-2]) & (lags[:, 1:-1] >= lags[:, 2:])
     best = np.where(peaks.any(1), peaks.argmax(1) + 1, best)
     voiced = (lags.max(1) > 0.5) & (frames.std(1) > 0.003)
-    return np.where(voiced, RATE / (best + first), 0.0)
+    return np.where(voiced, SAMPLE_RATE / (best + first), 0.0)
 
 
 def _windows(audio: np.ndarray, length: int) -> np.ndarray:

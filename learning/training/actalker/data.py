@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ....media.audio import MODEL_RATE, load_audio, to_mono_16k
+from ....media.audio import load_audio, to_mono_16k
 from ....media.faces import choose_face, find_faces
 from ....media.video import probe_video, read_video
 from ....networks.actalker.model import PARTS, ACTalker
@@ -18,7 +18,8 @@ from ....pipelines.actalker.crops import lanczos, prepared_size
 from ....pipelines.actalker.driving import read_faces
 from ....pipelines.actalker.masks import Box, Masks, face_masks
 from ....pipelines.actalker.stages import embed_face, encode_image
-from ....pipelines.actalker.voice import FPS, speech_windows
+from ....pipelines.actalker.voice import speech_windows
+from ....vocabulary import ACTALKER_FPS, SAMPLE_RATE
 from .step import Window
 
 REFERENCE_REACH = 25  # the reference picture lies at most so many frames outside the window (published)
@@ -44,21 +45,21 @@ def read_window(
     FileNotFoundError for absent files.
     """
     model.require(PARTS, "prepare a clip for training")
-    count, total = model.config.window, int(probe_video(clip / "video.mp4").duration * FPS)
+    count, total = model.config.window, int(probe_video(clip / "video.mp4").duration * ACTALKER_FPS)
     if total < count:
         raise ValueError(f"{clip.name} has {total} frames at 12.5 a second; a window needs {count}.")
     start = int(random.integers(total - count + 1))
     first, last = max(0, start - REFERENCE_REACH), min(total, start + count + REFERENCE_REACH)
-    near = read_video(clip / "video.mp4", FPS, start=float(first / FPS), max_frames=last - first)
+    near = read_video(clip / "video.mp4", ACTALKER_FPS, start=float(first / ACTALKER_FPS), max_frames=last - first)
     video = torch.stack(list(near))
     frames = video[start - first :][:count]
     reference = video[int(random.integers(len(video)))]
     boxes = [find_box(frame) for frame in frames]
-    samples = int(MODEL_RATE / FPS)
+    samples = int(SAMPLE_RATE / ACTALKER_FPS)
     voice = to_mono_16k(*load_audio(clip / "audio.wav")).reshape(-1)[start * samples : (start + count) * samples]
     voice = torch.nn.functional.pad(voice, (0, count * samples - voice.numel()))
     size = prepared_size(*frames.shape[1:3], image_size or model.config.image_size)
-    expression, rotation = read_faces(model, frames, FPS, boxes)
+    expression, rotation = read_faces(model, frames, ACTALKER_FPS, boxes)
     pictures = [lanczos(frame, size).movedim(-1, 0) for frame in (*frames, reference)]
     latents = torch.stack([encode_image(model.vae, picture) for picture in pictures])
     masks = Masks(*(lanczos(mask, size) for mask in face_masks(tuple(frames.shape[1:3]), boxes)))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ....networks.actalker.model import ACTalker, cast
 from ....pipelines.actalker.masks import Masks, control_masks
+from ....vocabulary import ACTALKER_FPS
 
 TRAINED = ("unet", "face_mask_encoder", "identity_projector", "audio_projector", "motion_projector")
 GATES = ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
@@ -96,7 +97,7 @@ class ACTalkerTrainer:
         expression, rotation = (x if moved else torch.zeros_like(x) for x in (window.expression, window.rotation))
         audio_mask, motion_mask = (m[None, None] for m in control_masks(window.masks, *gates, "paper"))
         face_mask = window.masks.face.expand(1, 3, -1, -1).to(noisy)
-        buckets = [12.5, model.config.motion_bucket, model.config.expression_bucket]
+        buckets = [float(ACTALKER_FPS), model.config.motion_bucket, model.config.expression_bucket]
         image = (window.reference * known).expand(frames, -1, -1, -1)
         return model.unet(
             torch.cat([noisy, image], 1)[None],

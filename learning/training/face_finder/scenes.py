@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ...corpus.person.rig import LANDMARKS
+from ....vocabulary import LANDMARKS
 from .backdrops import backdrop, object_near
 
 _INDEX = {name: i for i, name in enumerate(LANDMARKS)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from tqdm import tqdm
 
 from ....files import whole_file
 from ....media.video import read_video
+from ....vocabulary import FPS
 from ...datasets.tracks import clip_folders
 
-FPS = Fraction(25)
 BATCH = 16
 
 

@@ -6,7 +6,7 @@ import torch
 
 from ....networks.motion_model.model import MotionModel
 from ....sampling.windows import sample_motion
-from ....vocabulary import INDEX
+from ....vocabulary import FPS, INDEX
 from ...datasets.tracks import Track
 from ...evaluation.metrics import best_lag
 
@@ -24,7 +24,7 @@ def measure_voices(model: MotionModel, renderer, tracks: list[Track], clips: int
     sums: dict[str, list[float]] = {}
     drawn = [track for track in tracks if track.drawn]
     for seed, track in enumerate(drawn[:: max(1, len(drawn) // clips)][:clips]):
-        frames = min(len(track.values), round(seconds * 25))
+        frames = min(len(track.values), round(seconds * FPS))
         audio = torch.from_numpy(track.audio(0, frames))[None].to(device)
         motion = sample_motion(
             model, model.extract_global(audio), model.extract_local(audio), None, frames=frames, seed=seed

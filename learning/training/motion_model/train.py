@@ -16,6 +16,7 @@ from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.mamba_global import GlobalAudio
 from ....networks.motion_model.model import MotionModel
 from ....sampling.schedule import NoiseSchedule
+from ....vocabulary import SAMPLES_A_FRAME
 from ...datasets.tracks import MOUTH, Augment, Track, TrackBatch, TrackBatches, load_tracks, track_loader
 from ..loop import Average, Budget, Every, Learner, Log, Means, mixed_precision, save_atomically
 from .clips import encode_clips
@@ -125,7 +126,7 @@ class Stage2Task:
     def losses(self, batch: TrackBatch, generator: torch.Generator, listening: bool = False) -> dict[str, Tensor]:
         """Unweighted terms and their weighted sum, "loss"; `listening`: of the ear alone."""
         model, past, margin = self.model, self.model.config.history, batch.margin
-        window, samples = batch.parameters.shape[1] - past, model.config.samples_per_frame
+        window, samples = batch.parameters.shape[1] - past, SAMPLES_A_FRAME
         reach = min(margin, 4)  # frames that a slice and its stem see beyond the window
         near = batch.audio[:, (margin - reach) * samples : (margin + window + reach) * samples]
         global_audio = model.extract_global(batch.audio).window(margin, margin + window)
@@ -246,7 +247,7 @@ def train_stage2(
     step, spent = 0, 0.0
     if resume and file.exists():
         state = torch.load(file, map_location=device, weights_only=True)
-        if state["config"] != model.config.to_dict():
+        if MotionModelConfig.from_dict(state["config"]) != model.config:
             raise ValueError(f"{file} belongs to another config; train into another folder, or afresh (resume=False)")
         if (begun_with := state.get("motion_language") or language) != language:
             raise ValueError(f"{file} learned another renderer's motion ({begun_with}, not {language}); go on with it")

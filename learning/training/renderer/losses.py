@@ -12,12 +12,13 @@ from torch import Tensor
 
 from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Rendered
+from ....vocabulary import EYE, SKIN, landmarks
+from ...datasets.stills import inside_mouth
 
-SKIN, EYE, TEETH, TONGUE, CAVITY = 1, 2, 3, 4, 10  # part numbers of learning/corpus/drawing/rasterizer.py
-LEFT_EYE, RIGHT_EYE = (0, 1, 2, 3, 8, 9, 10), (4, 5, 6, 7, 11, 12, 13)  # landmarks of an eye and its brow
-LIDS = LEFT_EYE[:4], RIGHT_EYE[:4]  # without the brows
-MOUTH = tuple(range(19, 29))
-DRAWN_OUT = 0.55  # source pixels a target pixel, from where on a copied lid is a smear
+LIDS = landmarks("left_eye", "left_lid"), landmarks("right_eye", "right_lid")
+LEFT_EYE, RIGHT_EYE = LIDS[0] + landmarks("left_brow"), LIDS[1] + landmarks("right_brow")
+MOUTH = landmarks("mouth", "upper_lip", "lower_lip")
+MAX_STRETCH = 0.55  # source pixels a target pixel; a copied lid with fewer is a smear
 LID_MOVES = 0.15  # of a blink; below it the photo's own lids serve
 
 
@@ -72,13 +73,13 @@ class Target:
             return torch.zeros_like(self.visible)
         moves = (self.lids.abs() > LID_MOVES).float()[..., None, None, None].unbind(1)
         left, right = (self._box(marks, 0.03) * moved for marks, moved in zip(LIDS, moves, strict=True))
-        drawn_out = _spread((_density(self.displacement) < DRAWN_OUT).float(), 5)
+        drawn_out = _spread((_density(self.displacement) < MAX_STRETCH).float(), 5)
         return drawn_out * torch.maximum(left, right)
 
     @property
     def mouth(self) -> Tensor:
         """Mouth interior: what no warp can bring."""
-        return ((self.part == TEETH) | (self.part == TONGUE) | (self.part == CAVITY)).float()
+        return inside_mouth(self.part)
 
     @property
     def eye(self) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Renderer
-from ....vocabulary import PARAMETERS
+from ....vocabulary import FRAMING, PARAMETERS
 from ...datasets.stills import StillSet
 from .augment import jostle, vary
 
@@ -116,8 +116,8 @@ def motion_space_losses(
     """Unweighted terms: motion (N,4,768) seen in four frames of a person, truth (N,4,24); the space is the teacher.
     With `landmark_reach` also "carries"."""
     scale = parameter_scale(motion.device)
-    known = torch.ones_like(scale)  # a picture says nothing of where head and shoulders stood before it was framed
-    known[list(renderer.config.parameter_standing)] = 0
+    known = torch.ones_like(scale)  # a single picture does not show the framing parameters
+    known[list(FRAMING)] = 0
     read, written = renderer.read_parameters(motion), renderer.motion_from_parameters(truth).detach()
     placed = renderer.motion_from_parameters(torch.lerp(read.detach().to(truth), truth, known))
     change, written_change = motion[:, 1:] - motion[:, :1], written[:, 1:] - written[:, :1]

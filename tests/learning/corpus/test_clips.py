@@ -8,11 +8,9 @@ pytest.importorskip("moderngl")
 from mamba_portrait.learning.corpus.clips import ClipRenderer, clip_scene  # noqa: E402
 from mamba_portrait.learning.corpus.drawing.rasterizer import backward_flow  # noqa: E402
 from mamba_portrait.learning.corpus.person.arms import AT_REST, BODY, GESTURE  # noqa: E402
-from mamba_portrait.learning.corpus.person.parts import HAND  # noqa: E402
-from mamba_portrait.learning.corpus.person.rig import LANDMARKS  # noqa: E402
 from mamba_portrait.learning.corpus.sheet import warp_by_flow  # noqa: E402
 from mamba_portrait.learning.corpus.stills import FLOW_SCALE  # noqa: E402
-from mamba_portrait.vocabulary import COUNT, INDEX  # noqa: E402
+from mamba_portrait.vocabulary import COUNT, HAND, INDEX, LANDMARKS  # noqa: E402
 
 
 @pytest.fixture(scope="module")

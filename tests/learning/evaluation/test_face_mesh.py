@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from mamba_portrait.learning.corpus.clips import clip_scene
-from mamba_portrait.learning.corpus.person.rig import LANDMARKS
 from mamba_portrait.learning.evaluation import face_mesh
 from mamba_portrait.learning.evaluation.face_mesh import (
     MESH,
@@ -16,6 +15,7 @@ from mamba_portrait.learning.evaluation.face_mesh import (
     measure_portrait,
     movement,
 )
+from mamba_portrait.vocabulary import LANDMARKS
 
 
 class Actor:

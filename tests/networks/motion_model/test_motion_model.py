@@ -54,6 +54,13 @@ def denoise(model, frames=20, **changed):
     return model.denoise(**(given | changed))
 
 
+def test_rates_in_earlier_configs_are_accepted_when_they_are_ours():
+    earlier = {"sample_rate": 16000, "samples_per_frame": 640}
+    assert MotionModelConfig.from_dict(TINY.to_dict() | earlier) == TINY
+    with pytest.raises(ValueError, match="sample_rate 22050"):
+        MotionModelConfig.from_dict(earlier | {"sample_rate": 22050})
+
+
 def test_config_survives_json_and_refuses_unknown_fields():
     config = MotionModelConfig.paper()
     assert MotionModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
@@ -130,7 +137,7 @@ def test_slices_see_a_fifth_of_a_second_and_no_more():
 
 def test_exact_slices_agree_with_sliced_tokens_inside_the_slice():
     continuous, exact = alive(), alive(dataclasses.replace(TINY, exact_slices=True))
-    speech = prepare(voice(20), TINY)
+    speech = prepare(voice(20))
     a, b = continuous.mamba_local.slices(speech, 0, 20), exact.mamba_local.slices(speech, 0, 20)
     assert a.shape == b.shape == (1, 20, 10, 32)
     assert torch.allclose(a[:, :, 2:-2], b[:, :, 2:-2], atol=1e-5)

@@ -11,7 +11,7 @@ from mamba_portrait.networks.renderer.config import RendererConfig
 from mamba_portrait.networks.renderer.layers import resize
 from mamba_portrait.networks.renderer.model import Renderer, monochrome
 from mamba_portrait.networks.renderer.warp import warp
-from mamba_portrait.vocabulary import COUNT, PARAMETERS
+from mamba_portrait.vocabulary import COUNT, FRAMING, PARAMETERS
 
 TINY = RendererConfig(
     image_size=64, motion_size=64, encoder_widths=(8, 12, 16), skip_widths=(8, 8), depth_planes=4, depth_channels=4,
@@ -172,6 +172,19 @@ def test_config_round_trip_and_unknown_fields():
         RendererConfig(motion_size=256)
     with pytest.raises(ValueError, match="depth_planes"):
         RendererConfig(depth_planes=5)
+
+
+def test_fields_of_earlier_configs_are_accepted_by_name():
+    """As shipped weights have them. What only began the motion space, and the limits, may be anything; weights of other
+    motion parameters cannot be used."""
+    earlier = {"parameters": 24, "parameter_standing": [18, 19, 20, 21, 22]}
+    earlier |= {f"parameter_{name}": [0.5] * 24 for name in ("spread", "emphasis", "place", "low", "high")}
+    assert RendererConfig.from_dict(TINY.to_dict() | earlier) == TINY
+    with pytest.raises(ValueError, match="parameter_taste"):
+        RendererConfig.from_dict(earlier | {"parameter_taste": [1.0] * 24})
+    for other in ({"parameters": 23}, {"parameter_standing": [18, 19, 20]}):
+        with pytest.raises(ValueError, match="other motion parameters"):
+            RendererConfig.from_dict(earlier | other)
     with pytest.raises(ValueError, match="motion_widths"):
         RendererConfig(motion_widths=(32, 64, 128))
 
@@ -198,16 +211,16 @@ def test_a_lite_frame_costs_at_most_six_gflops():
 
 def test_where_a_head_stands_in_a_photo_is_where_its_motion_begins(renderer, photo):
     parameters = torch.randn(3, COUNT, generator=torch.Generator().manual_seed(4))
-    motion, standing = renderer.motion_from_parameters(parameters), list(renderer.config.parameter_standing)
+    motion, framing = renderer.motion_from_parameters(parameters), list(FRAMING)
     with torch.no_grad():
         read = renderer.read_parameters(renderer.centred(motion))
-        kept = [i for i in range(COUNT) if i not in standing]
+        kept = [i for i in range(COUNT) if i not in framing]
         assert torch.allclose(read[:, kept], parameters[:, kept], atol=1e-4)
-        assert read[:, standing].abs().max() < 1e-4
+        assert read[:, framing].abs().max() < 1e-4
         change = renderer.read_parameters(renderer.centred(motion, motion[0])) - parameters
-        assert torch.allclose(change[:, standing], -parameters[0, standing].expand(3, -1), atol=1e-4)
+        assert torch.allclose(change[:, framing], -parameters[0, framing].expand(3, -1), atol=1e-4)
         moved = parameters.clone()
-        moved[:, standing] += 0.7  # another camera
+        moved[:, framing] += 0.7  # another camera
         sources = [
             renderer.encode_source(photo, motion=renderer.motion_from_parameters(p[:1])) for p in (parameters, moved)
         ]
@@ -221,7 +234,7 @@ def test_motion_ends_where_faces_do(renderer, photo):
 
     def read(change):
         motion = renderer.motion_from_parameters(own + change)
-        held = motion - renderer.parameters_of_motion.beyond(motion, renderer.motion_from_parameters(own))
+        held = motion - renderer.parameters_of_motion.excess(motion, renderer.motion_from_parameters(own))
         return renderer.read_parameters(held)[0]
 
     change = torch.zeros(1, COUNT)
@@ -242,4 +255,3 @@ def test_motion_ends_where_faces_do(renderer, photo):
             for k in (1, 2)
         )
     assert torch.allclose(wide, wider, atol=1e-5)
-    assert len(RendererConfig().parameter_low) == len(RendererConfig().parameter_high) == COUNT

@@ -5,8 +5,8 @@ import pytest
 
 from mamba_portrait.learning.corpus.person.geometry import grid_normals, rotation, sphere_grid
 from mamba_portrait.learning.corpus.person.identity import random_identity
-from mamba_portrait.learning.corpus.person.rig import LANDMARKS, Rig
-from mamba_portrait.vocabulary import COUNT, INDEX
+from mamba_portrait.learning.corpus.person.rig import Rig
+from mamba_portrait.vocabulary import COUNT, INDEX, LANDMARKS
 
 
 @pytest.fixture(scope="module")

@@ -2,24 +2,26 @@ import numpy as np
 import pytest
 
 from mamba_portrait.learning.corpus.speech.augment import Chances, augment, change_speed, change_tract, join, set_level
-from mamba_portrait.learning.corpus.speech.engines import RATE, Speech
+from mamba_portrait.learning.corpus.speech.engines import Speech
 from mamba_portrait.learning.corpus.speech.prosody import track_pitch
 from mamba_portrait.visemes.phones import Phone
+from mamba_portrait.vocabulary import SAMPLE_RATE
 
 
 @pytest.fixture
 def buzz() -> np.ndarray:
     """A second of a 120 Hz pulse train through one resonance at 1 kHz, from 0.25 s to 0.75 s."""
-    pulses = np.zeros(RATE)
-    pulses[RATE // 4 : 3 * RATE // 4 : RATE // 120] = 1
-    time = np.arange(400) / RATE
-    return np.convolve(pulses, np.exp(-time * 400) * np.sin(2 * np.pi * 1000 * time))[:RATE].astype(np.float32) * 0.5
+    pulses = np.zeros(SAMPLE_RATE)
+    pulses[SAMPLE_RATE // 4 : 3 * SAMPLE_RATE // 4 : SAMPLE_RATE // 120] = 1
+    time = np.arange(400) / SAMPLE_RATE
+    tone = np.exp(-time * 400) * np.sin(2 * np.pi * 1000 * time)
+    return np.convolve(pulses, tone)[:SAMPLE_RATE].astype(np.float32) * 0.5
 
 
 def peak_frequency(audio: np.ndarray) -> float:
     power = np.abs(np.fft.rfft(audio)) ** 2
     smooth = np.convolve(power, np.hanning(241), "same")
-    return float(np.fft.rfftfreq(len(audio), 1 / RATE)[smooth.argmax()])
+    return float(np.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE)[smooth.argmax()])
 
 
 ALWAYS = Chances(*[1.0] * len(vars(Chances())))
@@ -39,7 +41,7 @@ def test_changes_do_not_delay_the_sound(buzz, name):
     for seed in range(4):
         changed = augment(buzz, np.random.default_rng(seed), None, only)
         envelope = np.convolve(np.abs(changed), np.ones(80) / 80, "same")
-        onset = np.flatnonzero(envelope > 0.2 * envelope.max())[0] / RATE
+        onset = np.flatnonzero(envelope > 0.2 * envelope.max())[0] / SAMPLE_RATE
         assert onset == pytest.approx(0.25, abs=0.02)
 
 
@@ -57,7 +59,7 @@ def test_vocal_tract_of_one_changes_nothing(buzz):
 
 def test_speed_retimes_the_phones_with_the_sound(buzz):
     faster = change_speed(Speech(buzz, (Phone(0.25, 0.75, "a"),)), 1.25)
-    assert len(faster.audio) == round(RATE / 1.25)
+    assert len(faster.audio) == round(SAMPLE_RATE / 1.25)
     assert (faster.phones[0].start, faster.phones[0].end) == pytest.approx((0.2, 0.6))
     with pytest.raises(ValueError, match="speed"):
         change_speed(Speech(buzz, ()), 3.0)

@@ -6,11 +6,11 @@ import pytest
 
 from mamba_portrait.learning.corpus.acting.performance import perform, style_of
 from mamba_portrait.learning.corpus.speech import engines, text, voices
-from mamba_portrait.learning.corpus.speech.engines import RATE, Manner
+from mamba_portrait.learning.corpus.speech.engines import Manner
 from mamba_portrait.learning.corpus.speech.prosody import Prosody, analyse
 from mamba_portrait.learning.corpus.tracks import draw_tracks
 from mamba_portrait.visemes.phones import SILENCE, Phone
-from mamba_portrait.vocabulary import COUNT, INDEX
+from mamba_portrait.vocabulary import COUNT, INDEX, SAMPLE_RATE
 
 needs_engine = pytest.mark.skipif(not engines.available_engines(), reason="no speech engine is installed")
 EXAMPLES = {"espeak-ng": "en-us+f3", "flite": "slt", "festival": "cmu_us_slt_arctic_hts"}
@@ -36,7 +36,8 @@ def test_engine_speaks_with_timed_phones(engine):
     assert starts == sorted(starts) and speech.phones[-1].end < speech.duration + 0.1
     # Lips are closed where there is less sound: the second p against the vowel after it.
     closure, vowel = [phone for phone in speech.phones if phone.kind != SILENCE][2:4]
-    level = [np.abs(speech.audio[int(p.start * RATE) : int(p.end * RATE)]).mean() for p in (closure, vowel)]
+    spans = [slice(int(p.start * SAMPLE_RATE), int(p.end * SAMPLE_RATE)) for p in (closure, vowel)]
+    level = [np.abs(speech.audio[span]).mean() for span in spans]
     assert level[0] < 0.7 * level[1]
 
 
@@ -46,12 +47,12 @@ def test_clip_on_disk(drawn):
         meta = json.loads((path / "meta.json").read_text("utf8"))
         assert {"speaker", "engine", "language", "text", "split", "licence"} <= set(meta) and meta["fps"] == "25"
         with wave.open(str(path / "audio.wav")) as file:
-            assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 1, 2)
+            assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (SAMPLE_RATE, 1, 2)
             samples = file.getnframes()
         labels = np.load(path / "labels.npz")
         motion = labels["parameters"]
-        assert motion.shape == (int(samples * 25 / RATE + 0.5), COUNT) and motion.dtype == np.float32
-        assert 3 <= samples / RATE <= 10.1
+        assert motion.shape == (int(samples * 25 / SAMPLE_RATE + 0.5), COUNT) and motion.dtype == np.float32
+        assert 3 <= samples / SAMPLE_RATE <= 10.1
         assert np.isfinite(motion).all() and np.abs(motion).max() <= 1
         assert 0.2 < motion[:, INDEX["jaw"]].max() < 0.8
         assert np.abs(motion[0, INDEX["yaw"] : INDEX["roll"] + 1]).max() < 0.02  # begins at rest
@@ -99,7 +100,7 @@ def test_sentences():
 
 def tone(pitch: float) -> Prosody:
     """Prosody of two seconds of vowels sung at one pitch."""
-    time = np.arange(2 * RATE) / RATE
+    time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     audio = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6)).astype(np.float32) * 0.1
     return analyse(engines.Speech(audio, tuple(Phone(i / 10, (i + 1) / 10, "a") for i in range(20))))
 

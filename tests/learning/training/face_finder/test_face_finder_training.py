@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from mamba_portrait.learning.training.face_finder.scenes import LANDMARKS, HeadStore, face_row, scene
+from mamba_portrait.learning.training.face_finder.scenes import HeadStore, face_row, scene
 from mamba_portrait.learning.training.face_finder.train import FinderSchedule, ScenePool, _step, train_face_finder
 from mamba_portrait.model_loaders.checkpoint import load_checkpoint
 from mamba_portrait.networks.face_finder import FaceFinderConfig
+from mamba_portrait.vocabulary import LANDMARKS
 
 TINY = FaceFinderConfig(widths=(8, 8, 16, 16, 16), blocks=1, head=16)
 SMALL = FinderSchedule(size=96, batch=8, pool=16, reuse=8.0)

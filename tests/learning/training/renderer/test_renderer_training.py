@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from mamba_portrait.learning.corpus.person.rig import LANDMARKS
 from mamba_portrait.learning.datasets.stills import EYE_CORNERS, MOUTH_CORNERS, StillSet
 from mamba_portrait.learning.training.renderer.augment import jostle, vary
 from mamba_portrait.learning.training.renderer.losses import (
@@ -26,6 +25,7 @@ from mamba_portrait.learning.training.renderer.train import Part, averaged_rende
 from mamba_portrait.model_loaders.checkpoint import save_checkpoint
 from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.networks.renderer.warp import warp
+from mamba_portrait.vocabulary import LANDMARKS
 
 SCHEDULE = (
     Part("space", 0.1, 64, 1, 2e-3),
@@ -73,6 +73,12 @@ def test_stills_grow_while_they_are_read(drawn_discs, tmp_path):
 def test_landmark_numbers_are_the_corpus():
     assert [LANDMARKS[i] for i in MOUTH_CORNERS] == ["mouth_left", "mouth_right"]
     assert [LANDMARKS[i] for i in EYE_CORNERS] == ["left_eye_outer", "right_eye_outer"]
+
+
+def test_the_inside_of_the_mouth_is_teeth_tongue_and_cavity():
+    for part in (torch.arange(17, dtype=torch.uint8), torch.arange(17.0)):
+        target = Target(None, None, None, part)
+        assert target.mouth.dtype == torch.float32 and target.mouth.nonzero().flatten().tolist() == [3, 4, 10]
 
 
 def test_closed_lids_and_lips_count():
