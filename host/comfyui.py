@@ -11,7 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import ComfyExtension, InputImpl, io, ui
 from PIL import Image
 
-from .paths import check_prefix, find_file, shown, unusable
+from .paths import check_prefix, find_file, find_model, shown, unusable
 
 VideoFromFile = InputImpl.VideoFromFile
 Interrupted = management.InterruptProcessingException
@@ -54,17 +54,14 @@ def model_files() -> list[str]:
 
 
 def model_file(name: str) -> Path:
-    """The full path of a listed model file; FileNotFoundError, for any other name, says where models are expected.
-
-    Links in the model folders are followed: whoever runs the server put them there, and a graph can only choose."""
-    listed = os.path.normpath(name) in map(os.path.normpath, model_files())
-    path = folder_paths.get_full_path(MODEL_FOLDER, name) if listed else None
+    """The full path of a listed model file; FileNotFoundError, for any other name, says where models are expected."""
+    folders = folder_paths.get_folder_paths(MODEL_FOLDER)
+    path = find_model(name, folders)
     if path is None:
-        folders = " or ".join(folder_paths.get_folder_paths(MODEL_FOLDER))
         raise FileNotFoundError(
-            f"The model file '{shown(name)}' is not there: put it into {folders} and press R to refresh."
+            f"The model file '{shown(name)}' is not there: put it into {' or '.join(folders)} and press R to refresh."
         )
-    return Path(path)
+    return path
 
 
 def model_subfolders(name: str) -> list[Path]:

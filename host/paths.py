@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import path
 from pathlib import Path
 
@@ -41,6 +41,18 @@ def find_file(name: str, folders: Mapping[str, Folder]) -> Path | None:
         return None  # on Windows: to look at \\server\share is to log in there
     full = path.realpath(full)
     return Path(full) if any(_inside(full, folder) for folder in real) and path.isfile(full) else None
+
+
+def find_model(name: str, folders: Iterable[Folder]) -> Path | None:
+    """The model file that a graph calls `name`, in the first of `folders` that has it; None where none has.
+
+    A name is followed below a folder only, but links are too: who runs the host put them there, as models are large
+    and often kept elsewhere, and a graph can but choose."""
+    for folder in map(path.abspath, folders):
+        full = None if path.isabs(name) or _NO_TEXT.search(name) else _below(folder, name)
+        if full is not None and _inside(full, folder) and path.isfile(full):
+            return Path(full)
+    return None
 
 
 def check_prefix(prefix: str, output: Folder) -> str:

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import torch
 
-from ..paths import check_prefix, find_file, shown, unusable
+from ..paths import check_prefix, find_file, find_model, shown, unusable
 from . import schema as io
 from .schema import ComfyExtension
 from .video import VideoFromFile
@@ -120,15 +120,12 @@ def model_files() -> list[str]:
 
 
 def model_file(name: str) -> Path:
-    """The full path of a listed model file; FileNotFoundError, for any other name, says where models are expected.
-
-    Links in the model folders are followed: whoever runs the program put them there, and a graph can only choose."""
-    if os.path.normpath(name) in map(os.path.normpath, model_files()):
-        for folder in settings.model_folders:
-            if (folder / name).is_file():
-                return folder / name
-    folders = " or ".join(map(str, settings.model_folders)) or "a model folder"
-    raise FileNotFoundError(f"The model file '{shown(name)}' is not there: put it into {folders}.")
+    """The full path of a listed model file; FileNotFoundError, for any other name, says where models are expected."""
+    path = find_model(name, settings.model_folders)
+    if path is None:
+        folders = " or ".join(map(str, settings.model_folders)) or "a model folder"
+        raise FileNotFoundError(f"The model file '{shown(name)}' is not there: put it into {folders}.")
+    return path
 
 
 def model_subfolders(name: str) -> list[Path]:

@@ -4,6 +4,7 @@ graph may and may not hold, and a place to try them."""
 import json
 import math
 import shutil
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -135,6 +136,8 @@ INSIDE = {
     "down and up": "nothing/../talk.safetensors",
     "link that stays": "to_output.safetensors",
     "through a link to the folders": "{root}/alias/output/motion/talk.safetensors",
+    "up from a link elsewhere": "{root}/alias/../input/talk.safetensors",
+    "up from nothing elsewhere": "{root}/nothing/../input/talk.safetensors",
 }
 
 PREFIXES = {
@@ -164,14 +167,19 @@ def some_motion() -> Motion:
 
 
 @pytest.fixture
-def places(tmp_path) -> dict[str, Path]:
+def root(tmp_path) -> Path:
+    """The folder that holds input, output and temp."""
+    return tmp_path
+
+
+@pytest.fixture
+def places(root) -> Iterator[dict[str, Path]]:
     """Input, output and temp with a motion in each, another outside, and links out and in."""
-    found = {kind: tmp_path / kind for kind in ("input", "output", "temp")}
-    inside = ["input/talk", "input/sub/talk", "output/motion/talk", "temp/talk"]
-    for name in ("secret", "output_2/talk", *inside):
-        (tmp_path / f"{name}.safetensors").parent.mkdir(parents=True, exist_ok=True)
-        save_motion(tmp_path / f"{name}.safetensors", some_motion())
-    for name, target in {
+    inside = ("input/talk", "input/sub/talk", "output/motion/talk", "temp/talk")
+    files = [root / f"{name}.safetensors" for name in ("secret", "output_2/talk", *inside)]
+    for file in files:
+        save_motion(file, some_motion())
+    links = {
         "input/link.safetensors": "secret.safetensors",
         "input/dangling.safetensors": "gone.safetensors",
         "input/linked": "",
@@ -180,28 +188,31 @@ def places(tmp_path) -> dict[str, Path]:
         "output/circle": "output/circle",
         "input/to_output.safetensors": "output/motion/talk.safetensors",
         "alias": "",
-    }.items():
-        (tmp_path / name).symlink_to(tmp_path / target)
-    (tmp_path / "output" / "taken").touch()
-    return found
+    }
+    for name, target in links.items():
+        (root / name).symlink_to(root / target)
+    (root / "output" / "taken").touch()
+    yield {kind: root / kind for kind in ("input", "output", "temp")}
+    for file in (*files, *(root / name for name in links), root / "output" / "taken"):
+        file.unlink()
 
 
 @pytest.fixture(params=OUTSIDE)
-def names_outside(request, tmp_path) -> list[str]:
+def names_outside(request, root) -> list[str]:
     """Two names that no node may follow."""
-    return [name.format(root=tmp_path) for name in OUTSIDE[request.param]]
+    return [name.format(root=root) for name in OUTSIDE[request.param]]
 
 
 @pytest.fixture(params=INSIDE)
-def name_inside(request, tmp_path) -> str:
+def name_inside(request, root) -> str:
     """A name of a motion in one of the folders."""
-    return INSIDE[request.param].format(root=tmp_path)
+    return INSIDE[request.param].format(root=root)
 
 
 @pytest.fixture(params=[(told, prefix) for told, many in PREFIXES.items() for prefix in many])
-def bad_prefix(request, tmp_path) -> tuple[str, str]:
+def bad_prefix(request, root) -> tuple[str, str]:
     """What is said of a prefix, and the prefix."""
-    return request.param[0], request.param[1].format(root=tmp_path)
+    return request.param[0], request.param[1].format(root=root)
 
 
 @pytest.fixture

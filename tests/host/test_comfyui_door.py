@@ -19,9 +19,6 @@ def folder_paths_of(root: Path) -> ModuleType:
     found = ModuleType("folder_paths")
     models = root / "models" / "mamba_portrait"
 
-    def full_path(kind, name):
-        return str(models / name) if os.path.isfile(models / name) else None
-
     def save_path(prefix, output):
         folder, name = os.path.split(os.path.join(output, prefix))
         os.makedirs(folder, exist_ok=True)
@@ -32,7 +29,7 @@ def folder_paths_of(root: Path) -> ModuleType:
     found.get_output_directory = lambda: str(root / "output")
     found.get_folder_paths = lambda kind: [str(models)]
     found.get_filename_list = lambda kind: [str(path.relative_to(models)) for path in sorted(models.rglob("*.*"))]
-    found.get_full_path, found.get_save_image_path = full_path, save_path
+    found.get_save_image_path = save_path
     return found
 
 
@@ -43,6 +40,9 @@ def comfyui(places, tmp_path, monkeypatch):
     models.mkdir(parents=True)
     (models / "mine.safetensors").touch()
     (models / "shared.safetensors").symlink_to(tmp_path / "secret.safetensors")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "deep.safetensors").touch()
+    (models / "far").symlink_to(tmp_path / "elsewhere")
     (models / "a folder.safetensors").mkdir()
     stand_ins = {
         "comfy": {},
@@ -110,8 +110,21 @@ def test_prefixes_stay_in_the_output_folder(comfyui, tmp_path, bad_prefix, one_s
 
 
 MODELS = [
-    *("../secret.safetensors", "{root}/secret.safetensors", "..\\secret.safetensors", "mine.safetensors\0", "", "."),
-    *("../mamba_portrait/gone.safetensors", "a folder.safetensors", "C:\\x.safetensors", "\\\\server\\share\\x"),
+    *(
+        "../../secret.safetensors",
+        "{root}/secret.safetensors",
+        "..\\..\\secret.safetensors",
+        "mine.safetensors\0",
+        "",
+        ".",
+    ),
+    *(
+        "../mamba_portrait/gone.safetensors",
+        "a folder.safetensors",
+        "{root}/models/mamba_portrait/mine.safetensors",
+        "C:\\x.safetensors",
+        "\\\\server\\share\\x",
+    ),
 ]
 
 
@@ -121,6 +134,8 @@ def test_a_model_file_is_one_of_the_list(comfyui, tmp_path, name, one_sentence):
     assert one_sentence(comfyui.model_file, name.format(root=tmp_path)) == usual
 
 
-@pytest.mark.parametrize("name", ["mine.safetensors", "shared.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["mine.safetensors", "shared.safetensors", "far/deep.safetensors", "far\\deep.safetensors"]
+)
 def test_models_that_are_linked_from_elsewhere_are_models(comfyui, name):
-    assert comfyui.model_file(name).name == name
+    assert comfyui.model_file(name).is_file()

@@ -78,8 +78,14 @@ def test_windows_names_stay_in_their_folders_on_windows(monkeypatch):
         "\\\\.\\pipe\\x",
     ):
         assert paths.find_file(name, places) is None
-    assert {*looked_at} == {*places.values()}  # a server that is looked at learns who looks
     assert paths.check_prefix("motion/talk", places["output"]) == "motion\\talk"
     for prefix in ("..\\talk", "C:\\talk", "D:talk", "\\talk", "\\\\server\\share\\talk"):
         with pytest.raises(ValueError, match="leads out of the output folder"):
             paths.check_prefix(prefix, places["output"])
+    assert str(paths.find_model("sub\\x", places.values())) == "C:\\ComfyUI\\input\\sub\\x"
+    for name in ("..\\x", "C:\\x", "D:x", "\\x", "\\\\server\\share\\x", "//server/share/x", "x\0"):
+        assert paths.find_model(name, places.values()) is None
+    assert {*looked_at} == {
+        *places.values(),
+        "C:\\ComfyUI\\output\\motion",
+    }  # a server that is looked at learns who looks
