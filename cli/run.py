@@ -33,8 +33,14 @@ run my_graph_api.json --input-dir ~/pictures --set 12.image=me.jpg
         metavar="NODE.INPUT=VALUE",
         help="change one input; NODE is an id, a class or a title. May be repeated",
     )
-    parser.add_argument("--input-dir", metavar="DIR", help="where load nodes look (default: the current folder)")
-    parser.add_argument("--output-dir", metavar="DIR", help="where save nodes write (default: ./output)")
+    parser.add_argument(
+        "--input-dir",
+        metavar="DIR",
+        help="where load nodes look (default: the current folder); they read nothing outside it and the output folder",
+    )
+    parser.add_argument(
+        "--output-dir", metavar="DIR", help="where save nodes write (default: ./output), and nowhere else"
+    )
     add_machine(parser)
     return parser
 

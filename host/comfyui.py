@@ -11,6 +11,8 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import ComfyExtension, InputImpl, io, ui
 from PIL import Image
 
+from .paths import check_prefix, find_file, find_model, shown, unusable
+
 VideoFromFile = InputImpl.VideoFromFile
 Interrupted = management.InterruptProcessingException
 
@@ -52,12 +54,14 @@ def model_files() -> list[str]:
 
 
 def model_file(name: str) -> Path:
-    """The full path of a listed model file; FileNotFoundError names the folder where it is expected."""
-    path = folder_paths.get_full_path(MODEL_FOLDER, name)
+    """The full path of a listed model file; FileNotFoundError, for any other name, says where models are expected."""
+    folders = folder_paths.get_folder_paths(MODEL_FOLDER)
+    path = find_model(name, folders)
     if path is None:
-        folders = " or ".join(folder_paths.get_folder_paths(MODEL_FOLDER))
-        raise FileNotFoundError(f"The model file '{name}' is not there. Put it into {folders} and press R to refresh.")
-    return Path(path)
+        raise FileNotFoundError(
+            f"The model file '{shown(name)}' is not there: put it into {' or '.join(folders)} and press R to refresh."
+        )
+    return path
 
 
 def model_subfolders(name: str) -> list[Path]:
@@ -68,8 +72,15 @@ def model_subfolders(name: str) -> list[Path]:
 
 
 def input_file(name: str) -> Path:
-    """A file of ComfyUI's input folder (or an annotated name as its upload widgets write it)."""
-    return Path(folder_paths.get_annotated_filepath(name))
+    """A file that a graph may read, by its name in the input folder (or annotated, as upload widgets write it) or by a
+    path that lies in the input, output or temp folder, links followed. FileNotFoundError for anything else."""
+    path = find_file(name, {kind: folder_paths.get_directory_by_type(kind) for kind in ("input", "output", "temp")})
+    if path is None:
+        raise FileNotFoundError(
+            f"There is no file '{shown(name)}' in ComfyUI's input, output or temp folder: put it into one of them and "
+            "give its name or path."
+        )
+    return path
 
 
 def temp_directory() -> Path:
@@ -82,13 +93,13 @@ def temp_directory() -> Path:
 def save_path(prefix: str, extension: str) -> Path:
     """The next free output file for a prefix such as `motion/talk`, counted and placed as ComfyUI's own savers do.
 
-    ValueError for a prefix that is no name or leads out of the output folder."""
-    root, prefix = folder_paths.get_output_directory(), os.path.normpath(prefix.strip())  # 'talk/' would not be counted
-    if not os.path.basename(prefix).strip(".") or "\0" in prefix:
-        raise ValueError("The file name prefix is empty or no name; give one such as motion/talk.")
-    if Path(os.path.abspath(root)) not in Path(os.path.abspath(os.path.join(root, prefix))).parents:
-        raise ValueError(f"The file name prefix '{prefix}' leads out of the output folder; use a name or a subfolder.")
-    folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, root)
+    ValueError for a prefix that is no name, leads out of the output folder, or cannot be made there."""
+    root = os.path.abspath(folder_paths.get_output_directory())
+    prefix = check_prefix(prefix, root)  # and without the end of 'talk/', which would not be counted
+    try:
+        folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, root)
+    except OSError as error:
+        raise unusable(prefix, error) from error
     return Path(folder) / f"{name}_{counter:05}_.{extension}"
 
 

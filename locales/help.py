@@ -49,6 +49,12 @@ Cancel takes effect at the next batch, and no half-written file stays.
 The file holds 768 numbers a frame, the reference, the frame rate and the motion language, as safetensors. A renderer
 of another language refuses it.
 """,
+    "MambaPortraitLoadMotion": """
+Workflows may come from anyone, so only files in ComfyUI's `input`, `output` and `temp` folders and their subfolders are
+read; links are followed first. Put a file that lies elsewhere into `input` and give its name.
+`talk_00001_.safetensors [output]` names a file in another of the three. Without ComfyUI the folders are `--input-dir`
+and `--output-dir` of `python -m mamba_portrait run`.
+""",
     "MambaPortraitEditMotion": """
 - Calm the head: `pose` 0.3. Take the blinks out: `eyes` 0. Speak louder with the face: `mouth` 1.3.
 - What a renderer can read of a motion is scaled; the rest stays as it was.

@@ -1,7 +1,6 @@
 """Keep motion on disk, and take it up again."""
 
 import contextlib
-from pathlib import Path
 
 from ..host import input_file, io, save_path, ui
 from ..media.motion import load_motion, save_motion
@@ -25,7 +24,7 @@ class SaveMotion(io.ComfyNode):
                 io.String.Input(
                     "filename_prefix",
                     default="motion/talk",
-                    tooltip="Name in the output folder; a number and .safetensors are added.",
+                    tooltip="Name in the output folder, or in a subfolder of it; a number and .safetensors are added.",
                 ),
             ],
             outputs=[
@@ -39,7 +38,8 @@ class SaveMotion(io.ComfyNode):
     def execute(cls, motion, filename_prefix) -> io.NodeOutput:
         path = save_path(filename_prefix, "safetensors")
         save_motion(path, motion)
-        return io.NodeOutput(motion, str(path), ui=ui.PreviewText(f"{path.name}: {len(motion.values)} frames"))
+        shown = ui.PreviewText(f"{path.name}: {len(motion.values)} frames")
+        return io.NodeOutput(motion, str(path.absolute()), ui=shown)
 
 
 class LoadMotion(io.ComfyNode):
@@ -52,12 +52,13 @@ class LoadMotion(io.ComfyNode):
             "Load Motion",
             "Motion",
             ["import motion", "read motion"],
-            description="Reads motion that Save Motion wrote.",
+            description="Reads motion that Save Motion wrote, from the input, output or temp folder.",
             inputs=[
                 io.String.Input(
                     "path",
                     default="",
-                    tooltip="The path from Save Motion, or the name of a file in the input folder.",
+                    tooltip="The path from Save Motion, or the name of a file in the input folder. Files outside the "
+                    "input, output and temp folders are not read.",
                 )
             ],
             outputs=[Motion.Output(display_name="motion", tooltip="The motion.")],
@@ -66,18 +67,13 @@ class LoadMotion(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, path: str | None = None) -> float | str:
         with contextlib.suppress(OSError):
-            return _find(path).stat().st_mtime if path else ""
+            return input_file(path).stat().st_mtime if path else ""
         return ""
 
     @classmethod
     def execute(cls, path) -> io.NodeOutput:
-        if not path.strip():
+        if not isinstance(path, str) or not path.strip():
             raise ValueError(
                 "Load Motion needs a path: the one that Save Motion shows, or a file name in the input folder."
             )
-        return io.NodeOutput(load_motion(_find(path)))
-
-
-def _find(path: str) -> Path:
-    given = Path(path)
-    return given if given.is_absolute() else input_file(path)
+        return io.NodeOutput(load_motion(input_file(path)))

@@ -1,5 +1,6 @@
 """Small twins of the ComfyUI core nodes that our workflows use; ids, input names and outputs are core's."""
 
+import contextlib
 from fractions import Fraction
 
 import torch
@@ -12,6 +13,13 @@ from .settings import input_file, save_path, temp_directory
 from .video import VideoFromFile
 
 
+def _written(name: str) -> float | str:
+    """When an input file was written last; "" for one that is not there or may not be read, as the node will tell."""
+    with contextlib.suppress(OSError):
+        return input_file(name).stat().st_mtime
+    return ""
+
+
 class LoadImage(io.ComfyNode):
     """A picture file."""
 
@@ -20,8 +28,8 @@ class LoadImage(io.ComfyNode):
         return io.Schema("LoadImage", inputs=[io.String.Input("image")], outputs=[io.Image.Output(), io.Mask.Output()])
 
     @classmethod
-    def fingerprint_inputs(cls, image) -> float:
-        return input_file(image).stat().st_mtime
+    def fingerprint_inputs(cls, image) -> float | str:
+        return _written(image)
 
     @classmethod
     def execute(cls, image) -> io.NodeOutput:
@@ -37,8 +45,8 @@ class LoadAudio(io.ComfyNode):
         return io.Schema("LoadAudio", inputs=[io.String.Input("audio")], outputs=[io.Audio.Output()])
 
     @classmethod
-    def fingerprint_inputs(cls, audio) -> float:
-        return input_file(audio).stat().st_mtime
+    def fingerprint_inputs(cls, audio) -> float | str:
+        return _written(audio)
 
     @classmethod
     def execute(cls, audio) -> io.NodeOutput:
@@ -54,8 +62,8 @@ class LoadVideo(io.ComfyNode):
         return io.Schema("LoadVideo", inputs=[io.String.Input("file")], outputs=[io.Video.Output()])
 
     @classmethod
-    def fingerprint_inputs(cls, file) -> float:
-        return input_file(file).stat().st_mtime
+    def fingerprint_inputs(cls, file) -> float | str:
+        return _written(file)
 
     @classmethod
     def execute(cls, file) -> io.NodeOutput:

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import torch
 
+from ..paths import check_prefix, find_file, find_model, shown, unusable
 from . import schema as io
 from .schema import ComfyExtension
 from .video import VideoFromFile
@@ -119,12 +120,12 @@ def model_files() -> list[str]:
 
 
 def model_file(name: str) -> Path:
-    """The full path of a model file; FileNotFoundError names the folders where it is expected."""
-    for candidate in (Path(name), *(folder / name for folder in settings.model_folders)):
-        if candidate.is_file():
-            return candidate
-    folders = " or ".join(map(str, settings.model_folders)) or "a model folder"
-    raise FileNotFoundError(f"The model file '{name}' is not there. Put it into {folders}.")
+    """The full path of a listed model file; FileNotFoundError, for any other name, says where models are expected."""
+    path = find_model(name, settings.model_folders)
+    if path is None:
+        folders = " or ".join(map(str, settings.model_folders)) or "a model folder"
+        raise FileNotFoundError(f"The model file '{shown(name)}' is not there: put it into {folders}.")
+    return path
 
 
 def model_subfolders(name: str) -> list[Path]:
@@ -135,10 +136,16 @@ def model_subfolders(name: str) -> list[Path]:
 
 
 def input_file(name: str) -> Path:
-    """A file by its path, or by its name in the input folder."""
-    path = Path(settings.input_directory) / re.sub(r" \[(input|output|temp)\]$", "", name)
-    if not path.is_file():
-        raise FileNotFoundError(f"The input file '{name}' is not there (looked for {path}).")
+    """A file that a graph may read, by its name in the input folder (or annotated, as ComfyUI's upload widgets write
+    it) or by a path that lies in the input, output or temporary folder, links followed. FileNotFoundError for anything
+    else."""
+    places = {"input": settings.input_directory, "output": settings.output_directory, "temp": temp_directory()}
+    path = find_file(name, places)
+    if path is None:
+        raise FileNotFoundError(
+            f"There is no file '{shown(name)}' in the input folder {settings.input_directory} or the output folder "
+            f"{settings.output_directory}: put it into one of them, or give its own folder as the input folder."
+        )
     return path
 
 
@@ -150,14 +157,16 @@ def temp_directory() -> Path:
 
 
 def save_path(prefix: str, extension: str) -> Path:
-    """The next free output file for a prefix such as `motion/talk`: `output/motion/talk_00001_.ext`."""
-    base = Path(settings.output_directory) / prefix
-    root = Path(settings.output_directory).resolve()
-    if root not in base.resolve().parents:
-        raise ValueError(f"The file name prefix '{prefix}' leads out of the output folder; use a name or a subfolder.")
-    base.parent.mkdir(parents=True, exist_ok=True)
+    """The next free output file for a prefix such as `motion/talk`: `output/motion/talk_00001_.ext`.
+
+    ValueError for a prefix that is no name, leads out of the output folder, or cannot be made there."""
+    base = Path(settings.output_directory) / check_prefix(prefix, settings.output_directory)
     pattern = re.compile(re.escape(base.name) + r"_(\d{5,})_\.")
-    taken = [int(match[1]) for path in base.parent.iterdir() if (match := pattern.match(path.name))]
+    try:
+        base.parent.mkdir(parents=True, exist_ok=True)
+        taken = [int(match[1]) for path in base.parent.iterdir() if (match := pattern.match(path.name))]
+    except OSError as error:
+        raise unusable(prefix, error) from error
     return base.parent / f"{base.name}_{max(taken, default=0) + 1:05}_.{extension}"
 
 

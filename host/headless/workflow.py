@@ -49,9 +49,9 @@ def run_workflow(
     """Run an API-form workflow, and return what its nodes gave.
 
     classes: the nodes by id. overrides: {"12.seed": 3}; a node's class or title may stand for its id. input_dir,
-    output_dir: where load and save nodes look. progress: called (node id, title, done, total) when a node starts and at
-    each of its steps; it may raise to cancel. cache: pass the same dict again and nodes whose inputs did not change are
-    not run again.
+    output_dir: where load and save nodes look, and, with a temporary folder, the only places where a graph reads and
+    writes. progress: called (node id, title, done, total) when a node starts and at each of its steps; it may raise to
+    cancel. cache: pass the same dict again and nodes whose inputs did not change are not run again.
     Raises WorkflowError before anything runs, NodeError when a node fails, headless.Interrupted when cancelled.
     """
     graph = Graph.read(workflow, classes)

@@ -1,8 +1,11 @@
-"""The example workflows on tiny networks, so that each runs in seconds; a short voice and a short video."""
+"""The example workflows on tiny networks, so that each runs in seconds; a short voice and a short video; names that a
+graph may and may not hold, and a place to try them."""
 
 import json
 import math
 import shutil
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,8 +13,10 @@ import av
 import pytest
 import torch
 
+from mamba_portrait.host import paths
 from mamba_portrait.host.headless import settings as headless
 from mamba_portrait.media.audio import write_wav
+from mamba_portrait.media.motion import Motion, save_motion
 from mamba_portrait.media.video import VideoWriter
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
@@ -86,3 +91,140 @@ def tiny_host(tiny_networks, tmp_path):
     """A headless host whose models are the tiny ones and whose output goes to tmp_path."""
     with headless.configure(model_folders=[tiny_networks], device="cpu", precision="fp32", output_directory=tmp_path):
         yield tmp_path
+
+
+OUTSIDE = {
+    "absolute": ("{root}/secret.safetensors", "{root}/gone.safetensors"),
+    "above": ("../secret.safetensors", "../gone.safetensors"),
+    "down and up": ("sub/../../secret.safetensors", "sub/../../gone.safetensors"),
+    "through no folder": ("nothing/../../secret.safetensors", "nothing/../../gone.safetensors"),
+    "above, annotated": ("../secret.safetensors [output]", "../gone.safetensors [output]"),
+    "absolute, annotated": ("{root}/secret.safetensors [temp]", "{root}/gone.safetensors [temp]"),
+    "link": ("link.safetensors", "dangling.safetensors"),
+    "linked folder": ("linked/secret.safetensors", "linked/gone.safetensors"),
+    "folder": ("sub", "no_sub"),
+    "the folders themselves": (".", "{root}/output"),
+    "circle of links": ("circle.safetensors", "circle.safetensors/x"),
+    "zero byte": ("talk.safetensors\0", "gone.safetensors\0"),
+    "zero byte and more": ("\0../secret.safetensors", "\0../gone.safetensors"),
+    "no text": ("talk.safetensors\ud800", "gone.safetensors\ud800"),
+    "line feed": ("talk.safetensors\n", "gone.safetensors\n"),
+    "backslashes": ("..\\secret.safetensors", "..\\gone.safetensors"),
+    "Windows drive": ("C:\\secret.safetensors", "C:/gone.safetensors"),
+    "folder of a drive": ("C:secret.safetensors", "c:..\\gone.safetensors"),
+    "server": ("\\\\server\\share\\secret.safetensors", "//server/share/gone.safetensors"),
+    "as a server": ("/{root}/input/talk.safetensors", "/{root}/input/gone.safetensors"),
+    "device": ("\\\\?\\C:\\secret.safetensors", "\\\\.\\pipe\\gone"),
+    "address": ("file://{root}/secret.safetensors", "http://127.0.0.1/gone.safetensors"),
+    "home": ("~/secret.safetensors", "~/gone.safetensors"),
+    "long": ("x" * 5000, "y/" * 5000),
+    "empty": (" [output]", " "),
+}
+"""Names that no node may follow, in pairs: what is there (where it can be), and what is not."""
+
+INSIDE = {
+    "name": "talk.safetensors",
+    "subfolder": "sub/talk.safetensors",
+    "backslash": "sub\\talk.safetensors",
+    "own annotation": "talk.safetensors [input]",
+    "another folder's": "motion/talk.safetensors [output]",
+    "temporary": "talk.safetensors [temp]",
+    "absolute in input": "{root}/input/sub/talk.safetensors",
+    "absolute in output": "{root}/output/motion/talk.safetensors",
+    "absolute in temp": "{root}/temp/talk.safetensors",
+    "over to output": "../output/motion/talk.safetensors",
+    "down and up": "nothing/../talk.safetensors",
+    "link that stays": "to_output.safetensors",
+    "through a link to the folders": "{root}/alias/output/motion/talk.safetensors",
+    "up from a link elsewhere": "{root}/alias/../input/talk.safetensors",
+    "up from nothing elsewhere": "{root}/nothing/../input/talk.safetensors",
+}
+
+PREFIXES = {
+    "leads out of the output folder": [
+        "../talk",
+        "motion/../../talk",
+        "{root}/talk",
+        "{root}/output_2/talk",
+        "linked/talk",
+        "linked/deep/talk",
+        "..\\talk",
+        "motion\\..\\..\\talk",
+        "C:\\talk",
+        "C:talk",
+        "\\\\server\\share\\talk",
+        "//server/share/talk",
+        "\\\\?\\C:\\talk",
+    ],
+    "is empty or no name": ["", "  ", ".", "..", "motion/..", "...", "talk\0", "ta\0lk/x", "talk\ud800", "talk\nx"],
+    "cannot be used": ["taken/talk", "circle/talk", "x" * 300 + "/talk"],
+}
+"""Prefixes that no save node may follow, by what is said of them."""
+
+
+def some_motion() -> Motion:
+    return Motion(torch.zeros(2, 768), torch.zeros(768), Fraction(25))
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """The folder that holds input, output and temp."""
+    return tmp_path
+
+
+@pytest.fixture
+def places(root) -> Iterator[dict[str, Path]]:
+    """Input, output and temp with a motion in each, another outside, and links out and in."""
+    inside = ("input/talk", "input/sub/talk", "output/motion/talk", "temp/talk")
+    files = [root / f"{name}.safetensors" for name in ("secret", "output_2/talk", *inside)]
+    for file in files:
+        save_motion(file, some_motion())
+    links = {
+        "input/link.safetensors": "secret.safetensors",
+        "input/dangling.safetensors": "gone.safetensors",
+        "input/linked": "",
+        "output/linked": "output_2",
+        "input/circle.safetensors": "input/circle.safetensors",
+        "output/circle": "output/circle",
+        "input/to_output.safetensors": "output/motion/talk.safetensors",
+        "alias": "",
+    }
+    for name, target in links.items():
+        (root / name).symlink_to(root / target)
+    (root / "output" / "taken").touch()
+    yield {kind: root / kind for kind in ("input", "output", "temp")}
+    for file in (*files, *(root / name for name in links), root / "output" / "taken"):
+        file.unlink()
+
+
+@pytest.fixture(params=OUTSIDE)
+def names_outside(request, root) -> list[str]:
+    """Two names that no node may follow."""
+    return [name.format(root=root) for name in OUTSIDE[request.param]]
+
+
+@pytest.fixture(params=INSIDE)
+def name_inside(request, root) -> str:
+    """A name of a motion in one of the folders."""
+    return INSIDE[request.param].format(root=root)
+
+
+@pytest.fixture(params=[(told, prefix) for told, many in PREFIXES.items() for prefix in many])
+def bad_prefix(request, root) -> tuple[str, str]:
+    """What is said of a prefix, and the prefix."""
+    return request.param[0], request.param[1].format(root=root)
+
+
+@pytest.fixture
+def one_sentence():
+    """A function that makes a call refuse a name, and gives what it says in one sentence, the name taken out."""
+
+    def told(call, name: str) -> str:
+        with pytest.raises((OSError, ValueError, RuntimeError)) as refused:
+            call(name)
+        text, quoted = str(refused.value), f"'{paths.shown(name)}'"
+        assert "\n" not in text and text.endswith(".") and ". " not in text.replace(quoted, "")
+        assert len(text) < 600 + paths.SHOWN
+        return text.replace(quoted, "NAME")
+
+    return told

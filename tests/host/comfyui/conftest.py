@@ -89,6 +89,19 @@ class ComfyUI:
         assert entry["status"]["status_str"] == "success", json.dumps(entry["status"], indent=1)[-3000:]
         return entry
 
+    def refusal(self, prompt: dict) -> str:
+        """The sentence with which a prompt ends; newer hosts refuse what is in no drop-down before they run it."""
+        try:
+            entry = self.wait(self.queue(prompt))
+        except AssertionError as error:
+            assert "value_not_in_list" in str(error)
+            return "Value not in list."
+        (error,) = [data for name, data in entry["status"]["messages"] if name == "execution_error"]
+        assert self.get("/queue") == {"queue_running": [], "queue_pending": []}
+        told = error["exception_message"].strip()
+        assert "\n" not in told and told.endswith(".")
+        return told
+
     def saved(self, entry: dict) -> list[Path]:
         """Files that a run put into the output folder."""
         shown = [item for output in entry["outputs"].values() for item in output.get("images", [])]

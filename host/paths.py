@@ -1,0 +1,102 @@
+"""Which files a workflow may name. Graphs are passed around and sent over HTTP: a name in one leads into the host's own
+folders or nowhere, and a refusal is worded alike whether the file exists or not."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from os import path
+from pathlib import Path
+
+Folder = str | os.PathLike
+
+_ANNOTATION = re.compile(r" \[(input|output|temp)\]$")
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+SHOWN = 200  # characters of a name in a message
+
+
+def shown(name: str) -> str:
+    """A name as a message shows it: on one line, without control characters, and not endless."""
+    return _NO_TEXT.sub("?", name[:SHOWN]) + ("..." if len(name) > SHOWN else "")
+
+
+def find_file(name: str, folders: Mapping[str, Folder]) -> Path | None:
+    """The real path of the file that a graph calls `name`; None if that is no file in one of `folders`, links followed.
+
+    folders: "input", "output" and "temp" to where they are. A relative name starts in the input folder, or in the one
+    named at its end as ComfyUI's upload widgets do (`talk.safetensors [output]`); an absolute one may lie in any.
+    `\\` separates folders as `/` does, so that a graph made on Windows finds its files.
+    """
+    annotation = _ANNOTATION.search(name)
+    if annotation:
+        name = name[: annotation.start()]
+    if _NO_TEXT.search(name):
+        return None
+    given = {kind: path.abspath(folder) for kind, folder in folders.items()}
+    real = [path.realpath(folder) for folder in given.values()]
+    full = _below(given[annotation[1] if annotation else "input"], name)
+    if full is None or _drive(full) not in map(_drive, (*given.values(), *real)):
+        return None  # on Windows: to look at \\server\share is to log in there
+    full = path.realpath(full)
+    return Path(full) if any(_inside(full, folder) for folder in real) and path.isfile(full) else None
+
+
+def find_model(name: str, folders: Iterable[Folder]) -> Path | None:
+    """The model file that a graph calls `name`, in the first of `folders` that has it; None where none has.
+
+    A name is followed below a folder only, but links are too: who runs the host put them there, as models are large
+    and often kept elsewhere, and a graph can but choose."""
+    for folder in map(path.abspath, folders):
+        full = None if path.isabs(name) or _NO_TEXT.search(name) else _below(folder, name)
+        if full is not None and _inside(full, folder) and path.isfile(full):
+            return Path(full)
+    return None
+
+
+def check_prefix(prefix: str, output: Folder) -> str:
+    """A save node's prefix such as `motion/talk` in its plain form, checked to stay in the output folder.
+
+    Raises ValueError for a prefix that is no name or leads out of the folder, through a link too."""
+    if not isinstance(prefix, str) or _NO_TEXT.search(prefix) or not path.basename(_plain(prefix)).strip(". "):
+        raise ValueError("The file name prefix is empty or no name; give one such as motion/talk.")
+    root = path.abspath(output)
+    full = _below(root, prefix.strip())
+    if full is None or not _inside(full, root) or not _stays(path.dirname(full), root):
+        raise ValueError(
+            f"The file name prefix '{shown(prefix)}' leads out of the output folder; use a name or a subfolder."
+        )
+    return path.relpath(full, root)
+
+
+def unusable(prefix: str, error: OSError) -> ValueError:
+    """What to raise where the system refuses the folder or the name of a prefix."""
+    reason = error.strerror or type(error).__name__
+    return ValueError(f"The file name prefix '{shown(prefix)}' cannot be used ({reason}); choose another.")
+
+
+def _plain(name: str) -> str:
+    return path.normpath(name.strip().replace("\\", "/"))
+
+
+def _below(folder: str, name: str) -> str | None:
+    """`name` seen from `folder`, `..` taken out of the text before any link is followed; None for another system's."""
+    if not path.isabs(name):
+        name = name.replace("\\", "/")
+    if path.sep == "/" and (_DRIVE.match(name) or name.startswith("//")):
+        return None
+    return path.normpath(path.join(folder, name))
+
+
+def _stays(folder: str, root: str) -> bool:
+    """Whether a folder below root lies there when links are followed."""
+    return folder == root or _inside(path.realpath(folder), path.realpath(root))
+
+
+def _drive(full: str) -> str:
+    return path.normcase(path.splitdrive(full)[0])
+
+
+def _inside(full: str, folder: str) -> bool:
+    return path.normcase(full).startswith(path.join(path.normcase(folder), ""))
