@@ -27,6 +27,7 @@ from ..networks.renderer.model import Renderer, Source
 from ..sampling.windows import sample_motion
 from ..vocabulary import FPS, SAMPLES_A_FRAME
 from . import lips
+from .limits import MotionLimits
 
 Progress = Callable[[int, int], None]
 
@@ -67,7 +68,14 @@ def encode_source(
         raise ValueError(f"One portrait is needed, but {photo.shape[0]} pictures came in; choose one of them first.")
     device = _device(renderer)
     with autocast(device, bf16):
-        return renderer.encode_source(_network_image(checked(photo, "the portrait"), device)).to(keep_on)
+        picture = _network_image(checked(photo, "the portrait"), device)
+        source = renderer.encode_source(picture).toned()
+        limits = MotionLimits(renderer, "the portrait")
+        own = limits.hold(source.motion.float().cpu())
+        if limits.frames:
+            limits.tell()
+            source = renderer.encode_source(picture, motion=own.to(device)).toned()
+        return source.to(keep_on)
 
 
 @torch.inference_mode()
@@ -192,7 +200,7 @@ def watch(
     progress: Progress | None = None,
 ) -> Motion:
     """A driving video, picture by picture (H,W,3) in [0,1] -> its Motion, relative to its first frame, from where the
-    head stands in it. ValueError for other pictures."""
+    head stands in it. ValueError for other pictures. What no face does is held, with a warning (limits.py)."""
     device = _device(renderer)
     values: list[Tensor] = []
     seen = 0
@@ -208,6 +216,9 @@ def watch(
     motion = torch.cat(values)
     with torch.autocast(device.type, enabled=False):
         motion = renderer.centred(motion.to(device), motion[0].to(device)).float().cpu()
+    limits = MotionLimits(renderer, "the driving video")
+    motion = limits.hold(motion)
+    limits.tell()
     return Motion(motion, motion[0].clone(), fps, renderer.motion_language)
 
 
@@ -244,22 +255,26 @@ def render(
 
     size: (height, width) of the frames, None for the portrait's own. mode "relative" adds the motion's change to the
     portrait's own pose, and lets parted lips close for a voice; "keep_lips" does not; "absolute" takes the motion's
-    pose as it is. ValueError for motion of another language.
+    pose as it is. What no face does is held, with a warning at the end (limits.py). ValueError for motion of another
+    language.
     """
     check_language(motion.language, renderer)
     device = _device(renderer)
     placed, appearance = source.to(device), appearance.to(device)
     own = source.motion.float().cpu()[0]
     opening = lips.parted(renderer, own, motion) if mode == "relative" else torch.zeros_like(own)
+    limits = MotionLimits(renderer, "the motion")
     for start in range(0, motion.frames, batch):
         part = replace(motion, values=motion.values[start : start + batch])
         closed = lips.closing(torch.arange(start, start + part.frames), float(motion.fps)) * min(gain, 1.0)
-        wanted = (retarget(part, own, mode=mode, gain=gain) - closed * opening).to(device)
+        wanted = limits.hold(retarget(part, own, mode=mode, gain=gain) - closed * opening).to(device)
         with autocast(device, bf16):
+            wanted = renderer.within_limits(wanted, placed)
             rendered = renderer.decode(placed, appearance, wanted, size=size, articulation=articulation)
         yield rendered.image.permute(0, 2, 3, 1).cpu()
         if progress is not None:
             progress(min(start + batch, motion.frames), motion.frames)
+    limits.tell()
 
 
 def assemble(

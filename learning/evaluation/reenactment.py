@@ -44,13 +44,14 @@ def measure_reenactment(
 
 def _group(renderer: Renderer, own: Tensor, motion: Tensor, written: Tensor, mouth: Tensor) -> dict[str, float]:
     """own (4,3,S,S): source and three targets; motion (2,4,768) seen in the person and the twin."""
-    source = renderer.encode_source(own[:1], motion=motion[0, :1])
+    source = renderer.encode_source(own[:1], motion=motion[0, :1]).toned()
     appearance = renderer.extract_appearance(source)
     base, truth, copied = source.motion[0], own[1:], own[:1].expand(3, -1, -1, -1)
     drivers = {"video": motion[0], "twin": motion[1], "written": written.to(motion.dtype)}
     values = {"copy": float(psnr(copied, truth).mean()), "ssim_copy": float(ssim(copied, truth).mean())}
     for name, driver in drivers.items():
-        image = renderer.decode(source, appearance, base + driver[1:] - driver[0]).image
+        wanted = renderer.within_limits(base + driver[1:] - driver[0], source)
+        image = renderer.decode(source, appearance, wanted).image
         values[name] = float(psnr(image, truth).mean())
         if name == "video":
             values["ssim"] = float(ssim(image, truth).mean())

@@ -43,9 +43,10 @@ def parameters_of(command: dict[str, float]) -> Tensor:
 def command(renderer: Renderer, photo: Tensor, parameters: Tensor, size: int, batch: int = 4) -> Tensor:
     """Frames (T,3,size,size) of a square photo (3,H,W) in [0,1] moved by parameters (T,24) from where it stands."""
     device = next(renderer.parameters()).device
-    source = renderer.encode_source(photo[None].to(device, torch.float32))
+    source = renderer.encode_source(photo[None].to(device, torch.float32)).toned()
     appearance = renderer.extract_appearance(source)
     motion = source.motion + renderer.motion_from_parameters(parameters.to(device)) - renderer.rest_motion()
+    motion = renderer.within_limits(motion, source)
     frames = [renderer.decode(source, appearance, part, size=(size, size)).image for part in motion.split(batch)]
     return torch.cat(frames).float().cpu()
 
@@ -68,11 +69,11 @@ def driven_sheet(renderer: Renderer, stills: StillSet, path: str | Path, groups:
     rows = []
     for rgb in given.rgb.to(device).permute(0, 1, 2, 5, 3, 4).float() / 255:
         motion = renderer.encode_motion(rgb.flatten(0, 1)).unflatten(0, rgb.shape[:2])
-        source = renderer.encode_source(rgb[0, :1], motion=motion[0, :1])
+        source = renderer.encode_source(rgb[0, :1], motion=motion[0, :1]).toned()
         appearance, cells = renderer.extract_appearance(source), [rgb[0, :1]]
         for i in (1, 2):
-            change = motion[:, i] - motion[:, 0]
-            driven = renderer.decode(source, appearance, source.motion + change).image
+            wanted = renderer.within_limits(source.motion + motion[:, i] - motion[:, 0], source)
+            driven = renderer.decode(source, appearance, wanted).image
             cells += [rgb[0, i : i + 1], driven]
         rows.append(resize(torch.cat(cells).float().cpu(), size))
     return write_sheet(rows, ["source", *(2 * ["target", "driven", "by twin"])], path)

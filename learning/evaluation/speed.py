@@ -105,10 +105,10 @@ def measure_renderer(bench: Bench, renderer: Renderer) -> None:
     device = bench.device
     photo = torch.rand(1, 3, PICTURE, PICTURE, device=device)
     with torch.no_grad():
-        source = renderer.encode_source(photo)
+        source = renderer.encode_source(photo).toned()
         appearance = renderer.extract_appearance(source)
     for precision in ("fp32", "bf16"):
-        bench.add("encode source", "portrait", precision, 1, 1, lambda: renderer.encode_source(photo))
+        bench.add("encode source", "portrait", precision, 1, 1, lambda: renderer.encode_source(photo).toned())
         bench.add("appearance", "portrait", precision, 1, 1, lambda: renderer.extract_appearance(source))
         bench.add(
             "watch a driving frame", "frame", precision, 8, 8, lambda: renderer.encode_motion(photo.repeat(8, 1, 1, 1))
@@ -118,7 +118,8 @@ def measure_renderer(bench: Bench, renderer: Renderer) -> None:
             for side in (renderer.config.image_size, PICTURE):
 
                 def decode(motion: Tensor = motion, side: int = side) -> Tensor:
-                    return renderer.decode(source, appearance, motion, (side, side)).image
+                    wanted = renderer.within_limits(motion, source)
+                    return renderer.decode(source, appearance, wanted, (side, side)).image
 
                 bench.add(f"decode to {side}", "frame", precision, batch, batch, decode)
 

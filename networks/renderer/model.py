@@ -67,6 +67,10 @@ class Source:
         """M_0 (B,768)."""
         return self.pose.motion
 
+    def toned(self) -> Source:
+        """The portrait, whose painted parts take the photo's tone where it is black and white or of one tone."""
+        return replace(self, tone=monochrome(self.small))
+
     def repeat(self, count: int) -> Source:
         """Each portrait `count` times in a row; a single portrait is expanded without copying."""
         if count == 1:
@@ -117,8 +121,7 @@ class Renderer(nn.Module):
         identity = side_by_side(identity.flatten(1, 2)).view_as(identity)
         skips = [side_by_side(skip) for skip in skips]
         pose = self.deviation.prepare(motion)
-        tone = None if self.training else monochrome(small)
-        return Source(image.contiguous(), small, identity, pyramid[-1], skips, anatomy, pose, tone)
+        return Source(image.contiguous(), small, identity, pyramid[-1], skips, anatomy, pose)
 
     def extract_appearance(self, source: Source) -> Tensor:
         """F_A (B,appearance_dim)."""
@@ -133,6 +136,11 @@ class Renderer(nn.Module):
         zero in every frame."""
         return motion - self.parameters_of_motion.framing_part(motion if reference is None else reference)
 
+    def within_limits(self, motion: Tensor, source: Source) -> Tensor:
+        """Motion (B,768) held where faces end: a photo that gapes, told to open its mouth, gapes. The limits are those
+        of vocabulary.py, or what the portrait itself already shows beyond them."""
+        return motion - self.parameters_of_motion.excess(motion, source.motion)
+
     def decode(
         self,
         source: Source,
@@ -144,8 +152,8 @@ class Renderer(nn.Module):
         """Motion M_i (B,768) -> frames at `size` (height, width), by default the photo's own.
 
         A source of one portrait serves any batch. The field and the mask have no resolution: the photo is moved at the
-        output's size and the network's picture is used only where the mask asks for it. Motion is held within the
-        limits of vocabulary.py, or the portrait's own motion where that is already outside."""
+        output's size and the network's picture is used only where the mask asks for it. `within_limits` holds
+        motion where faces end; training and its figures do without."""
         count = motion.shape[0]
         if source.motion.shape[0] != count:
             if source.motion.shape[0] != 1:
@@ -154,8 +162,6 @@ class Renderer(nn.Module):
                 )
             source = source.repeat(count)
             appearance = appearance.expand(count, -1)
-        if not self.training:
-            motion = motion - self.parameters_of_motion.excess(motion, source.motion)
         deviation = self.deviation(motion, source.pose)
         field = self.lmdd(deviation, source.anatomy)
         synthesis = self.decoder(

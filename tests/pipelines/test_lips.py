@@ -42,6 +42,7 @@ def shown(renderer, photo, motion, **options):
 
     watched, source = Watched(), SimpleNamespace(motion=photo[None])
     watched.decode, source.to = decode, lambda device: source
+    watched.within_limits = lambda motion, source: motion
     list(portrait.render(watched, source, torch.zeros(1, 4), motion, **options))
     return read_regions(renderer, torch.cat(wanted))
 

@@ -38,7 +38,7 @@ def photo():
 
 def decode(renderer, photo, change, **options):
     with torch.no_grad():
-        source = renderer.encode_source(photo)
+        source = renderer.encode_source(photo).toned()
         return source, renderer.decode(source, renderer.extract_appearance(source), source.motion + change, **options)
 
 
@@ -250,7 +250,9 @@ def test_motion_ends_where_faces_do(renderer, photo):
             renderer.decode(
                 source,
                 renderer.extract_appearance(source),
-                source.motion + renderer.motion_from_parameters(k * change) - renderer.rest_motion(),
+                renderer.within_limits(
+                    source.motion + renderer.motion_from_parameters(k * change) - renderer.rest_motion(), source
+                ),
             ).image
             for k in (1, 2)
         )

@@ -1,0 +1,92 @@
+"""Motion that no face makes is held, and the user is told once.
+
+Whatever the reason (a spoilt file, a picture that is no face, a gain far too high), a renderer makes a mess of
+parameters that it has never met. The limit is three times the range in which the corpus draws a parameter, about the
+middle of that range: readings of real faces lie within it.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import Tensor
+
+from ..networks.renderer.model import Renderer
+from ..vocabulary import MOTION, PARAMETERS
+from .regions import read_regions, write_regions
+
+log = logging.getLogger("mamba_portrait")
+
+RANGES = 3  # drawn ranges, about their middle: one more to each side
+LOW = torch.tensor([p.drawn[0] - (RANGES - 1) / 2 * (p.drawn[1] - p.drawn[0]) for p in MOTION])
+HIGH = torch.tensor([p.drawn[1] + (RANGES - 1) / 2 * (p.drawn[1] - p.drawn[0]) for p in MOTION])
+
+
+class MotionLimits:
+    """Holds motion that comes in parts, remembers which frames were beyond the limits, and tells of them at the end.
+
+    name: what the sentence calls the input, such as "the driving video"."""
+
+    def __init__(self, renderer: Renderer, name: str):
+        self.renderer, self.name = renderer, name
+        self.frames: list[int] = []  # that were held
+        self.worst, self.value, self.times = "", 0.0, 1.0  # the parameter furthest beyond its limit
+        self._seen, self._last = 0, None
+
+    def hold(self, values: Tensor) -> Tensor:
+        """The next frames (T,768) float32 on the CPU -> the same, with every parameter within its limits.
+
+        A frame with NaN or infinite numbers takes the motion of the frame before it, the first a face at rest."""
+        broken = ~torch.isfinite(values).all(1)
+        if broken.any():
+            values = values.clone()
+            before = self.renderer.rest_motion().detach().float().cpu() if self._last is None else self._last
+            for i in broken.nonzero().flatten().tolist():
+                values[i] = values[i - 1] if i else before
+        read = read_regions(self.renderer, values)
+        held = read.clamp(LOW, HIGH)
+        beyond = (held != read).any(1)
+        if beyond.any():
+            change = write_regions(self.renderer, held) - write_regions(self.renderer, read)
+            values = torch.where(beyond[:, None], values + change, values)
+            self._remember(read)
+        self.frames += [self._seen + i for i in (broken | beyond).nonzero().flatten().tolist()]
+        self._seen += len(values)
+        self._last = values[-1]
+        return values
+
+    def _remember(self, read: Tensor) -> None:
+        """Keep the parameter that goes furthest, measured in half widths of its limits."""
+        times = (read - (LOW + HIGH) / 2).abs() / ((HIGH - LOW) / 2)
+        if float(times.max()) > self.times:
+            frame, number = divmod(int(times.argmax()), len(PARAMETERS))
+            self.times, self.worst, self.value = float(times.max()), PARAMETERS[number], float(read[frame, number])
+
+    def tell(self) -> None:
+        """Warn of what was held, in one sentence; nothing where all was well."""
+        if not self.frames:
+            return
+        what = f"{self.worst} {self.value:.3g}" if self.worst else "NaN"
+        which = "" if self._seen == 1 else f" in {_runs(self.frames)} of {self._seen}"
+        log.warning(
+            "%s gives motion that no face makes%s (%s) and was held at the limit: look for a spoilt picture, a wrong "
+            "crop or a gain that is too high.",
+            self.name[:1].upper() + self.name[1:],
+            which,
+            what,
+        )
+
+
+def _runs(frames: list[int], shown: int = 4) -> str:
+    """[3,4,5,9] -> "frames 3 to 5 and 9"; counted from 0, at most `shown` runs are named."""
+    runs: list[list[int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1][1] = frame
+        else:
+            runs.append([frame, frame])
+    named = [f"{a} to {b}" if b > a else f"{a}" for a, b in runs[:shown]]
+    named += [f"{len(runs) - shown} more places"] if len(runs) > shown else []
+    listed = ", ".join(named[:-1]) + (" and " if len(named) > 1 else "") + named[-1]
+    return ("frame " if len(frames) == 1 else "frames ") + listed
