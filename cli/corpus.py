@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -12,10 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..files import whole_file
 from .options import command, positive_int
-
-PAINTED_SEED = 1_000_000  # people of different corpus seeds do not meet
 
 
 def add(commands) -> argparse.ArgumentParser:
@@ -65,11 +61,15 @@ def run(options: argparse.Namespace) -> None:
         print(f"{options.clips} clips in {Path(options.out) / 'clips'}")
     if options.painted:
         folders = [Path(options.out) / "clips" / f"voice_{options.seed}_{i:06d}" for i in range(options.painted)]
-        paint(folders, options.seed, options.size)
+        from ..learning.corpus.paint import paint_clips
+
+        paint_clips(folders, options.seed, options.size)
+        print(f"{len(folders)} of them painted")
     if options.sheet:
+        from ..learning.corpus.paint import corpus_sheet
         from ..media.photo import save_image
 
-        print(save_image(options.sheet, sheet(Path(options.out))))
+        print(save_image(options.sheet, corpus_sheet(Path(options.out))))
 
 
 @contextmanager
@@ -108,54 +108,3 @@ def draw(options: argparse.Namespace) -> None:
 
 def _count(folder: str, pattern: str) -> int:
     return sum(1 for _ in Path(folder).glob(pattern))
-
-
-def paint(folders: list[Path], seed: int, size: int) -> None:
-    """Give clips a video.mp4 of a drawn person who speaks them."""
-    import torch
-
-    from ..learning.corpus.acting.gestures import gestures_for, has_hands
-    from ..learning.corpus.clips import ClipRenderer
-    from ..learning.corpus.tracks import read_clip
-    from ..media.audio import load_audio
-    from ..media.video import VideoWriter
-    from ..vocabulary import FPS
-
-    painter = ClipRenderer(size)
-    for index, folder in enumerate(tqdm(folders, desc="painted clips", unit="clip", disable=None)):
-        if (folder / "video.mp4").exists():
-            continue
-        person = seed * PAINTED_SEED + index
-        speech, motion, meta = read_clip(folder)
-        gestures = gestures_for(speech, meta["speaker"], len(motion), person) if has_hands(person) else None
-        _tell(folder / "meta.json", meta | {"hands": gestures is not None})
-        with VideoWriter(folder / "video.mp4", fps=FPS, audio=load_audio(folder / "audio.wav")) as writer:
-            for frame in painter.clip(person, motion, gestures=gestures):
-                writer.write(torch.from_numpy(frame))
-    print(f"{len(folders)} of them painted")
-
-
-def _tell(path: Path, meta: dict) -> None:
-    """Replace a clip's meta.json as a whole."""
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")
-
-
-def sheet(folder: Path):
-    """(h, w, 3) uint8: the first stills, then up to four painted clips, those with hands first.
-
-    Raises ValueError when there are neither.
-    """
-    from ..learning.corpus.sheet import contact_sheet, stack, strip
-    from ..media.photo import to_uint8
-    from ..media.video import read_video
-
-    def hands(clip: Path) -> bool:
-        return json.loads((clip / "meta.json").read_text("utf8")).get("hands", False)
-
-    rows = [contact_sheet(folder)] if any((folder / "stills").glob("*_rgb.npy")) else []
-    clips = sorted((video.parent for video in (folder / "clips").glob("*/video.mp4")), key=lambda c: (not hands(c), c))
-    rows += [strip([to_uint8(frame) for frame in read_video(clip / "video.mp4")]) for clip in clips[:4]]
-    if not rows:
-        raise ValueError(f"{folder} holds neither stills nor painted clips: draw some with --stills or --painted.")
-    return stack(rows)

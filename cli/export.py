@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-from pathlib import Path
-from typing import Any
 
 from .options import command
-
-FACTS = ("step", "samples", "spent")
-"""What a run's checkpoint tells of its training: steps, samples seen, seconds."""
 
 
 def add(commands) -> argparse.ArgumentParser:
@@ -48,14 +42,15 @@ export runs/a/stage1.pt --average runs/b/stage1.pt runs/c/stage1.pt
 
 def run(options: argparse.Namespace) -> None:
     """Do it; prints what was written."""
+    from ..learning.training.export import average_runs, read_run, take_motion_encoder
     from ..model_loaders.checkpoint import save_checkpoint, shipped
 
     kind, module, training = read_run(options.checkpoint)
     training["note"] = options.note
     if options.average:
-        training["averaged"] = _average(module, options)
+        training["averaged"] = average_runs(module, options.checkpoint, options.average)
     if options.motion_encoder:
-        training["motion_encoder"] = _take_encoder(kind, module, options)
+        training["motion_encoder"] = take_motion_encoder(kind, module, options.checkpoint, options.motion_encoder)
     path = save_checkpoint(
         options.out or shipped(kind), module, kind, module.config, {"training": json.dumps(training)}
     )
@@ -67,60 +62,3 @@ def run(options: argparse.Namespace) -> None:
     )
     for file in files:
         print(file)
-
-
-def _average(module, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Put the mean of several runs' weights into the network of one; the facts of the others. ValueError where one does
-    not fit."""
-    mean, facts = module.state_dict(), []
-    for path in options.average:
-        _, network, facts_of_it = read_run(path)
-        _check_origin(network, path, module, options.checkpoint, "the mean of the two would be no network")
-        facts.append(facts_of_it)
-        for name, value in network.state_dict().items():
-            mean[name] = mean[name] + (value - mean[name]) / (len(facts) + 1)
-    module.load_state_dict(mean)
-    return facts
-
-
-def _take_encoder(kind: str, renderer, options: argparse.Namespace) -> dict[str, Any]:
-    """Replace the motion encoder by another run's; the facts of that run. ValueError where the two do not fit."""
-    other, donor, facts = read_run(options.motion_encoder)
-    if {kind, other} != {"renderer"}:
-        raise ValueError("--motion-encoder joins two runs of `train stage1`; one of these is of `train stage2`.")
-    nothing = "what its encoder says would mean nothing to the other's rendering"
-    _check_origin(donor, options.motion_encoder, renderer, options.checkpoint, nothing)
-    renderer.motion_encoder.load_state_dict(donor.motion_encoder.state_dict())
-    return facts
-
-
-def _check_origin(other, path: str, module, checkpoint: str, why: str) -> None:
-    """ValueError, ending with `why`, unless two runs' networks can have gone on from the same weights."""
-    if other.config != module.config or other.motion_language != module.motion_language:
-        raise ValueError(f"{Path(path).name} was not trained from the same weights as {Path(checkpoint).name}: {why}.")
-
-
-def read_run(checkpoint: str | Path):
-    """(kind, the averaged network, facts of its training) of stage1.pt or stage2.pt.
-
-    Raises FileNotFoundError, or ValueError when the file is not a training run's checkpoint.
-    """
-    import torch
-
-    from ..learning.training.motion_model.train import averaged_motion_model
-    from ..learning.training.renderer.train import averaged_renderer
-
-    path = Path(checkpoint)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no training checkpoint '{path}'.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(f"{path.name} cannot be read as a training checkpoint: {error}") from error
-    if not isinstance(state, dict) or not {"config", "average"} <= state.keys():
-        raise ValueError(f"{path.name} is not the checkpoint of `train stage1` or `train stage2`.")
-    kind = "renderer" if "renderer" in state else "motion_model"
-    facts = {name: round(float(state[name]), 1) for name in FACTS if name in state}
-    facts["machine"] = platform.machine()
-    load = averaged_renderer if kind == "renderer" else averaged_motion_model
-    return kind, load(path), facts

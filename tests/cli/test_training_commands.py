@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mamba_portrait.cli import main
-from mamba_portrait.cli.corpus import PAINTED_SEED, paint, sheet
 from mamba_portrait.learning.corpus.acting.gestures import has_hands
+from mamba_portrait.learning.corpus.paint import PAINTED_SEED, corpus_sheet, paint_clips
 from mamba_portrait.media.audio import load_audio, write_wav
 from mamba_portrait.media.video import probe_video
 from mamba_portrait.model_loaders.checkpoint import load_checkpoint, load_motion_model, load_renderer
@@ -100,11 +100,11 @@ def test_a_clip_is_painted_with_its_voice(drawn, tmp_path):
     waveform, rate = load_audio(clip / "audio.wav")
     write_wav(clip / "audio.wav", waveform[:, : frames * rate // 25], rate)
     before = json.loads((clip / "meta.json").read_text())
-    paint([clip], seed, 64)
+    paint_clips([clip], seed, 64)
     info = probe_video(clip / "video.mp4")
     assert info.has_audio and info.fps == 25 and round(info.duration * 25) == frames
     assert json.loads((clip / "meta.json").read_text()) == before | {"hands": True}
-    assert sheet(tmp_path).shape == (64, 8 * 64, 3)
+    assert corpus_sheet(tmp_path).shape == (64, 8 * 64, 3)
 
 
 def test_a_contact_sheet_is_written(drawn, tmp_path):

@@ -1,0 +1,60 @@
+"""Films of drawn people: clips that get a video, and a contact sheet of what a folder holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ...files import whole_file
+from ...media.audio import load_audio
+from ...media.photo import to_uint8
+from ...media.picture import unit_range
+from ...media.video import VideoWriter, read_video
+from ...vocabulary import FPS
+from .acting.gestures import gestures_for, has_hands
+from .clips import ClipRenderer
+from .sheet import contact_sheet, stack, strip
+from .tracks import read_clip
+
+PAINTED_SEED = 1_000_000  # people of different corpus seeds do not meet
+
+
+def paint_clips(folders: list[Path], seed: int, size: int) -> None:
+    """Give clips a video.mp4, `size` pixels a side, of a drawn person who speaks them; those that have one keep it."""
+    painter = ClipRenderer(size)
+    for index, folder in enumerate(tqdm(folders, desc="painted clips", unit="clip", disable=None)):
+        if (folder / "video.mp4").exists():
+            continue
+        person = seed * PAINTED_SEED + index
+        speech, motion, meta = read_clip(folder)
+        gestures = gestures_for(speech, meta["speaker"], len(motion), person) if has_hands(person) else None
+        _write_meta(folder / "meta.json", meta | {"hands": gestures is not None})
+        with VideoWriter(folder / "video.mp4", fps=FPS, audio=load_audio(folder / "audio.wav")) as writer:
+            for frame in painter.clip(person, motion, gestures=gestures):
+                writer.write(unit_range(frame))
+
+
+def _write_meta(path: Path, meta: dict) -> None:
+    """Replace a clip's meta.json as a whole."""
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")
+
+
+def corpus_sheet(folder: Path) -> np.ndarray:
+    """(h, w, 3) uint8: the first stills, then up to four painted clips, those with hands first.
+
+    Raises ValueError when there are neither.
+    """
+
+    def hands(clip: Path) -> bool:
+        return json.loads((clip / "meta.json").read_text("utf8")).get("hands", False)
+
+    rows = [contact_sheet(folder)] if any((folder / "stills").glob("*_rgb.npy")) else []
+    clips = sorted((video.parent for video in (folder / "clips").glob("*/video.mp4")), key=lambda c: (not hands(c), c))
+    rows += [strip([to_uint8(frame) for frame in read_video(clip / "video.mp4")]) for clip in clips[:4]]
+    if not rows:
+        raise ValueError(f"{folder} holds neither stills nor painted clips: draw some with --stills or --painted.")
+    return stack(rows)
