@@ -50,8 +50,9 @@ def open_media(path: str | os.PathLike, kind: str) -> av.container.InputContaine
     if not path.is_file():
         raise FileNotFoundError(f"{missing} not found: {path}")
     with _told(f"{path.name} could not be read as {kind}", f"; convert it to {better} and try again"):
-        # tags in an old encoding are no reason to refuse a sound
-        return av.open(str(path), options={"max_pixels": str(MOST_PIXELS)}, metadata_errors="replace")
+        # Tags in an old encoding are no reason to refuse a sound. No `options`: PyAV before 17 writes them past their
+        # array where streams only appear on the way, as in FLV and MPEG-PS.
+        return av.open(str(path), metadata_errors="replace")
 
 
 def decoded(container: av.container.InputContainer, stream: av.stream.Stream, name: str) -> Iterator:

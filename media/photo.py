@@ -2,6 +2,7 @@
 
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..files import whole_file
-from .picture_size import told_size
+from .picture_headers import told_size, told_too_much
 
 ORIENTATION_TAG = 0x0112  # Exif 2.3, table 4
 MOST_PIXELS = 1 << 28  # as float RGB 3 GiB; 200 million is what the finest telephones take
@@ -42,10 +43,10 @@ def _decoded(data: bytes, name: str) -> np.ndarray:
     """(H,W,C) as the file has it: C is 1, 3 (BGR) or 4 (BGRA). A header that tells too large a picture is not
     followed."""
     _check_size(told_size(data), name)
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    except (cv2.error, MemoryError):
-        pixels = None
+    pixels = None
+    with suppress(cv2.error, MemoryError):
+        if data and not told_too_much(data):
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError(f"{name} is not a picture OpenCV can read; save it as JPEG or PNG and try again.")
     _check_size(pixels.shape[1::-1], name)

@@ -1,7 +1,8 @@
-"""The size that an encoded picture tells in its header, read before a decoder makes room for it."""
+"""The sizes that an encoded picture tells in its header, read before a decoder makes room for them."""
 
 import struct
 
+PNG = b"\x89PNG\r\n\x1a\n"
 BARE_MARKERS = {0x00, 0x01, *range(0xD0, 0xDA), 0xFF}  # without a length: TEM, RSTn, SOI, EOI; and what is no marker
 START_OF_SCAN = 0xDA
 FRAME_MARKERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..15 without DHT, JPG, DAC (ITU T.81, table B.1)
@@ -19,6 +20,18 @@ def told_size(data: bytes) -> tuple[int, int] | None:
     except struct.error:
         pass
     return None
+
+
+def told_too_much(data: bytes) -> bool:
+    """True for a PNG with a chunk that is longer than the rest of the file: OpenCV 5 makes room for up to 4 GiB of it
+    before it looks."""
+    if not data.startswith(PNG):
+        return False
+    place, name = len(PNG), b""
+    while name != b"IEND" and place + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, place)
+        place += 12 + length  # with its length, name and checksum
+    return place > len(data)
 
 
 def _png(data: bytes) -> tuple[int, int]:
@@ -64,7 +77,7 @@ def _tiff(data: bytes) -> tuple[int, int] | None:
 
 
 READERS = (
-    (b"\x89PNG\r\n\x1a\n", _png),
+    (PNG, _png),
     (b"\xff\xd8", _jpeg),
     (b"GIF8", _gif),
     (b"BM", _bmp),
