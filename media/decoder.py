@@ -163,7 +163,7 @@ def picture_stream(container: av.container.InputContainer, name: str) -> av.vide
 def _check_size(width: int, height: int, name: str) -> None:
     if width * height > MOST_PIXELS:
         raise ValueError(
-            f"{name} says that its pictures are {width}x{height}; video of more than {MOST_PIXELS >> 20} million "
+            f"{name} says that its pictures are {width}x{height}; video of more than {MOST_PIXELS // 10**6} million "
             "pixels is not read: make it smaller."
         )
 
@@ -196,12 +196,17 @@ def frame_rate(stream: av.video.stream.VideoStream, name: str) -> Fraction:
     """The stream's rate, 25 where it tells none; NTSC's exact fraction where the container only kept a rounded
     average."""
     rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+    check_frame_rate(rate, name)
+    for exact in (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), round(rate) or 1):
+        if abs(rate - exact) < Fraction(1, 200):
+            return Fraction(exact)
+    return rate
+
+
+def check_frame_rate(rate: Fraction, name: str) -> None:
+    """ValueError for a frame rate that no video has."""
     if not SLOWEST <= rate <= FASTEST:
         raise ValueError(
             f"{name} says it shows {float(rate):g} frames a second; convert it to a rate of at most {FASTEST}, such as "
             "25."
         )
-    for exact in (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), round(rate) or 1):
-        if abs(rate - exact) < Fraction(1, 200):
-            return Fraction(exact)
-    return rate

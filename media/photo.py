@@ -14,6 +14,9 @@ from ..files import whole_file
 from .picture_headers import told_size, told_too_much
 
 ORIENTATION_TAG = 0x0112  # Exif 2.3, table 4
+JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+SAFE_JPEG_2000 = (4, 12)  # version of OpenCV
+LARGEST_FILE = 1 << 30
 MOST_PIXELS = 1 << 28  # as float RGB 3 GiB; 200 million is what the finest telephones take
 
 
@@ -27,6 +30,8 @@ def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Photo not found: {path}")
+    if path.stat().st_size > LARGEST_FILE:
+        raise ValueError(f"{path.name} is too large a file for a picture; save it as JPEG or PNG of a smaller size.")
     data = path.read_bytes()  # not cv2.imread: it cannot open names beyond the system code page on Windows
     pixels = _upright(_decoded(data, path.name), exif_orientation(data))
     colour = _unit_range(pixels[..., 2::-1], path.name)  # BGR(A) -> RGB
@@ -42,6 +47,11 @@ def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
 def _decoded(data: bytes, name: str) -> np.ndarray:
     """(H,W,C) as the file has it: C is 1, 3 (BGR) or 4 (BGRA). A header that tells too large a picture is not
     followed."""
+    if data.startswith(JPEG_2000) and _opencv() < SAFE_JPEG_2000:
+        raise ValueError(
+            f"{name} is a JPEG 2000, and OpenCV {cv2.__version__} crashes on a damaged one; save it as PNG, or install "
+            "OpenCV 4.12 or later."
+        )
     _check_size(told_size(data), name)
     pixels = None
     with suppress(cv2.error, MemoryError):
@@ -56,10 +66,15 @@ def _decoded(data: bytes, name: str) -> np.ndarray:
     return pixels
 
 
+def _opencv() -> tuple[int, ...]:
+    """Major and minor version."""
+    return tuple(int(part) for part in cv2.__version__.split(".")[:2])
+
+
 def _check_size(size: tuple[int, int] | None, name: str) -> None:
     if size is not None and size[0] * size[1] > MOST_PIXELS:
         raise ValueError(
-            f"{name} says it is {size[0]}x{size[1]}; pictures of more than {MOST_PIXELS >> 20} million pixels are not "
+            f"{name} says it is {size[0]}x{size[1]}; a picture of more than {MOST_PIXELS // 10**6} million pixels is not "
             "read: make it smaller."
         )
 
