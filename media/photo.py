@@ -74,8 +74,8 @@ def _opencv() -> tuple[int, ...]:
 def _check_size(size: tuple[int, int] | None, name: str) -> None:
     if size is not None and size[0] * size[1] > MOST_PIXELS:
         raise ValueError(
-            f"{name} says it is {size[0]}x{size[1]}; a picture of more than {MOST_PIXELS // 10**6} million pixels is not "
-            "read: make it smaller."
+            f"{name} says it is {size[0]}x{size[1]}; pictures of more than {MOST_PIXELS // 10**6} million pixels are "
+            "not read: make it smaller."
         )
 
 
