@@ -19,7 +19,7 @@ from mamba_portrait.host import VideoFromFile
 from mamba_portrait.media.audio import load_audio, to_mono_16k
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.media.video import probe_video, read_video
-from mamba_portrait.nodes.video_input import open_video
+from mamba_portrait.nodes.values.video_input import open_video
 
 MOST_FRAMES = 100_000  # of a film; one that claims more is cut off here
 
