@@ -11,6 +11,7 @@ import numpy as np
 
 RATE = 16_000
 PCM, FLOAT, ADPCM, EXTENSIBLE = 1, 3, 0x11, 0xFFFE  # WAVE format tags
+SAME = {"fflags": "+bitexact"}  # no random numbers and dates in the file
 QUIET = {"libx265": {"x265-params": "log-level=none"}}
 SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")  # the rest of the GUID of a tag, in WAVE_FORMAT_EXTENSIBLE
 
@@ -42,7 +43,7 @@ def sound(suffix: str, codec: str, channels: int = 2, layout: str = "stereo", *,
     """A sound of tones in any container of a known suffix and encoding that PyAV can write here."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"sound.{suffix}"
-        with av.open(str(path), "w") as file:
+        with av.open(str(path), "w", options=SAME) as file:
             _write_sound(file, _sound_stream(file, codec, layout), tones(channels, samples, 48_000))
         return path.read_bytes()
 
@@ -51,7 +52,7 @@ def film(suffix: str, codec: str, pixels: str = "yuv420p", voice: str | None = N
     """A film of a square that wanders over a gradient, 64x48, with or without sound."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"film.{suffix}"
-        with av.open(str(path), "w") as file:
+        with av.open(str(path), "w", options=SAME) as file:
             stream = file.add_stream(codec, rate=25, options=QUIET.get(codec, {}))
             stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
             heard = _sound_stream(file, voice, "mono") if voice else None
