@@ -78,12 +78,11 @@ def sound_stream(container: av.container.InputContainer, name: str) -> SoundStre
         raise ValueError(f"{name} holds sound in an encoding that is not known here; convert it to 16-bit WAV.")
     context = stream.codec_context
     check_rate(context.sample_rate, name)
-    layout = _kept(context.layout)
-    channels = layout.nb_channels if layout is not None else 0
+    with _told(f"{name} names its channels in a way that is not known here"):
+        channels = _kept(context.layout).nb_channels
     if not 1 <= channels <= MOST_CHANNELS:
         raise ValueError(f"{name} has {channels} channels; give 1 to {MOST_CHANNELS} of them.")
-    if _shared(layout):
-        context.layout = f"{channels} channels"  # which channel is which plays no part here
+    _forget_order(context)
     return SoundStream(stream, channels, context.sample_rate)
 
 
@@ -122,7 +121,8 @@ def sound_blocks(container: av.container.InputContainer, sound: SoundStream, nam
 
 def _kind(frame: av.AudioFrame, name: str) -> tuple[str, str, int]:
     """What a resampler must know of a frame: sample format, layout and rate."""
-    layout = _kept(frame.layout)
+    with _told(f"{name} names its channels in a way that is not known here"):
+        layout = _kept(frame.layout)
     if frame.format is None or frame.sample_rate <= 0 or not 1 <= layout.nb_channels <= MOST_CHANNELS:
         raise ValueError(f"{name} is damaged: its sound changes to something that is none.")
     return frame.format.name, layout.name, frame.sample_rate
@@ -137,10 +137,18 @@ def _shared(layout: av.AudioLayout) -> bool:
     return "(" in layout.name or "ambisonic" in layout.name
 
 
-def _kept(layout: av.AudioLayout | None) -> av.AudioLayout | None:
+def _forget_order(context: av.audio.codeccontext.AudioCodecContext) -> None:
+    """Count the channels only, before the codec opens: which is which plays no part here, and most decoders then give
+    frames without a list."""
+    layout = _kept(context.layout)
+    if _shared(layout):
+        context.layout = f"{layout.nb_channels} channels"
+
+
+def _kept(layout: av.AudioLayout) -> av.AudioLayout:
     """A layout that is never freed if it is a list: PyAV lets it share the list with the frame or codec it came from,
     and both would free it."""
-    if layout is not None and _shared(layout):
+    if _shared(layout):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
     return layout
 
