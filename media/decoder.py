@@ -110,8 +110,8 @@ def sound_blocks(container: av.container.InputContainer, sound: SoundStream, nam
                 resampler = None
             if frame is not None:
                 if resampler is None:
-                    target = target or (kind[1] if frame.layout.nb_channels == sound.channels else None)
-                    target = target or f"{sound.channels} channels"
+                    same = frame.layout.nb_channels == sound.channels
+                    target = target or (kind[1] if same else f"{sound.channels} channels")
                     resampler, source = av.AudioResampler("flt", target, sound.rate), kind
                 frame.pts = None
                 parts += resampler.resample(frame)
