@@ -22,7 +22,6 @@ from ..files import whole_file
 from ..vocabulary import SAMPLE_RATE
 from .decoder import open_media, sound_blocks, sound_stream
 
-
 LOUDEST = 2.0**32  # sample files of integers kept as floats are that loud
 MOST_SAMPLES = 1 << 31  # of all channels together, 8 GiB: six hours of stereo at 48 kHz
 DENSEST = 64  # samples a byte: Opus at its lowest rate. A header that tells more is not believed

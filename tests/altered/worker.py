@@ -12,7 +12,6 @@ import tempfile
 import traceback
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from mamba_portrait.host import VideoFromFile
@@ -37,7 +36,7 @@ def film(path: Path) -> None:
     info = probe_video(path)
     assert info.duration >= 0 and info.fps > 0
     for image in read_video(path, max_frames=MOST_FRAMES):
-        assert image.shape == (info.height, info.width, 3) and image.dtype == np.uint8, image.shape
+        assert image.shape == (info.height, info.width, 3) and image.dtype == torch.float32, image.shape
 
 
 def stream(path: Path) -> None:
