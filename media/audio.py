@@ -5,10 +5,10 @@ what `torchaudio.functional.resample` computes with its defaults, as fast (the t
 is there).
 """
 
-import itertools
 import math
 import os
 import wave
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +20,11 @@ from torch import Tensor
 
 from ..files import whole_file
 from ..vocabulary import SAMPLE_RATE
+from .decoder import open_media, sound_blocks, sound_stream
+
+LOUDEST = 2.0**32  # sample files of integers kept as floats are that loud
+MOST_SAMPLES = 1 << 31  # of all channels together, 8 GiB: six hours of stereo at 48 kHz
+DENSEST = 64  # samples a byte: Opus at its lowest rate. A header that tells more is not believed
 
 SINC_ZEROS = 6  # zero crossings of the sinc kept on each side
 DENSE_LIMIT = 1 << 20  # largest dense filter bank worth convolving with
@@ -29,48 +34,43 @@ SINC_ROLLOFF = 0.99  # cutoff as a part of the lower Nyquist frequency
 def load_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
     """Decode the first audio stream of any file PyAV reads, video files included.
 
-    Returns (waveform, rate): waveform (C,N) float32, nominally in [-1,1], at the stream's own rate and channel count.
-    Raises FileNotFoundError, or ValueError when the file cannot be read or holds no sound.
+    Returns (waveform, rate): waveform (C,N) float32, nominally in [-1,1], at the stream's own rate and channel count,
+    up to 64 channels. Raises FileNotFoundError, or ValueError when the file cannot be read, holds no sound, or tells
+    what no sound has.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"Audio file not found: {path}")
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise ValueError(
-                    f"{path.name} has no audio stream; give a file with sound, such as WAV, MP3, M4A or MP4."
-                )
-            waveform, rate = _decode(container)
-    except av.error.FFmpegError as error:
-        raise ValueError(
-            f"{path.name} could not be read as audio ({error.strerror}); convert it to WAV and try again."
-        ) from error
+    with open_media(path, "audio") as container:
+        sound = sound_stream(container, path.name)
+        told = (container.duration or 0) / av.time_base  # seconds
+        room = min((told + 1) * sound.rate, path.stat().st_size * DENSEST / sound.channels)
+        waveform = _joined(sound_blocks(container, sound, path.name), sound.channels, round(max(room, 0)), path.name)
     if not waveform.shape[1]:
         raise ValueError(f"{path.name} holds an audio stream without any sound in it.")
-    return torch.from_numpy(waveform), rate
+    waveform = torch.from_numpy(waveform)
+    check_samples(waveform, path.name)
+    return waveform, sound.rate
 
 
-def _decode(container: av.container.InputContainer) -> tuple[np.ndarray, int]:
-    """All samples of the first audio stream (C,N) float32, and the rate."""
-    stream = container.streams.audio[0]
-    rate, layout = stream.codec_context.sample_rate, stream.codec_context.layout
-    resampler = av.AudioResampler(format="fltp", layout=layout.name, rate=rate)
-    told = (container.duration or 0) / av.time_base  # seconds; room that is never written takes no memory
-    samples, filled = np.empty((layout.nb_channels, round((told + 1) * rate)), np.float32), 0
-    for frame in itertools.chain(container.decode(stream), (None,)):
-        if frame is not None:
-            frame.pts = None  # gaps in the time stamps are no silence to be invented
-        elif not filled:
-            break
-        for part in resampler.resample(frame):
-            end = filled + part.samples
-            if end > samples.shape[1]:
-                short, samples = samples, np.empty((len(samples), 2 * end), np.float32)
-                samples[:, :filled] = short[:, :filled]
-            samples[:, filled:end] = part.to_ndarray()
-            filled = end
-    return samples[:, :filled], rate
+def _joined(blocks: Iterator[np.ndarray], channels: int, room: int, name: str) -> np.ndarray:
+    """Blocks (N,C) -> (C,N) float32. room: how many samples to expect; what is never written takes no memory."""
+    samples, filled = np.empty((channels, room), np.float32), 0
+    for block in blocks:
+        end = filled + len(block)
+        if end * channels > MOST_SAMPLES:
+            raise ValueError(f"{name} holds more than {filled / 1e6:.0f} million samples; cut it into shorter parts.")
+        if end > samples.shape[1]:
+            short, samples = samples, np.empty((channels, 2 * end), np.float32)
+            samples[:, :filled] = short[:, :filled]
+        samples[:, filled:end] = block.T
+        filled = end
+    return samples[:, :filled]
+
+
+def check_samples(waveform: Tensor, name: str = "The audio") -> None:
+    """ValueError for NaN, infinite, or impossibly loud samples, whose power a network could not take."""
+    low, high = torch.aminmax(waveform)  # NaN passes through; no mask of all samples
+    if not (low >= -LOUDEST and high <= LOUDEST):
+        raise ValueError(f"{name} holds NaN or infinite samples; decode it again or choose another file.")
 
 
 def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
@@ -82,8 +82,7 @@ def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
     if waveform.numel() == 0:
         raise ValueError("The audio is empty; give a clip with at least one sample.")
     waveform = waveform.float()
-    if not all(torch.isfinite(end) for end in torch.aminmax(waveform)):  # NaN passes through; no mask of all samples
-        raise ValueError("The audio holds NaN or infinite samples; decode it again or choose another file.")
+    check_samples(waveform)
     channels = 1 if waveform.ndim == 1 else waveform.shape[-2]
     mono = waveform.mean(dim=-2) if channels > 1 else waveform.reshape(*waveform.shape[:-2], -1)
     return resample(mono, rate, SAMPLE_RATE)

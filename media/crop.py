@@ -13,6 +13,7 @@ from .finders.face import Face
 CROP_SCALE = 1.86  # side of the crop in sides of the face box
 CROP_SHIFT = 0.10  # the crop's centre lies this part of the box above the box's centre: room for hair
 MAX_SIZE = 1024
+LARGEST_CROP = 16384  # side in the photo's pixels: 3 GiB, before it is shrunk
 FEATHER = 0.06
 
 
@@ -32,15 +33,21 @@ def crop_box(
 ) -> Crop:
     """The square to cut: `scale` times the face box, its centre raised by `shift` of the box.
 
-    photo_size: (height, width). face None, or one found by "whole": the smallest square around the whole photo."""
+    photo_size: (height, width). face None, or one found by "whole": the smallest square around the whole photo.
+    ValueError for a scale without sense, and for a square beyond LARGEST_CROP, as around a picture of one row."""
     height, width = photo_size
     if not 0.5 <= scale <= 20:
         raise ValueError(f"The crop scale must lie between 0.5 and 20 face sizes, got {scale}.")
-    if face is None or face.finder == "whole":
-        size = max(height, width)
+    whole = face is None or face.finder == "whole"
+    size = max(height, width) if whole else max(2, round(face.size * scale))
+    if size > LARGEST_CROP:
+        raise ValueError(
+            f"The square around the portrait would be {size} pixels wide in a picture of {width}x{height}; cut the "
+            f"picture to the portrait first, or make it smaller: at most {LARGEST_CROP} are possible."
+        )
+    if whole:
         return Crop((width - size) // 2, (height - size) // 2, size, height, width)
     cx, cy = face.center
-    size = max(2, round(face.size * scale))
     return Crop(round(cx - size / 2), round(cy - shift * face.size - size / 2), size, height, width)
 
 

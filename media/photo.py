@@ -2,6 +2,7 @@
 
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,13 @@ import torch
 from torch import Tensor
 
 from ..files import whole_file
+from .picture_headers import told_size, told_too_much
 
 ORIENTATION_TAG = 0x0112  # Exif 2.3, table 4
+JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+SAFE_JPEG_2000 = (4, 12)  # version of OpenCV
+LARGEST_FILE = 1 << 30
+MOST_PIXELS = 1 << 28  # as float RGB 3 GiB; 200 million is what the finest telephones take
 
 
 def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
@@ -19,31 +25,68 @@ def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
 
     8-bit, 16-bit and float files, gray and colour alike; transparency is laid over a uniform `background` (0 black ..
     1 white: cut-out portraits are made for white pages). Raises FileNotFoundError, or ValueError for a file OpenCV
-    cannot decode.
+    cannot decode and for more than 2^28 pixels.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Photo not found: {path}")
+    if path.stat().st_size > LARGEST_FILE:
+        raise ValueError(f"{path.name} is too large a file for a picture; save it as JPEG or PNG of a smaller size.")
     data = path.read_bytes()  # not cv2.imread: it cannot open names beyond the system code page on Windows
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    pixels = _upright(_decoded(data, path.name), exif_orientation(data))
+    colour = _unit_range(pixels[..., 2::-1], path.name)  # BGR(A) -> RGB
+    if pixels.shape[2] == 1:
+        colour = np.repeat(colour, 3, axis=2)
+    elif pixels.shape[2] == 4:
+        alpha = _unit_range(pixels[..., 3:], path.name)
+        colour *= alpha
+        colour += background * (1 - alpha)
+    return torch.from_numpy(colour)
+
+
+def _decoded(data: bytes, name: str) -> np.ndarray:
+    """(H,W,C) as the file has it: C is 1, 3 (BGR) or 4 (BGRA). A header that tells too large a picture is not
+    followed."""
+    if data.startswith(JPEG_2000) and _opencv() < SAFE_JPEG_2000:
+        raise ValueError(
+            f"{name} is a JPEG 2000, and OpenCV {cv2.__version__} crashes on a damaged one; save it as PNG, or install "
+            "OpenCV 4.12 or later."
+        )
+    _check_size(told_size(data), name)
+    pixels = None
+    with suppress(cv2.error, MemoryError):
+        if data and not told_too_much(data):
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
-        raise ValueError(f"{path.name} is not a picture OpenCV can read; save it as JPEG or PNG and try again.")
-    pixels = _upright(_unit_range(pixels, path.name), exif_orientation(data))
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
-    colour = pixels[..., 2::-1]  # BGR(A) -> RGB
-    if pixels.shape[2] == 4:
-        alpha = pixels[..., 3:]
-        colour = colour * alpha + background * (1 - alpha)
-    return torch.from_numpy(np.ascontiguousarray(colour, dtype=np.float32))
+        raise ValueError(f"{name} is not a picture OpenCV can read; save it as JPEG or PNG and try again.")
+    _check_size(pixels.shape[1::-1], name)
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or not pixels.size:
+        raise ValueError(f"{name} holds an array of {pixels.shape}; save it as an RGB picture.")
+    return pixels
+
+
+def _opencv() -> tuple[int, ...]:
+    """Major and minor version."""
+    return tuple(int(part) for part in cv2.__version__.split(".")[:2])
+
+
+def _check_size(size: tuple[int, int] | None, name: str) -> None:
+    if size is not None and size[0] * size[1] > MOST_PIXELS:
+        raise ValueError(
+            f"{name} says it is {size[0]}x{size[1]}; pictures of more than {MOST_PIXELS // 10**6} million pixels are "
+            "not read: make it smaller."
+        )
 
 
 def _unit_range(pixels: np.ndarray, name: str) -> np.ndarray:
-    """Any depth OpenCV decodes -> float32 in [0,1]."""
+    """Any depth OpenCV decodes -> float32 in [0,1], contiguous and the caller's own."""
     if pixels.dtype == np.uint8 or pixels.dtype == np.uint16:
-        return pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
+        scaled = pixels.astype(np.float32, order="C")
+        scaled /= np.iinfo(pixels.dtype).max
+        return scaled
     if np.issubdtype(pixels.dtype, np.floating):
-        return np.nan_to_num(pixels).clip(0, 1).astype(np.float32)
+        return np.nan_to_num(pixels).clip(0, 1).astype(np.float32, order="C")
     raise ValueError(f"{name} stores {pixels.dtype} pixels; save it as an 8-bit or 16-bit picture.")
 
 

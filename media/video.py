@@ -16,6 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from torch import Tensor
 
 from .audio import resample
+from .decoder import LONGEST_HOLD, frame_rate, open_media, picture_stream, pictures, rgb
 from .photo import to_uint8
 from .picture import unit_range
 from .provenance import VisibleMark, provenance_metadata
@@ -39,28 +40,6 @@ class VideoInfo:
     has_audio: bool
 
 
-def _open(path: Path) -> av.container.InputContainer:
-    if not path.is_file():
-        raise FileNotFoundError(f"Video not found: {path}")
-    try:
-        container = av.open(str(path))
-    except av.error.FFmpegError as error:
-        raise ValueError(f"{path.name} could not be read as a video ({error.strerror}); convert it to MP4.") from error
-    if not container.streams.video:
-        container.close()
-        raise ValueError(f"{path.name} has no video stream.")
-    return container
-
-
-def _rate(stream: av.video.stream.VideoStream) -> Fraction:
-    """The stream's frame rate, corrected to NTSC's exact fraction where the container only kept a rounded average."""
-    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-    for exact in (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), round(rate) or 1):
-        if abs(rate - exact) < Fraction(1, 200):
-            return Fraction(exact)
-    return Fraction(rate)
-
-
 def _turns(frame: av.VideoFrame) -> int:
     """Quarter turns counterclockwise that make the frame upright (phones store a display matrix)."""
     return round(getattr(frame, "rotation", 0) / 90) % 4
@@ -71,21 +50,19 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
 
     Raises FileNotFoundError, or ValueError for a file that is no video."""
     path = Path(path)
-    with _open(path) as container:
-        stream = container.streams.video[0]
-        try:
-            frame = next(container.decode(stream), None)
-        except av.error.FFmpegError as error:
-            raise ValueError(f"{path.name} is damaged: {error.strerror}.") from error
+    with open_media(path, "video") as container:
+        stream = picture_stream(container, path.name)
+        rate = frame_rate(stream, path.name)
+        frame = next(pictures(container, stream, path.name), None)
         if frame is None:
             raise ValueError(f"{path.name} has a video stream without frames.")
         turns = _turns(frame)
         width, height = (frame.width, frame.height) if turns % 2 == 0 else (frame.height, frame.width)
-        if stream.duration:
+        if stream.duration and stream.time_base:
             duration = float(stream.duration * stream.time_base)
         else:
             duration = (container.duration or 0) / av.time_base
-        return VideoInfo(width, height, _rate(stream), duration, 90 * turns, bool(container.streams.audio))
+        return VideoInfo(width, height, rate, max(0.0, duration), 90 * turns, bool(container.streams.audio))
 
 
 def read_video(
@@ -99,25 +76,26 @@ def read_video(
     frame.
     """
     path = Path(path)
-    with _open(path) as container:
-        stream = container.streams.video[0]
+    with open_media(path, "video") as container:
+        stream = picture_stream(container, path.name)
         stream.thread_type = "AUTO"
-        rate = Fraction(fps) if fps else _rate(stream)
-        try:
-            produced = 0
-            for frame, repeats in _on_grid(
-                container.decode(stream), rate, Fraction(1) / _rate(stream), Fraction(start)
-            ):
-                repeats = repeats if max_frames is None else min(repeats, max_frames - produced)
-                if repeats > 0:
-                    image = _rgb(frame)
-                    for _ in range(repeats):
-                        yield image
-                produced += repeats
-                if max_frames is not None and produced >= max_frames:
-                    return
-        except av.error.FFmpegError as error:
-            raise ValueError(f"{path.name} is damaged after {produced} frames: {error.strerror}.") from error
+        own = frame_rate(stream, path.name)
+        rate = Fraction(fps) if fps else own
+        produced = 0
+        for frame, repeats in _on_grid(pictures(container, stream, path.name), rate, 1 / own, Fraction(start)):
+            if repeats > LONGEST_HOLD * rate:
+                raise ValueError(
+                    f"{path.name} is damaged: after {produced} frames it shows one picture for "
+                    f"{float(repeats / rate):.0f} s."
+                )
+            repeats = repeats if max_frames is None else min(repeats, max_frames - produced)
+            if repeats > 0:
+                image = _upright(frame, path.name)
+                for _ in range(repeats):
+                    yield image
+            produced += repeats
+            if max_frames is not None and produced >= max_frames:
+                return
         if produced == 0:
             raise ValueError(f"{path.name} has no frames after {float(start):.2f} s.")
 
@@ -127,10 +105,11 @@ def _on_grid(frames, rate: Fraction, spacing: Fraction, start: Fraction) -> Iter
     none."""
     held, slot, origin, end = None, 0, None, Fraction(0)
     for index, frame in enumerate(frames):
-        stamp = index * spacing if frame.pts is None else frame.pts * frame.time_base
+        unit = frame.time_base or 0
+        stamp = frame.pts * unit if unit and frame.pts is not None else index * spacing
         origin = stamp if origin is None else origin
         time = stamp - origin - start
-        length = frame.duration * frame.time_base if getattr(frame, "duration", 0) else spacing
+        length = getattr(frame, "duration", 0) * unit or spacing
         end = max(end, time + length)
         here = _round(time * rate)
         if held is not None and here > max(slot, 0):
@@ -148,9 +127,8 @@ def _round(x: Fraction) -> int:
     return (2 * x.numerator + x.denominator) // (2 * x.denominator)
 
 
-def _rgb(frame: av.VideoFrame) -> Tensor:
-    image = frame.to_ndarray(format="rgb24")
-    return unit_range(np.rot90(image, _turns(frame)))
+def _upright(frame: av.VideoFrame, name: str) -> Tensor:
+    return unit_range(np.rot90(rgb(frame, name), _turns(frame)))
 
 
 class VideoWriter:

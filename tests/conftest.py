@@ -1,8 +1,10 @@
 """What tests of several folders share."""
 
+import importlib.util
 import json
 import wave
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -48,6 +50,15 @@ TINY_MOTION_MODEL = MotionModelConfig(
     heads=2,
     appearance_dim=16,
 )
+
+
+@pytest.fixture(scope="session")
+def samples() -> ModuleType:
+    """tests/altered/samples.py: small files of many formats."""
+    spec = importlib.util.spec_from_file_location("samples", Path(__file__).parent / "altered" / "samples.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +10,7 @@ import av
 import torch
 
 from ...files import whole_file
+from ...media.decoder import frame_rate, open_media, picture_stream, pictures, rgb
 
 
 class VideoFromFile:
@@ -18,6 +18,7 @@ class VideoFromFile:
 
     def __init__(self, file: str | Path):
         self._file = str(file)
+        self._name = Path(file).name
 
     def get_stream_source(self) -> str:
         """The file's path."""
@@ -25,26 +26,29 @@ class VideoFromFile:
 
     def get_dimensions(self) -> tuple[int, int]:
         """(width, height) in pixels."""
-        with av.open(self._file) as container:
-            if not container.streams.video:
-                raise ValueError(f"There is no video stream in '{self._file}'.")
-            stream = container.streams.video[0]
+        with open_media(self._file, "video") as container:
+            stream = picture_stream(container, self._name)
             return stream.width, stream.height
 
     def get_duration(self) -> float:
-        """Length in seconds."""
-        with av.open(self._file) as container:
-            return float(container.duration / av.time_base)
+        """Length in seconds. ValueError where the file does not tell it."""
+        with open_media(self._file, "video") as container:
+            if container.duration is None:
+                raise ValueError(f"{self._name} does not tell how long it is.")
+            return container.duration / av.time_base
 
     def get_components(self) -> SimpleNamespace:
         """Everything decoded: images (T,H,W,3) in [0,1], audio or None, frame_rate as a Fraction."""
         from ...media.audio import load_audio
         from ...media.picture import unit_range
 
-        with av.open(self._file) as container:
-            rate = Fraction(container.streams.video[0].average_rate or 25)
+        with open_media(self._file, "video") as container:
+            stream = picture_stream(container, self._name)
+            rate = frame_rate(stream, self._name)
             has_audio = bool(container.streams.audio)
-            frames = [unit_range(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+            frames = [unit_range(rgb(frame, self._name)) for frame in pictures(container, stream, self._name)]
+        if not frames:
+            raise ValueError(f"{self._name} has a video stream without frames.")
         audio = None
         if has_audio:
             waveform, sample_rate = load_audio(self._file)

@@ -5,7 +5,7 @@ import os
 import cv2
 import numpy as np
 
-from .face import Face, square
+from .face import Face, square, within
 
 SEARCH_SIDE = 640  # longer side of the picture that is searched
 
@@ -24,9 +24,7 @@ def missing() -> str:
 def find(image: np.ndarray) -> list[Face]:
     """(H,W,3) uint8 RGB -> faces; the cascade has no score, so its neighbour count is squashed to 0..1."""
     height, width = image.shape[:2]
-    scale = min(1.0, SEARCH_SIDE / max(height, width))
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
+    gray, scale = within(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), SEARCH_SIDE)
     classifier = cv2.CascadeClassifier(_file())
     for step, neighbours, least in ((1.1, 5, 60), (1.05, 3, 36)):  # the second pass looks harder when nothing was found
         boxes, counts = classifier.detectMultiScale2(gray, step, neighbours, minSize=(least, least))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 
@@ -42,3 +43,14 @@ class Face:
 def square(cx: float, cy: float, side: float) -> tuple[float, float, float, float]:
     """The square box of a centre and a side."""
     return cx - side / 2, cy - side / 2, cx + side / 2, cy + side / 2
+
+
+def within(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """(H,W,3) -> the picture shrunk so that its longer side is at most `side`, and by how much; however thin it is,
+    a row and a column stay."""
+    height, width = image.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    if scale == 1:
+        return image, scale
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from .face import Face, square
+from .face import Face, square, within
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 SEARCH_SIDE = 640
@@ -42,8 +42,7 @@ def missing() -> str:
 def find(image: np.ndarray) -> list[Face]:
     """(H,W,3) uint8 RGB -> faces with YuNet's five landmarks: eyes, nose tip, mouth corners, the image's left first."""
     height, width = image.shape[:2]
-    scale = min(1.0, SEARCH_SIDE / max(height, width))
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+    small, scale = within(image, SEARCH_SIDE)
     path = _onnx()
     rows = _by_opencv(small, path) if path else _by_kornia(small)
     faces = []

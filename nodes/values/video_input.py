@@ -9,6 +9,7 @@ import torch
 
 from ...host import VideoFromFile, temp_directory
 from ...media.audio import load_audio
+from ...media.decoder import check_frame_rate
 from ...media.video import probe_video, read_video
 from .pictures import plain
 
@@ -49,6 +50,7 @@ def open_video(video) -> Stream:
 
 def _walked(video) -> Stream:
     parts = video.get_components()
+    check_frame_rate(parts.frame_rate, "The video")
     frames = (plain(frame, "video") for frame in parts.images)
     return Stream(frames, Fraction(parts.frame_rate), len(parts.images), parts.audio)
 
