@@ -22,6 +22,7 @@ MOST_CHANNELS = 64  # libswresample's limit
 MOST_PIXELS = 1 << 26  # of a frame of video: twice what any level of H.264 or H.265 allows
 SLOWEST, FASTEST = Fraction(1, 100), Fraction(1000)  # frames a second: a time lapse, a high-speed camera
 LONGEST_HOLD = 3600  # seconds that one picture of a video may stay
+PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<CompositionPlaylist", b"c=IN ")  # what FFmpeg's probes look for
 FAULTS = (av.error.FFmpegError, ValueError, RuntimeError, MemoryError, OverflowError)  # all that PyAV raises
 
 
@@ -49,10 +50,19 @@ def open_media(path: str | os.PathLike, kind: str) -> av.container.InputContaine
     path, (missing, better) = Path(path), {"audio": ("Audio file", "WAV"), "video": ("Video", "MP4")}[kind]
     if not path.is_file():
         raise FileNotFoundError(f"{missing} not found: {path}")
+    if _leads_elsewhere(path):
+        raise ValueError(f"{path.name} is a playlist of other files; give the {kind} file itself.")
     with _told(f"{path.name} could not be read as {kind}", f"; convert it to {better} and try again"):
         # Tags in an old encoding are no reason to refuse a sound. No `options`: PyAV before 17 writes them past their
         # array where streams only appear on the way, as in FLV and MPEG-PS.
         return av.open(str(path), metadata_errors="replace")
+
+
+def _leads_elsewhere(path: Path) -> bool:
+    """True for text that FFmpeg would follow to other files or hosts: HLS, DASH, concat lists, session descriptions."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return b"\0" not in head[:512] and any(sign in head for sign in PLAYLISTS)
 
 
 def decoded(container: av.container.InputContainer, stream: av.stream.Stream, name: str) -> Iterator:

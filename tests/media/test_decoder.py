@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from mamba_portrait.media import decoder, video
-from mamba_portrait.media.audio import load_audio, to_mono_16k
+from mamba_portrait.media.audio import load_audio, to_mono_16k, write_wav
 from mamba_portrait.media.video import probe_video, read_video
 
 CHANNELS = (1, 2, 3, 6, 8, 9, 16, 32, 64)
@@ -21,7 +21,7 @@ SPEAKERS = {1: 0x4, 2: 0x3, 3: 0x7, 6: 0x3F, 8: 0x63F, 9: 0x7FF & ~0x600, 16: 0x
 READ = """
 import json, sys
 from mamba_portrait.media import decoder
-from mamba_portrait.media.audio import load_audio, to_mono_16k
+from mamba_portrait.media.audio import load_audio, to_mono_16k, write_wav
 for path in sys.argv[1:]:
     if path.endswith("frames.mov"):
         decoder._forget_order = lambda context: None  # so that every frame comes with a list of channels
@@ -54,7 +54,7 @@ def heard(samples, tmp_path_factory) -> dict[str, tuple[list[int], int, np.ndarr
 
 @pytest.mark.parametrize(
     ("kind", "channels"),
-    [(kind, n) for kind in ("plain", "none", "two_named", "float") for n in CHANNELS] + [("named", n) for n in SPEAKERS],
+    [(k, n) for k in ("plain", "none", "two_named", "float") for n in CHANNELS] + [("named", n) for n in SPEAKERS],
 )
 def test_a_wav_may_have_any_number_of_channels_with_or_without_a_layout(samples, heard, kind, channels):
     shape, rate, mono = heard[f"{kind}_{channels}.wav"]
@@ -197,3 +197,21 @@ def test_a_frame_that_is_no_picture_is_told(monkeypatch):
     with pytest.raises(ValueError, match="x.mp4 is damaged: frame 0 is no picture"):
         next(decoder.pictures(None, None, "x.mp4"))
     assert video.pictures is decoder.pictures
+
+
+@pytest.mark.parametrize("kind", ["hls", "hls with a mark", "concat", "dash", "session"])
+def test_a_playlist_leads_nowhere(tmp_path, kind):
+    inner = write_wav(tmp_path / "secret.wav", torch.rand(1, 16000) - 0.5, 16000)
+    hls = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:1.0,\n{inner}\n#EXT-X-ENDLIST\n"
+    text = {
+        "hls": hls,
+        "hls with a mark": "\ufeff\n" + hls,
+        "concat": f"ffconcat version 1.0\nfile '{inner}'\n",
+        "dash": '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"></MPD>\n',
+        "session": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n",
+    }[kind]
+    path = tmp_path / "voice.wav"
+    path.write_text(text, "utf-8")
+    for read in (load_audio, probe_video, lambda file: next(read_video(file))):
+        with pytest.raises(ValueError, match="voice.wav is a playlist of other files; give the (audio|video) file"):
+            read(path)
