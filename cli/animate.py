@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import film
-from .options import add_machine, add_networks, command, machine, positive_int
+from .options import add_machine, add_networks, command, positive_int, use_machine
 from .stages import Stages, progress
 
 
@@ -61,19 +61,19 @@ def run(options: argparse.Namespace) -> None:
 
     film.check_out(options)
     stages = Stages()
-    with machine(options) as here:
+    with use_machine(options) as machine:
         with stages("read the voice"):
             waveform, rate = load_audio(options.voice)
         with stages("load the networks"):
-            renderer = load_renderer(options.renderer).to(here.device)
-            model = load_motion_model(options.motion_model).to(here.device)
+            renderer = load_renderer(options.renderer).to(machine.device)
+            model = load_motion_model(options.motion_model).to(machine.device)
             check_language(model.motion_language, renderer)
-        face = film.portrait_of(options, renderer, here, stages)
-        motion = _speak(options, model, waveform, rate, face, here, stages)
-        film.write_film(options, renderer, face, motion, {"waveform": waveform, "rate": rate}, here, stages)
+        face = film.portrait_of(options, renderer, machine, stages)
+        motion = _speak(options, model, waveform, rate, face, machine, stages)
+        film.write_film(options, renderer, face, motion, {"waveform": waveform, "rate": rate}, machine, stages)
 
 
-def _speak(options: argparse.Namespace, model, waveform, rate: int, face, here, stages: Stages):
+def _speak(options: argparse.Namespace, model, waveform, rate: int, face, machine, stages: Stages):
     """Voice -> Motion."""
     from ..media.audio import load_audio
     from ..pipelines import portrait
@@ -81,13 +81,13 @@ def _speak(options: argparse.Namespace, model, waveform, rate: int, face, here, 
     with stages("read the voice"):
         voice = portrait.prepare_voice(waveform, rate)
     with stages("Mamba-g"):
-        heard = portrait.listen_globally(model, voice, bf16=here.bf16, keep_on=here.device)
+        heard = portrait.listen_globally(model, voice, bf16=machine.bf16, keep_on=machine.device)
         style = None
         if options.style:
             other = portrait.prepare_voice(*load_audio(options.style))
-            style = portrait.listen_globally(model, other, bf16=here.bf16, keep_on=here.device)
+            style = portrait.listen_globally(model, other, bf16=machine.bf16, keep_on=machine.device)
     with stages("Mamba-l"):
-        local = portrait.listen_locally(model, voice, bf16=here.bf16, keep_on=here.device)
+        local = portrait.listen_locally(model, voice, bf16=machine.bf16, keep_on=machine.device)
     with stages("sample the motion"), progress("motion", "step") as bar:
         return portrait.speak(
             model,
@@ -95,7 +95,7 @@ def _speak(options: argparse.Namespace, model, waveform, rate: int, face, here, 
             local,
             face.appearance,
             style=style,
-            bf16=here.bf16,
+            bf16=machine.bf16,
             progress=bar,
             steps=options.steps,
             solver=options.solver,

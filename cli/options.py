@@ -49,7 +49,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def machine(options: argparse.Namespace) -> Iterator[Machine]:
+def use_machine(options: argparse.Namespace) -> Iterator[Machine]:
     """Set the host up as the options say, for the time of a `with` block. ValueError when the device is not there."""
     import torch
 
