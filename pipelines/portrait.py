@@ -27,11 +27,12 @@ from ..networks.renderer.model import Renderer, Source
 from ..sampling.windows import sample_motion
 from ..vocabulary import FPS, SAMPLES_A_FRAME
 from . import lips
+from .settings import SamplingSettings
 
 Progress = Callable[[int, int], None]
 
-LEAD = 20  # frames of silence that a voice is heard amid
-LEAD_IN = 8  # frames of silence that motion begins with and loses again
+LISTENING_PAD = 20  # frames of silence before and after a voice while its features are computed
+WARM_UP_FRAMES = 8  # frames of silence that motion is drawn for first, and that are cut off again
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ def listen_globally(
     """Mamba-g over the whole recording: the speaking style, and the prosody of every frame."""
     device = _device(model)
     with autocast(device, bf16):
-        heard = model.extract_global(_amid_silence(voice).to(device)).window(LEAD, LEAD + voice.frames)
-    return GlobalAudio(heard.style.float().to(keep_on), heard.frames.float().to(keep_on))
+        features = model.extract_global(_padded(voice).to(device)).window(LISTENING_PAD, LISTENING_PAD + voice.frames)
+    return GlobalAudio(features.style.float().to(keep_on), features.frames.float().to(keep_on))
 
 
 @torch.inference_mode()
@@ -113,14 +114,14 @@ def listen_locally(
     """Mamba-l over the slices around each frame: (1,T,d), what the lips do."""
     device = _device(model)
     with autocast(device, bf16):
-        heard = model.extract_local(_amid_silence(voice).to(device))
-    return heard[:, LEAD : LEAD + voice.frames].float().to(keep_on)
+        features = model.extract_local(_padded(voice).to(device))
+    return features[:, LISTENING_PAD : LISTENING_PAD + voice.frames].float().to(keep_on)
 
 
-def _amid_silence(voice: Voice) -> Tensor:
-    """(1,N): silence before and after, as around the clips of training; a voice that began with the recording itself
-    opened the mouth before its first word."""
-    return F.pad(voice.waveform, (LEAD * SAMPLES_A_FRAME, LEAD * SAMPLES_A_FRAME))
+def _padded(voice: Voice) -> Tensor:
+    """(1,N): silence before and after, as around the clips of training. Without it the mouth opened before the first
+    word of a recording that begins with speech."""
+    return F.pad(voice.waveform, (LISTENING_PAD * SAMPLES_A_FRAME, LISTENING_PAD * SAMPLES_A_FRAME))
 
 
 @torch.inference_mode()
@@ -129,19 +130,20 @@ def speak(
     global_audio: GlobalAudio,
     local_audio: Tensor,
     appearance: Tensor | None,
+    settings: SamplingSettings | None = None,
     *,
     style: GlobalAudio | None = None,
+    history: Tensor | None = None,
+    noise_offset: int = 0,
     bf16: bool = False,
     progress: Progress | None = None,
-    **sampling,
 ) -> Motion:
     """Voice features -> Motion at 25 fps, relative to the resting face.
 
-    It starts with a resting face and a moment of silence that is cut off again: from the paper's zeros, which are no
-    face of ours, the mouth sprang open before the first word.
-
-    `style` lends the speaking style of another recording (Mamba-g's summary vector) to this voice.
-    `sampling` goes to `sample_motion`: steps, solver, audio_guidance, appearance_guidance, mode, window, overlap, seed.
+    `style` lends the speaking style of another recording (Mamba-g's summary vector) to this voice. `history` and
+    `noise_offset` go on from motion before it, as in `sample_motion`. Without history it starts with a resting face and
+    WARM_UP_FRAMES of silence, which are cut off again: from the zeros that the paper starts with, which are no resting
+    face in our motion space, the mouth sprang open before the first word.
     """
     frames = local_audio.shape[1]
     if global_audio.frames.shape[1] != frames:
@@ -149,28 +151,33 @@ def speak(
             f"Global audio has {global_audio.frames.shape[1]} frames and local audio {frames}: "
             "both must come from the same recording."
         )
-    device = _device(model)
-    chosen = (style or global_audio).style
-    heard = GlobalAudio(chosen.to(device), global_audio.frames.to(device))
-    appearance = None if appearance is None else appearance.to(device)
-    local_audio, lead = local_audio.to(device), 0
+    device, warm_up = _device(model), 0
+    global_audio = GlobalAudio((style or global_audio).style.to(device), global_audio.frames.to(device))
+    local_audio, appearance = local_audio.to(device), None if appearance is None else appearance.to(device)
     with autocast(device, bf16):
-        if sampling.get("history") is None:
-            lead, heard, local_audio = LEAD_IN, *_after_silence(model, heard, local_audio)
-            sampling |= {"history": model.rest_motion.expand(model.config.history, -1)}
-            sampling["noise_offset"] = sampling.get("noise_offset", 0) - lead
+        if history is None:
+            warm_up, history = WARM_UP_FRAMES, model.rest_motion.expand(model.config.history, -1)
+            global_audio, local_audio = _after_silence(model, global_audio, local_audio)
         values = sample_motion(
-            model, heard, local_audio, appearance, frames=lead + frames, progress=progress, **sampling
-        )[lead:]
+            model,
+            global_audio,
+            local_audio,
+            appearance,
+            settings,
+            frames=warm_up + frames,
+            history=history,
+            noise_offset=noise_offset - warm_up,
+            progress=progress,
+        )[warm_up:]
     return Motion(values.float().cpu(), model.rest_motion.float().cpu(), Fraction(FPS), model.motion_language)
 
 
-def _after_silence(model: MotionModel, heard: GlobalAudio, local_audio: Tensor) -> tuple[GlobalAudio, Tensor]:
-    """Features with LEAD_IN frames of silence before them."""
-    silence = local_audio.new_zeros(1, LEAD_IN * SAMPLES_A_FRAME)
-    before = model.extract_global(silence).frames.to(heard.frames)
+def _after_silence(model: MotionModel, global_audio: GlobalAudio, local_audio: Tensor) -> tuple[GlobalAudio, Tensor]:
+    """Features with WARM_UP_FRAMES of silence before them."""
+    silence = local_audio.new_zeros(1, WARM_UP_FRAMES * SAMPLES_A_FRAME)
+    before = model.extract_global(silence).frames.to(global_audio.frames)
     local = torch.cat([model.extract_local(silence).to(local_audio), local_audio], 1)
-    return GlobalAudio(heard.style, torch.cat([before, heard.frames], 1)), local
+    return GlobalAudio(global_audio.style, torch.cat([before, global_audio.frames], 1)), local
 
 
 def batches(frames: Iterable[Tensor], size: int) -> Iterator[Tensor]:

@@ -18,6 +18,7 @@ from ...pipelines.portrait import (
     render,
     speak,
 )
+from ...pipelines.settings import SamplingSettings
 from ...vocabulary import FPS, INDEX, SAMPLES_A_FRAME
 from ..datasets.tracks import Track
 from .metrics import best_lag, mean_of, speed_ratios
@@ -102,4 +103,5 @@ def _spread(tracks: list[Track], count: int) -> list[Track]:
 def _speak(model: MotionModel, audio: Tensor, appearance: Tensor | None, seed: int):
     """Motion for audio (N,) at 16 kHz, N a multiple of 640."""
     voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
-    return speak(model, listen_globally(model, voice), listen_locally(model, voice), appearance, seed=seed)
+    features = listen_globally(model, voice), listen_locally(model, voice)
+    return speak(model, *features, appearance, SamplingSettings(seed=seed))
