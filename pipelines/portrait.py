@@ -27,7 +27,7 @@ from ..networks.renderer.model import Renderer, Source
 from ..sampling.windows import sample_motion
 from ..vocabulary import FPS, SAMPLES_A_FRAME
 from . import lips
-from .settings import SamplingSettings
+from .settings import RenderingSettings, SamplingSettings
 
 Progress = Callable[[int, int], None]
 
@@ -238,35 +238,28 @@ def render(
     source: Source,
     appearance: Tensor,
     motion: Motion,
+    settings: RenderingSettings | None = None,
     *,
-    mode: str = "relative",
-    gain: float = 1.0,
-    articulation: float = 1.0,
-    size: tuple[int, int] | None = None,
-    batch: int = 4,
     bf16: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Tensor]:
-    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, as they are made.
-
-    size: (height, width) of the frames, None for the portrait's own. mode "relative" adds the motion's change to the
-    portrait's own pose, and lets parted lips close for a voice; "keep_lips" does not; "absolute" takes the motion's
-    pose as it is. ValueError for motion of another language.
-    """
+    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, as they are made; H and W are
+    those of `frame_size`. Raises ValueError for motion of another language."""
+    settings = settings or RenderingSettings()
     check_language(motion.language, renderer)
-    device = _device(renderer)
+    device, size = _device(renderer), frame_size(renderer, source, settings.size)
     placed, appearance = source.to(device), appearance.to(device)
     own = source.motion.float().cpu()[0]
-    opening = lips.parted(renderer, own, motion) if mode == "relative" else torch.zeros_like(own)
-    for start in range(0, motion.frames, batch):
-        part = replace(motion, values=motion.values[start : start + batch])
-        closed = lips.closing(torch.arange(start, start + part.frames), float(motion.fps)) * min(gain, 1.0)
-        wanted = (retarget(part, own, mode=mode, gain=gain) - closed * opening).to(device)
+    opening = lips.parted(renderer, own, motion) if settings.mode == "relative" else torch.zeros_like(own)
+    for start in range(0, motion.frames, settings.batch):
+        part = replace(motion, values=motion.values[start : start + settings.batch])
+        closed = lips.closing(torch.arange(start, start + part.frames), float(motion.fps)) * min(settings.gain, 1.0)
+        wanted = (retarget(part, own, settings.mode, settings.gain) - closed * opening).to(device)
         with autocast(device, bf16):
-            rendered = renderer.decode(placed, appearance, wanted, size=size, articulation=articulation)
+            rendered = renderer.decode(placed, appearance, wanted, size=size, articulation=settings.articulation)
         yield rendered.image.permute(0, 2, 3, 1).cpu()
         if progress is not None:
-            progress(min(start + batch, motion.frames), motion.frames)
+            progress(min(start + settings.batch, motion.frames), motion.frames)
 
 
 def assemble(
@@ -277,9 +270,10 @@ def assemble(
     waveform: Tensor | None = None,
     rate: int | None = None,
     mark: bool = False,
-    quality: int = 18,
+    quality: int = RenderingSettings.quality,
 ) -> Path:
     """Batches (b,H,W,3) and a voice (C,N), if any -> an MP4 file, encoded as the frames come; a failure leaves none."""
+    RenderingSettings.check("quality", quality)
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None or len(first) == 0:
