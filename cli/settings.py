@@ -51,7 +51,7 @@ def _reader(allowed: Range, none: str | None) -> Callable[[str], float | None]:
         except ValueError:
             value = text
         if fault := allowed.fault(value):
-            raise argparse.ArgumentTypeError(fault + (f" (or '{none}')" if none else ""))
+            raise argparse.ArgumentTypeError(fault + (f" ('{none}' is allowed too)" if none else ""))
         return value
 
     return read
