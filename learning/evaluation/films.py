@@ -34,10 +34,11 @@ def read_film(path: str | Path, seconds: float = SECONDS, rate: Fraction = RATE)
 
 @torch.inference_mode()
 def reenact_film(renderer: Renderer, film: Tensor) -> Tensor:
-    """Frames (T,SIZE,SIZE,3) made from the first of a film's and the motion of all."""
+    """Square frames (T,S,S,3) made from the first of a film's and the motion of all."""
     source = encode_source(renderer, film[0])
     motion = watch(renderer, film, RATE)
-    frames = render(renderer, source, extract_appearance(renderer, source), motion, RenderingSettings(size=SIZE))
+    settings = RenderingSettings(size=film.shape[1])
+    frames = render(renderer, source, extract_appearance(renderer, source), motion, settings)
     return torch.cat(list(frames))
 
 
