@@ -91,6 +91,9 @@ REGIONS: dict[str, tuple[str, ...]] = {
 FRAMING: tuple[int, ...] = tuple(i for i, parameter in enumerate(MOTION) if parameter.framing)
 """Numbers of the parameters that say where head and shoulders are in the picture."""
 
+MOTION_MODES: tuple[str, ...] = ("relative", "keep_lips", "absolute")
+"""How a motion is carried to a portrait (`media.motion.retarget`)."""
+
 BACKGROUND, SKIN, EYE, TEETH, TONGUE, HAIR, NECK, TORSO, GLASS, EAR, CAVITY = range(11)
 HAND = 16
 """Part numbers in the labels of drawn pictures. Beards and lips are skin, hats are hair, a bare forearm is its hand."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
+from ..pipelines.settings import SamplingSettings
 from . import film
-from .options import add_machine, add_networks, command, machine, positive_int
+from .options import Machine, add_machine, add_networks, command, use_machine
+from .settings import add_setting, chosen
 from .stages import Stages, progress
 
 
@@ -35,21 +38,15 @@ animate painting.png voice.wav -o out.mp4 --box 210,140,420,350 --mark
 
 def _add_speech(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("speech")
-    group.add_argument("--seed", type=int, default=0, help="another seed, another performance (%(default)s)")
-    group.add_argument("--steps", type=positive_int, default=12, help="solver steps a window (%(default)s)")
-    group.add_argument("--solver", choices=("dpmpp_2m", "ddim", "ddpm"), default="dpmpp_2m")
-    group.add_argument("--guidance", type=float, default=1.5, help="how much the voice commands (%(default)s)")
-    group.add_argument(
-        "--appearance-guidance", type=float, default=1.0, help="how much the face shapes the motion (%(default)s)"
-    )
-    group.add_argument(
-        "--mode",
-        choices=("window", "overlap", "stream", "strict"),
-        default="window",
-        help="how long audio is cut: one window after another, overlapping, short ones, or frame by frame",
-    )
-    group.add_argument("--window", type=positive_int, default=80, help="frames made at once (%(default)s)")
-    group.add_argument("--overlap", type=int, default=20, help="frames that windows share, with --mode overlap (20)")
+    add = partial(add_setting, group, SamplingSettings)
+    add("--seed", "seed", "another seed, another performance")
+    add("--steps", "steps", "solver steps a window")
+    add("--solver", "solver", "dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original, wants hundreds")
+    add("--guidance", "audio_guidance", "how much the voice commands")
+    add("--appearance-guidance", "appearance_guidance", "how much the face shapes the motion")
+    add("--mode", "mode", "how long audio is cut: one window after another, overlapping, short ones, or frame by frame")
+    add("--window", "window", "frames made at once")
+    add("--overlap", "overlap", "frames that windows share, with --mode overlap")
     group.add_argument("--style", metavar="VOICE", help="borrow the way of speaking of another recording")
 
 
@@ -60,49 +57,52 @@ def run(options: argparse.Namespace) -> None:
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
 
     film.check_out(options)
-    stages = Stages()
-    with machine(options) as here:
+    settings, stages = chosen(options, SamplingSettings), Stages()
+    with use_machine(options) as machine:
         with stages("read the voice"):
             waveform, rate = load_audio(options.voice)
         with stages("load the networks"):
-            renderer = load_renderer(options.renderer).to(here.device)
-            model = load_motion_model(options.motion_model).to(here.device)
+            renderer = load_renderer(options.renderer).to(machine.device)
+            model = load_motion_model(options.motion_model).to(machine.device)
             check_language(model.motion_language, renderer)
-        face = film.portrait_of(options, renderer, here, stages)
-        motion = _speak(options, model, waveform, rate, face, here, stages)
-        film.write_film(options, renderer, face, motion, {"waveform": waveform, "rate": rate}, here, stages)
+        face = film.portrait_of(options, renderer, machine, stages)
+        motion = _speak(model, waveform, rate, options.style, face, settings, machine, stages)
+        film.write_film(options, renderer, face, motion, {"waveform": waveform, "rate": rate}, machine, stages)
 
 
-def _speak(options: argparse.Namespace, model, waveform, rate: int, face, here, stages: Stages):
+def _speak(
+    model,
+    waveform,
+    rate: int,
+    style_file: str | None,
+    face: film.Portrait,
+    settings: SamplingSettings,
+    machine: Machine,
+    stages: Stages,
+):
     """Voice -> Motion."""
     from ..media.audio import load_audio
     from ..pipelines import portrait
 
+    kept = {"bf16": machine.bf16, "keep_on": machine.device}
     with stages("read the voice"):
         voice = portrait.prepare_voice(waveform, rate)
     with stages("Mamba-g"):
-        heard = portrait.listen_globally(model, voice, bf16=here.bf16, keep_on=here.device)
+        global_audio = portrait.listen_globally(model, voice, **kept)
         style = None
-        if options.style:
-            other = portrait.prepare_voice(*load_audio(options.style))
-            style = portrait.listen_globally(model, other, bf16=here.bf16, keep_on=here.device)
+        if style_file:
+            other = portrait.prepare_voice(*load_audio(style_file))
+            style = portrait.listen_globally(model, other, **kept)
     with stages("Mamba-l"):
-        local = portrait.listen_locally(model, voice, bf16=here.bf16, keep_on=here.device)
+        local_audio = portrait.listen_locally(model, voice, **kept)
     with stages("sample the motion"), progress("motion", "step") as bar:
         return portrait.speak(
             model,
-            heard,
-            local,
+            global_audio,
+            local_audio,
             face.appearance,
+            settings,
             style=style,
-            bf16=here.bf16,
+            bf16=machine.bf16,
             progress=bar,
-            steps=options.steps,
-            solver=options.solver,
-            audio_guidance=options.guidance,
-            appearance_guidance=options.appearance_guidance,
-            mode=options.mode,
-            window=options.window,
-            overlap=options.overlap,
-            seed=options.seed,
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..files import whole_file
-from .options import add_machine, add_networks, command, machine
+from .options import add_machine, add_networks, command, use_machine
 
 LENGTHS = (10.0, 600.0)  # seconds of audio between which memory should stay flat
 
@@ -48,9 +48,9 @@ def run(options: argparse.Namespace) -> None:
     from ..learning.evaluation.speed import run_bench, table
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
 
-    with machine(options) as here, tqdm(desc="bench", disable=None, leave=False, bar_format="{desc}") as bar:
+    with use_machine(options) as machine, tqdm(desc="bench", disable=None, leave=False, bar_format="{desc}") as bar:
         result = run_bench(
-            here.device,
+            machine.device,
             _or_random(load_renderer, options.renderer),
             _or_random(load_motion_model, options.motion_model),
             options.seconds,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .options import add_machine, add_networks, command, machine, positive_int
+from .options import add_machine, add_networks, command, positive_int, use_machine
 
 REAL = {
     "portraits": "photographs of one face: commanded motion, and a voice",
@@ -55,15 +55,15 @@ def run(options: argparse.Namespace) -> None:
 
     kinds = {name: VIDEOS if name in ("videos", "speakers") else PICTURES for name in REAL}
     files = RealFiles(**{name: files_of(getattr(options, name), kind) for name, kind in kinds.items()})
-    with machine(options) as here, tqdm(disable=None, leave=False) as bar:
+    with use_machine(options) as machine, tqdm(disable=None, leave=False) as bar:
 
         def report(what: str, done: int, total: int) -> None:
             bar.set_description(what, refresh=False)
             bar.total, bar.n = total, done
             bar.refresh()
 
-        renderer = load_renderer(options.renderer).to(here.device)
-        model = None if options.no_voice else load_motion_model(options.motion_model).to(here.device)
+        renderer = load_renderer(options.renderer).to(machine.device)
+        model = None if options.no_voice else load_motion_model(options.motion_model).to(machine.device)
         figures, tables = {}, []
         if not options.no_drawn:
             figures = evaluate(

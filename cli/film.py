@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from .options import Machine, box, positive_int, side
+from ..pipelines.settings import RenderingSettings
+from .options import Machine, box
+from .settings import add_setting, chosen
 from .stages import Stages, progress
+
+PHOTO = "photo"  # --size photo: the portrait's own size
 
 
 def add_face(parser: argparse.ArgumentParser) -> None:
@@ -34,24 +39,17 @@ def add_film(parser: argparse.ArgumentParser) -> None:
     """What the film looks like."""
     group = parser.add_argument_group("film")
     group.add_argument("-o", "--out", required=True, metavar="OUT.mp4", help="the video to write (.mp4, .mov, .mkv)")
-    group.add_argument(
-        "--size", type=side, metavar="PIXELS", help="side of the portrait (default: the crop's own, at least 256)"
-    )
+    add = partial(add_setting, group, RenderingSettings)
+    size = "side of the portrait, by default the crop's own, at least 256"
+    add("--size", "size", size, none=PHOTO, metavar="PIXELS")
     group.add_argument("--paste-back", action="store_true", help="the whole photo with the moving face in it")
-    group.add_argument(
-        "--motion",
-        choices=("relative", "keep_lips", "absolute"),
-        default="relative",
-        help="relative: to the photo's own pose, parted lips closing for a voice (keep_lips: not)",
-    )
-    group.add_argument("--gain", type=float, default=1.0, help="how large all movements are (%(default)s)")
-    group.add_argument(
-        "--articulation", type=float, default=1.0, help="how sharply the mouth articulates (%(default)s)"
-    )
+    add("--motion", "mode", "relative: to the photo's own pose, parted lips closing for a voice (keep_lips: not)")
+    add("--gain", "gain", "how large all movements are")
+    add("--articulation", "articulation", "how sharply the mouth articulates")
     group.add_argument("--save-motion", metavar="FILE", help="keep the motion as well (.safetensors)")
     group.add_argument("--mark", action="store_true", help="write a small 'AI generated' into a corner")
-    group.add_argument("--quality", type=int, default=18, help="x264's rate factor, lower is better (%(default)s)")
-    group.add_argument("--batch", type=positive_int, default=4, help="frames rendered at once (%(default)s)")
+    add("--quality", "quality", "x264's rate factor, lower is better")
+    add("--batch", "batch", "frames rendered at once")
 
 
 @dataclass
@@ -105,6 +103,7 @@ def write_film(
     from ..media.motion import save_motion
     from ..pipelines import portrait
 
+    settings = chosen(options, RenderingSettings)
     if options.save_motion:
         save_motion(options.save_motion, motion)
     with progress("frames", "frame") as bar:
@@ -113,11 +112,7 @@ def write_film(
             face.source,
             face.appearance,
             motion,
-            mode=options.motion,
-            gain=options.gain,
-            articulation=options.articulation,
-            size=portrait.frame_size(renderer, face.source, options.size),
-            batch=options.batch,
+            settings,
             bf16=machine.bf16,
             progress=bar,
         )
@@ -126,7 +121,7 @@ def write_film(
             frames = stages.each("paste back", _pasted(face, frames))
         with stages("encode the video"):
             path = portrait.assemble(
-                options.out, frames, motion.fps, **sound, mark=options.mark, quality=options.quality
+                options.out, frames, motion.fps, **sound, mark=options.mark, quality=settings.quality
             )
     print(stages.report(motion.frames, motion.duration))
     print(path)

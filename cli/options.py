@@ -9,7 +9,6 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SIZES = "photo"
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
 
@@ -49,7 +48,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def machine(options: argparse.Namespace) -> Iterator[Machine]:
+def use_machine(options: argparse.Namespace) -> Iterator[Machine]:
     """Set the host up as the options say, for the time of a `with` block. ValueError when the device is not there."""
     import torch
 
@@ -115,16 +114,3 @@ def box(text: str) -> tuple[float, float, float, float]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"'{text}' is not x0,y0,x1,y1 in pixels, such as 120,80,360,320") from error
     return x0, y0, x1, y1
-
-
-def side(text: str) -> int | None:
-    """A picture's side in pixels, or "photo" (None) for the photo's own."""
-    if text == SIZES:
-        return None
-    try:
-        value = int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"'{text}' is neither '{SIZES}' nor a number of pixels") from error
-    if not 64 <= value <= 4096:
-        raise argparse.ArgumentTypeError(f"must lie between 64 and 4096 pixels, not {value}")
-    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import film
-from .options import add_machine, add_networks, box, command, machine
+from .options import add_machine, add_networks, box, command, use_machine
 from .stages import Stages, progress
 
 REMEDY = "give its place with --driving-box, or say --driving-finder whole if the video is cut to a face already"
@@ -45,17 +45,17 @@ def run(options: argparse.Namespace) -> None:
 
     film.check_out(options)
     stages = Stages()
-    with machine(options) as here:
+    with use_machine(options) as machine:
         info = probe_video(options.video)
         with stages("load the networks"):
-            renderer = load_renderer(options.renderer).to(here.device)
-        face = film.portrait_of(options, renderer, here, stages)
-        motion = _watch(options, info, renderer, here, stages)
+            renderer = load_renderer(options.renderer).to(machine.device)
+        face = film.portrait_of(options, renderer, machine, stages)
+        motion = _watch(options, info, renderer, machine, stages)
         sound = {}
         if info.has_audio:
             waveform, rate = load_audio(options.video)
             sound = {"waveform": waveform, "rate": rate}
-        film.write_film(options, renderer, face, motion, sound, here, stages)
+        film.write_film(options, renderer, face, motion, sound, machine, stages)
 
 
 def _watch(options: argparse.Namespace, info, renderer, here, stages: Stages):

@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .options import add_machine, command, machine
+from .options import add_machine, command, use_machine
 
 
 def add(commands) -> argparse.ArgumentParser:
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     """Do it; prints what each node took and the files that were saved."""
     from ..nodes.workflow import run_workflow
 
-    with machine(options), tqdm(disable=None, leave=False) as bar:
+    with use_machine(options), tqdm(disable=None, leave=False) as bar:
 
         def report(node_id: str, title: str, done: int, total: int) -> None:
             bar.set_description(title, refresh=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import train_actalker
-from .options import add_machine, command, machine, positive_int
+from .options import add_machine, command, positive_int, use_machine
 
 
 def add(commands) -> list[argparse.ArgumentParser]:
@@ -63,7 +63,7 @@ def run_stage1(options: argparse.Namespace) -> None:
     """Train a renderer; prints the run's checkpoint."""
     from ..learning.training.renderer.train import train_stage1
 
-    with machine(options) as here:
+    with use_machine(options) as machine:
         path = train_stage1(
             options.data,
             options.out,
@@ -71,8 +71,8 @@ def run_stage1(options: argparse.Namespace) -> None:
             preset=options.preset,
             minutes=options.minutes,
             steps=options.steps,
-            device=str(here.device),
-            precision="bf16" if here.bf16 else "fp32",
+            device=str(machine.device),
+            precision="bf16" if machine.bf16 else "fp32",
             seed=options.seed,
             resume=not options.fresh,
             vgg=options.vgg,
@@ -89,8 +89,8 @@ def run_stage2(options: argparse.Namespace) -> None:
     from ..learning.training.recipe import appearances, count_stills
     from ..model_loaders.checkpoint import load_renderer
 
-    with machine(options) as here:
-        renderer = load_renderer(options.renderer).to(here.device)
+    with use_machine(options) as machine:
+        renderer = load_renderer(options.renderer).to(machine.device)
         path = train_stage2(
             options.data,
             options.out,
@@ -101,8 +101,8 @@ def run_stage2(options: argparse.Namespace) -> None:
             max_minutes=None if options.steps else options.minutes,
             steps=options.steps,
             batch=options.batch_size,
-            device=str(here.device),
-            precision="bf16" if here.bf16 else "fp32",
+            device=str(machine.device),
+            precision="bf16" if machine.bf16 else "fp32",
             seed=options.seed,
             resume=not options.fresh,
             workers=options.workers,
@@ -115,12 +115,12 @@ def run_all(options: argparse.Namespace) -> None:
     """Draw, train, measure; prints the folder of the weights. A killed run goes on when it is called again."""
     from ..learning.training.recipe import train_all
 
-    with machine(options) as here:
+    with use_machine(options) as machine:
         path = train_all(
             options.data,
             options.out,
             minutes=options.minutes,
-            device=str(here.device),
+            device=str(machine.device),
             held_out=options.validation,
             preset=options.preset,
             seed=options.seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_machine, command, machine, positive_int
+from .options import add_machine, command, positive_int, use_machine
 
 
 def add(stages) -> argparse.ArgumentParser:
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     """Train; prints the file."""
     from ..learning.training.actalker.train import train_actalker
 
-    with machine(options) as here:
+    with use_machine(options) as machine:
         path = train_actalker(
             options.data,
             options.out,
@@ -45,8 +45,8 @@ def run(options: argparse.Namespace) -> None:
             steps=options.steps,
             rate=options.rate,
             image_size=options.size,
-            device=here.device,
-            bf16=here.bf16,
+            device=machine.device,
+            bf16=machine.bf16,
             seed=options.seed,
         )
     print(path)

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..files import whole_file
+from ..vocabulary import MOTION_MODES
 
 MOTION_SIZE = 768  # 8 x 8 x 12, the paper's implicit motion
 VERSION = "1"
-MODES = ("relative", "keep_lips", "absolute")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +122,8 @@ def retarget(motion: Motion, source_motion: Tensor, mode: str = "relative", gain
     are counted from where the head stands in its first frame, a photo's from where it stands there, so that a place in
     another picture moves nobody.
     """
-    if mode not in MODES:
-        raise ValueError(f"Unknown motion mode '{mode}'; use one of {', '.join(MODES)}.")
+    if mode not in MOTION_MODES:
+        raise ValueError(f"mode must be one of {', '.join(MOTION_MODES)}, not {mode!r}.")
     base = source_motion.reshape(-1)
     if base.shape[0] != MOTION_SIZE:
         raise ValueError(f"The source's motion has shape ({MOTION_SIZE},), got {tuple(source_motion.shape)}.")

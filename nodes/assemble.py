@@ -6,12 +6,14 @@ from fractions import Fraction
 from ..host import VideoFromFile, io, progress_bar, temp_directory
 from ..media.crop import paste_back
 from ..pipelines import portrait
+from ..pipelines.settings import RenderingSettings
 from ..vocabulary import FPS
-from .decode import rendered_frames, rendering_inputs
+from .decode import rendered_frames, rendering_inputs, rendering_settings
 from .paste import feather_input
 from .values.pictures import batch_of, one_photo, plain
 from .values.sockets import Crop, schema
 from .values.sound import sound_of
+from .values.widgets import setting
 
 
 def _sound(audio: dict | None) -> dict:
@@ -23,12 +25,10 @@ def _sound(audio: dict | None) -> dict:
 
 def _encoding_inputs() -> list:
     return [
-        io.Int.Input(
+        setting(
+            RenderingSettings,
             "quality",
-            default=18,
-            min=0,
-            max=40,
-            tooltip="Constant rate factor of H.264: lower is better and larger; 18 looks lossless.",
+            "Constant rate factor of H.264: lower is better and larger; 18 looks lossless.",
         ),
         io.Boolean.Input(
             "visible_mark",
@@ -87,12 +87,15 @@ class AssembleVideo(io.ComfyNode):
         if (photo is None) != (crop is None):
             missing = "crop" if crop is None else "photo"
             raise ValueError(f"To paste the portrait back, photo and crop are both needed; {missing} is missing.")
-        frames = rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch)
+        settings = rendering_settings(
+            size, mode=mode, gain=gain, articulation=articulation, batch=batch, quality=quality
+        )
+        frames = rendered_frames(renderer, source, appearance, motion, settings)
         if photo is not None:
             whole = one_photo(photo, "Assemble Video", "photo")
             frames = (paste_back(whole, frame[None], crop, feather) for part in frames for frame in part)
         path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
-        portrait.assemble(path, frames, motion.fps, **_sound(audio), mark=visible_mark, quality=quality)
+        portrait.assemble(path, frames, motion.fps, **_sound(audio), mark=visible_mark, quality=settings.quality)
         return _video(path)
 
 

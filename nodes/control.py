@@ -3,7 +3,7 @@
 import torch
 
 from ..host import io
-from ..pipelines.control import Control
+from ..pipelines.control import GATE, Control
 from .values.sockets import Control as ControlSocket
 from .values.sockets import schema
 
@@ -19,10 +19,10 @@ def single_mask(mask: torch.Tensor | None) -> torch.Tensor | None:
 def _gate(name: str, who: str, where: str) -> io.Float.Input:
     return io.Float.Input(
         name,
-        default=1.0,
-        min=0.0,
-        max=1.0,
-        step=0.05,
+        default=getattr(Control, name),
+        min=GATE.low,
+        max=GATE.high,
+        step=GATE.step,
         tooltip=f"How far the gate of the {who} is open: 0 shut, 1 open. In joint motion it rules {where}.",
     )
 

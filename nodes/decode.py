@@ -1,17 +1,18 @@
 """Motion to frames: deviation, LMDD, warp, blend."""
 
 from ..host import io, load_device, progress_bar, use_bf16
-from ..media.motion import MODES
 from ..pipelines import portrait
+from ..pipelines.settings import RenderingSettings
 from .values.image_batch import image_batch
 from .values.sockets import Appearance, Motion, Renderer, Source, same_network, schema
+from .values.widgets import setting
 
 SIZES = ["photo", "256", "384", "512", "768", "1024"]
 
 
-def output_size(choice: str, renderer, source) -> tuple[int, int]:
-    """(height, width) of the frames for a choice of SIZES."""
-    return portrait.frame_size(renderer.module, source.value, None if choice == "photo" else int(choice))
+def rendering_settings(size: str, **values) -> RenderingSettings:
+    """The settings for a choice of SIZES and what the other widgets say."""
+    return RenderingSettings(size=None if size == "photo" else int(size), **values)
 
 
 def rendering_inputs() -> list:
@@ -28,54 +29,33 @@ def rendering_inputs() -> list:
             tooltip="Side of the frames in pixels. photo keeps the portrait's own size and detail (it is moved, not "
             "redrawn); a portrait smaller than the renderer's 256 is enlarged to that.",
         ),
-        io.Combo.Input(
+        setting(
+            RenderingSettings,
             "mode",
-            options=list(MODES),
-            default="relative",
-            tooltip="relative: the portrait keeps its pose and the change of the motion is added; for a voice, lips "
-            "that are parted in the photo close first. keep_lips: they stay parted between words. absolute: it takes "
-            "the driver's expression and turn as well, not its place in the picture.",
+            "relative: the portrait keeps its pose and the change of the motion is added; for a voice, lips that are "
+            "parted in the photo close first. keep_lips: they stay parted between words. absolute: it takes the "
+            "driver's expression and turn as well, not its place in the picture.",
         ),
-        io.Float.Input(
-            "gain",
-            default=1.0,
-            min=0.0,
-            max=3.0,
-            step=0.05,
-            tooltip="How large the motion is: 0 is still, 1 as it came, above 1 exaggerates.",
-        ),
-        io.Float.Input(
-            "articulation",
-            default=1.0,
-            min=0.0,
-            max=3.0,
-            step=0.05,
-            tooltip="How strongly the drawn mouth is articulated; 1 is as trained.",
-        ),
-        io.Int.Input(
+        setting(RenderingSettings, "gain", "How large the motion is: 0 is still, 1 as it came, above 1 exaggerates."),
+        setting(RenderingSettings, "articulation", "How strongly the drawn mouth is articulated; 1 is as trained."),
+        setting(
+            RenderingSettings,
             "batch",
-            default=4,
-            min=1,
-            max=64,
-            tooltip="Frames drawn at once. More is faster on a GPU and takes more memory; the pictures are the same.",
+            "Frames drawn at once. More is faster on a GPU and takes more memory; the pictures are the same.",
         ),
     ]
 
 
-def rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch):
+def rendered_frames(renderer, source, appearance, motion, settings: RenderingSettings):
     """The frames in batches, as they are drawn: shared by the two nodes that draw."""
     encoded = same_network(source, renderer.name, "source")
-    height, width = output_size(size, renderer, source)
+    height, width = portrait.frame_size(renderer.module, encoded, settings.size)
     return portrait.render(
-        renderer.on_device(portrait.working_memory(batch, height, width)),
+        renderer.on_device(portrait.working_memory(settings.batch, height, width)),
         encoded,
         same_network(appearance, renderer.name, "appearance"),
         motion,
-        mode=mode,
-        gain=gain,
-        articulation=articulation,
-        size=(height, width),
-        batch=batch,
+        settings,
         bf16=use_bf16(load_device()),
         progress=progress_bar(motion.frames),
     )
@@ -103,9 +83,10 @@ class DecodeMotion(io.ComfyNode):
 
     @classmethod
     def execute(cls, renderer, source, appearance, motion, size, mode, gain, articulation, batch) -> io.NodeOutput:
-        images = image_batch(motion.frames, *output_size(size, renderer, source))
+        settings = rendering_settings(size, mode=mode, gain=gain, articulation=articulation, batch=batch)
+        images = image_batch(motion.frames, *portrait.frame_size(renderer.module, source.value, settings.size))
         filled = 0
-        for frames in rendered_frames(renderer, source, appearance, motion, size, mode, gain, articulation, batch):
+        for frames in rendered_frames(renderer, source, appearance, motion, settings):
             images[filled : filled + len(frames)] = frames
             filled += len(frames)
         return io.NodeOutput(images, float(motion.fps))

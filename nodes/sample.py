@@ -2,9 +2,9 @@
 
 from ..host import io, load_device, progress_bar, use_bf16
 from ..pipelines import portrait
-from ..sampling.solvers import SOLVERS
-from ..sampling.windows import MODES
+from ..pipelines.settings import SamplingSettings
 from .values.sockets import Appearance, GlobalAudio, LocalAudio, Motion, MotionModel, same_network, schema
+from .values.widgets import setting
 
 
 class SampleMotion(io.ComfyNode):
@@ -36,57 +36,38 @@ class SampleMotion(io.ComfyNode):
                     tooltip="Mamba Global Audio of another recording: borrow its way of speaking, with the words of "
                     "this one.",
                 ),
-                io.Int.Input(
+                setting(
+                    SamplingSettings,
                     "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
+                    "Another seed, another performance of the same words.",
                     control_after_generate=True,
-                    tooltip="Another seed, another performance of the same words.",
                 ),
-                io.Int.Input(
-                    "steps", default=12, min=1, max=1000, tooltip="Solver steps a window; 12 are enough for dpmpp_2m."
-                ),
-                io.Combo.Input(
+                setting(SamplingSettings, "steps", "Solver steps a window; 12 are enough for dpmpp_2m."),
+                setting(
+                    SamplingSettings,
                     "solver",
-                    options=list(SOLVERS),
-                    default="dpmpp_2m",
-                    tooltip="dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original and wants hundreds.",
+                    "dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original and wants hundreds.",
                 ),
-                io.Float.Input(
+                setting(
+                    SamplingSettings,
                     "audio_guidance",
-                    default=1.5,
-                    min=0.0,
-                    max=10.0,
-                    step=0.1,
-                    tooltip="How much the voice commands: 1 is the model as trained, more articulates harder, 0 "
-                    "ignores the voice.",
+                    "How much the voice commands: 1 is the model as trained, more articulates harder, 0 ignores the "
+                    "voice.",
                 ),
-                io.Float.Input(
+                setting(
+                    SamplingSettings,
                     "appearance_guidance",
-                    default=1.0,
-                    min=0.0,
-                    max=10.0,
-                    step=0.1,
-                    tooltip="How much the face shapes the motion: 1 is the model as trained.",
+                    "How much the face shapes the motion: 1 is the model as trained.",
                 ),
-                io.Combo.Input(
+                setting(
+                    SamplingSettings,
                     "mode",
-                    options=list(MODES),
-                    default="window",
-                    tooltip="window: one after another, each going on from the last four frames. overlap: neighbours "
-                    "are blended as well. "
-                    "stream: short windows, as live audio needs. strict: frame by frame as the paper writes it, "
-                    "slow.",
+                    "window: one after another, each going on from the last four frames. overlap: neighbours are "
+                    "blended as well. stream: short windows, as live audio needs. strict: frame by frame as the paper "
+                    "writes it, slow.",
                 ),
-                io.Int.Input("window", default=80, min=8, max=400, tooltip="Frames made at once; 80 are 3.2 seconds."),
-                io.Int.Input(
-                    "overlap",
-                    default=20,
-                    min=0,
-                    max=200,
-                    tooltip="Frames that neighbouring windows share, in mode overlap.",
-                ),
+                setting(SamplingSettings, "window", "Frames made at once; 80 are 3.2 seconds."),
+                setting(SamplingSettings, "overlap", "Frames that neighbouring windows share, in mode overlap."),
             ],
             outputs=[
                 Motion.Output(
@@ -99,10 +80,10 @@ class SampleMotion(io.ComfyNode):
     def validate_inputs(cls, window: int | None = None, overlap: int | None = None) -> bool | str:
         if not (isinstance(window, int) and isinstance(overlap, int)):
             return True  # wired from another node: checked at run time; or no number: the host says so
-        if not 8 <= window <= 400:
-            return f"window ({window}) must be between 8 and 400 frames."
-        if not 0 <= overlap < window:
-            return f"overlap ({overlap}) must be at least 0 and smaller than window ({window})."
+        try:
+            SamplingSettings(mode="overlap", window=window, overlap=overlap)
+        except ValueError as error:
+            return str(error)
         return True
 
     @classmethod
@@ -122,15 +103,8 @@ class SampleMotion(io.ComfyNode):
         appearance=None,
         style_audio=None,
     ) -> io.NodeOutput:
-        name = motion_model.name
-        motion = portrait.speak(
-            motion_model.on_device(),
-            same_network(global_audio, name, "global audio"),
-            same_network(local_audio, name, "local audio"),
-            None if appearance is None else appearance.value,
-            style=None if style_audio is None else same_network(style_audio, name, "style audio"),
-            bf16=use_bf16(load_device()),
-            progress=progress_bar(),
+        settings = SamplingSettings(
+            seed=seed,
             steps=steps,
             solver=solver,
             audio_guidance=audio_guidance,
@@ -138,6 +112,16 @@ class SampleMotion(io.ComfyNode):
             mode=mode,
             window=window,
             overlap=overlap,
-            seed=seed,
+        )
+        name = motion_model.name
+        motion = portrait.speak(
+            motion_model.on_device(),
+            same_network(global_audio, name, "global audio"),
+            same_network(local_audio, name, "local audio"),
+            None if appearance is None else appearance.value,
+            settings,
+            style=None if style_audio is None else same_network(style_audio, name, "style audio"),
+            bf16=use_bf16(load_device()),
+            progress=progress_bar(),
         )
         return io.NodeOutput(motion)

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from .settings import Range
+
+GATE = Range(0.0, 1.0, step=0.05)
+
 
 @dataclass(frozen=True, eq=False)
 class Control:
@@ -19,8 +23,8 @@ class Control:
 
     def __post_init__(self):
         for name in ("audio", "motion"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"Control: the {name} gate must lie in 0..1, not {getattr(self, name)}.")
+            if fault := GATE.fault(getattr(self, name)):
+                raise ValueError(f"Control: the {name} gate {fault}.")
             mask = getattr(self, f"{name}_mask")
             if mask is not None and mask.dim() != 2:
                 raise ValueError(f"Control: the {name} mask must be (height, width), not {tuple(mask.shape)}.")

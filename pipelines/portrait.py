@@ -28,11 +28,12 @@ from ..sampling.windows import sample_motion
 from ..vocabulary import FPS, SAMPLES_A_FRAME
 from . import lips
 from .limits import MotionLimits
+from .settings import RenderingSettings, SamplingSettings
 
 Progress = Callable[[int, int], None]
 
-LEAD = 20  # frames of silence that a voice is heard amid
-LEAD_IN = 8  # frames of silence that motion begins with and loses again
+LISTENING_PAD = 20  # frames of silence before and after a voice while its features are computed
+WARM_UP_FRAMES = 8  # frames of silence that motion is drawn for first, and that are cut off again
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,8 @@ def listen_globally(
     """Mamba-g over the whole recording: the speaking style, and the prosody of every frame."""
     device = _device(model)
     with autocast(device, bf16):
-        heard = model.extract_global(_amid_silence(voice).to(device)).window(LEAD, LEAD + voice.frames)
-    return GlobalAudio(heard.style.float().to(keep_on), heard.frames.float().to(keep_on))
+        features = model.extract_global(_padded(voice).to(device)).window(LISTENING_PAD, LISTENING_PAD + voice.frames)
+    return GlobalAudio(features.style.float().to(keep_on), features.frames.float().to(keep_on))
 
 
 @torch.inference_mode()
@@ -121,14 +122,14 @@ def listen_locally(
     """Mamba-l over the slices around each frame: (1,T,d), what the lips do."""
     device = _device(model)
     with autocast(device, bf16):
-        heard = model.extract_local(_amid_silence(voice).to(device))
-    return heard[:, LEAD : LEAD + voice.frames].float().to(keep_on)
+        features = model.extract_local(_padded(voice).to(device))
+    return features[:, LISTENING_PAD : LISTENING_PAD + voice.frames].float().to(keep_on)
 
 
-def _amid_silence(voice: Voice) -> Tensor:
-    """(1,N): silence before and after, as around the clips of training; a voice that began with the recording itself
-    opened the mouth before its first word."""
-    return F.pad(voice.waveform, (LEAD * SAMPLES_A_FRAME, LEAD * SAMPLES_A_FRAME))
+def _padded(voice: Voice) -> Tensor:
+    """(1,N): silence before and after, as around the clips of training. Without it the mouth opened before the first
+    word of a recording that begins with speech."""
+    return F.pad(voice.waveform, (LISTENING_PAD * SAMPLES_A_FRAME, LISTENING_PAD * SAMPLES_A_FRAME))
 
 
 @torch.inference_mode()
@@ -137,19 +138,20 @@ def speak(
     global_audio: GlobalAudio,
     local_audio: Tensor,
     appearance: Tensor | None,
+    settings: SamplingSettings | None = None,
     *,
     style: GlobalAudio | None = None,
+    history: Tensor | None = None,
+    noise_offset: int = 0,
     bf16: bool = False,
     progress: Progress | None = None,
-    **sampling,
 ) -> Motion:
     """Voice features -> Motion at 25 fps, relative to the resting face.
 
-    It starts with a resting face and a moment of silence that is cut off again: from the paper's zeros, which are no
-    face of ours, the mouth sprang open before the first word.
-
-    `style` lends the speaking style of another recording (Mamba-g's summary vector) to this voice.
-    `sampling` goes to `sample_motion`: steps, solver, audio_guidance, appearance_guidance, mode, window, overlap, seed.
+    `style` lends the speaking style of another recording (Mamba-g's summary vector) to this voice. `history` and
+    `noise_offset` go on from motion before it, as in `sample_motion`. Without history it starts with a resting face and
+    WARM_UP_FRAMES of silence, which are cut off again: from the zeros that the paper starts with, which are no resting
+    face in our motion space, the mouth sprang open before the first word.
     """
     frames = local_audio.shape[1]
     if global_audio.frames.shape[1] != frames:
@@ -157,28 +159,33 @@ def speak(
             f"Global audio has {global_audio.frames.shape[1]} frames and local audio {frames}: "
             "both must come from the same recording."
         )
-    device = _device(model)
-    chosen = (style or global_audio).style
-    heard = GlobalAudio(chosen.to(device), global_audio.frames.to(device))
-    appearance = None if appearance is None else appearance.to(device)
-    local_audio, lead = local_audio.to(device), 0
+    device, warm_up = _device(model), 0
+    global_audio = GlobalAudio((style or global_audio).style.to(device), global_audio.frames.to(device))
+    local_audio, appearance = local_audio.to(device), None if appearance is None else appearance.to(device)
     with autocast(device, bf16):
-        if sampling.get("history") is None:
-            lead, heard, local_audio = LEAD_IN, *_after_silence(model, heard, local_audio)
-            sampling |= {"history": model.rest_motion.expand(model.config.history, -1)}
-            sampling["noise_offset"] = sampling.get("noise_offset", 0) - lead
+        if history is None:
+            warm_up, history = WARM_UP_FRAMES, model.rest_motion.expand(model.config.history, -1)
+            global_audio, local_audio = _after_silence(model, global_audio, local_audio)
         values = sample_motion(
-            model, heard, local_audio, appearance, frames=lead + frames, progress=progress, **sampling
-        )[lead:]
+            model,
+            global_audio,
+            local_audio,
+            appearance,
+            settings,
+            frames=warm_up + frames,
+            history=history,
+            noise_offset=noise_offset - warm_up,
+            progress=progress,
+        )[warm_up:]
     return Motion(values.float().cpu(), model.rest_motion.float().cpu(), Fraction(FPS), model.motion_language)
 
 
-def _after_silence(model: MotionModel, heard: GlobalAudio, local_audio: Tensor) -> tuple[GlobalAudio, Tensor]:
-    """Features with LEAD_IN frames of silence before them."""
-    silence = local_audio.new_zeros(1, LEAD_IN * SAMPLES_A_FRAME)
-    before = model.extract_global(silence).frames.to(heard.frames)
+def _after_silence(model: MotionModel, global_audio: GlobalAudio, local_audio: Tensor) -> tuple[GlobalAudio, Tensor]:
+    """Features with WARM_UP_FRAMES of silence before them."""
+    silence = local_audio.new_zeros(1, WARM_UP_FRAMES * SAMPLES_A_FRAME)
+    before = model.extract_global(silence).frames.to(global_audio.frames)
     local = torch.cat([model.extract_local(silence).to(local_audio), local_audio], 1)
-    return GlobalAudio(heard.style, torch.cat([before, heard.frames], 1)), local
+    return GlobalAudio(global_audio.style, torch.cat([before, global_audio.frames], 1)), local
 
 
 def batches(frames: Iterable[Tensor], size: int) -> Iterator[Tensor]:
@@ -242,38 +249,31 @@ def render(
     source: Source,
     appearance: Tensor,
     motion: Motion,
+    settings: RenderingSettings | None = None,
     *,
-    mode: str = "relative",
-    gain: float = 1.0,
-    articulation: float = 1.0,
-    size: tuple[int, int] | None = None,
-    batch: int = 4,
     bf16: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Tensor]:
-    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, as they are made.
-
-    size: (height, width) of the frames, None for the portrait's own. mode "relative" adds the motion's change to the
-    portrait's own pose, and lets parted lips close for a voice; "keep_lips" does not; "absolute" takes the motion's
-    pose as it is. What no face does is held, with a warning at the end (limits.py). ValueError for motion of another
-    language.
-    """
+    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, as they are made; H and W are
+    those of `frame_size`. What no face does is held, with a warning at the end (limits.py). Raises ValueError for
+    motion of another language."""
+    settings = settings or RenderingSettings()
     check_language(motion.language, renderer)
-    device = _device(renderer)
+    device, size = _device(renderer), frame_size(renderer, source, settings.size)
     placed, appearance = source.to(device), appearance.to(device)
     own = source.motion.float().cpu()[0]
-    opening = lips.parted(renderer, own, motion) if mode == "relative" else torch.zeros_like(own)
+    opening = lips.parted(renderer, own, motion) if settings.mode == "relative" else torch.zeros_like(own)
     limits = MotionLimits(renderer, "the motion")
-    for start in range(0, motion.frames, batch):
-        part = replace(motion, values=motion.values[start : start + batch])
-        closed = lips.closing(torch.arange(start, start + part.frames), float(motion.fps)) * min(gain, 1.0)
-        wanted = limits.hold(retarget(part, own, mode=mode, gain=gain) - closed * opening).to(device)
+    for start in range(0, motion.frames, settings.batch):
+        part = replace(motion, values=motion.values[start : start + settings.batch])
+        closed = lips.closing(torch.arange(start, start + part.frames), float(motion.fps)) * min(settings.gain, 1.0)
+        wanted = limits.hold(retarget(part, own, settings.mode, settings.gain) - closed * opening).to(device)
         with autocast(device, bf16):
             wanted = renderer.within_limits(wanted, placed)
-            rendered = renderer.decode(placed, appearance, wanted, size=size, articulation=articulation)
+            rendered = renderer.decode(placed, appearance, wanted, size=size, articulation=settings.articulation)
         yield rendered.image.permute(0, 2, 3, 1).cpu()
         if progress is not None:
-            progress(min(start + batch, motion.frames), motion.frames)
+            progress(min(start + settings.batch, motion.frames), motion.frames)
     limits.tell()
 
 
@@ -285,9 +285,10 @@ def assemble(
     waveform: Tensor | None = None,
     rate: int | None = None,
     mark: bool = False,
-    quality: int = 18,
+    quality: int = RenderingSettings.quality,
 ) -> Path:
     """Batches (b,H,W,3) and a voice (C,N), if any -> an MP4 file, encoded as the frames come; a failure leaves none."""
+    RenderingSettings.check("quality", quality)
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None or len(first) == 0:

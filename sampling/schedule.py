@@ -53,5 +53,5 @@ class NoiseSchedule:
     def steps(self, count: int) -> list[int]:
         """`count` levels from the noisiest to the cleanest, evenly spread. Raises ValueError outside 1..timesteps."""
         if not 1 <= count <= self.timesteps:
-            raise ValueError(f"steps {count} must lie between 1 and {self.timesteps}")
+            raise ValueError(f"steps must be a whole number from 1 to {self.timesteps}, not {count!r}.")
         return [self.timesteps - 1 - (self.timesteps * i) // count for i in range(count)]

@@ -6,17 +6,16 @@ import torch
 from torch import Tensor
 
 from .schedule import NoiseSchedule
-
-SOLVERS = ("dpmpp_2m", "ddim", "ddpm")
+from .settings import SamplingSettings
 
 
 def solve(
     estimate: Callable[[Tensor, int], Tensor],
     noise: Tensor,
     schedule: NoiseSchedule,
-    steps: int = 12,
-    solver: str = "dpmpp_2m",
-    eta: float = 0.0,
+    steps: int = SamplingSettings.steps,
+    solver: str = SamplingSettings.solver,
+    eta: float = SamplingSettings.eta,
     fresh_noise: Callable[[int], Tensor] | None = None,
     after_step: Callable[[], None] | None = None,
 ) -> Tensor:
@@ -26,8 +25,7 @@ def solve(
     posterior; exact over all timesteps) and by "ddim" with eta > 0; after_step is called once a step and may raise.
     Raises ValueError for an unknown solver.
     """
-    if solver not in SOLVERS:
-        raise ValueError(f"solver {solver!r} must be one of {', '.join(SOLVERS)}")
+    SamplingSettings.check("solver", solver)
     times = schedule.steps(steps)
     levels = [*schedule.alpha_bar[times].tolist(), 1.0]
     eta = 1.0 if solver == "ddpm" else eta

@@ -26,6 +26,7 @@ from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
 from ..nodes.workflow import run_workflow
 from ..pipelines import portrait
 from ..pipelines.regions import read_regions
+from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
 from .build import FOLDER
 
@@ -101,7 +102,7 @@ class Made:
         """These frames of the film, and no others."""
         motion = replace(self["motion"], values=self["motion"].values[numbers])
         portraits = self["source"].value, self["appearance"].value
-        drawn = portrait.render(self["renderer"].on_device(), *portraits, motion, size=(side, side))
+        drawn = portrait.render(self["renderer"].on_device(), *portraits, motion, RenderingSettings(size=side))
         return [frame for batch in drawn for frame in batch]
 
 

@@ -15,6 +15,7 @@ from ...media.video import read_video
 from ...networks.renderer.model import Renderer
 from ...pipelines.framing import frame_video
 from ...pipelines.portrait import encode_source, extract_appearance, render, watch
+from ...pipelines.settings import RenderingSettings
 from ...vocabulary import FPS
 from .metrics import psnr
 
@@ -33,10 +34,11 @@ def read_film(path: str | Path, seconds: float = SECONDS, rate: Fraction = RATE)
 
 @torch.inference_mode()
 def reenact_film(renderer: Renderer, film: Tensor) -> Tensor:
-    """Frames (T,H,W,3) made from the first of a film's and the motion of all."""
+    """Square frames (T,S,S,3) made from the first of a film's and the motion of all."""
     source = encode_source(renderer, film[0])
     motion = watch(renderer, film, RATE)
-    frames = render(renderer, source, extract_appearance(renderer, source), motion, size=tuple(film.shape[1:3]))
+    settings = RenderingSettings(size=film.shape[1])
+    frames = render(renderer, source, extract_appearance(renderer, source), motion, settings)
     return torch.cat(list(frames))
 
 

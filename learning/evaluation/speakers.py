@@ -32,6 +32,7 @@ from ...pipelines.portrait import (
     render,
     speak,
 )
+from ...pipelines.settings import RenderingSettings
 from ...visemes.table import LIP_PER_JAW, PUCKER_PARTS
 from ...vocabulary import FPS, INDEX, SAMPLE_RATE, SAMPLES_A_FRAME
 from .face_mesh import FaceMesh, lips_opening
@@ -39,7 +40,7 @@ from .metrics import best_lag, correlation
 
 SECONDS = 8.0  # of each clip
 SEEN = 0.9  # part of the frames in which the mesh must see a face
-RENDERED_SIZE = (256, 256)
+RENDERING = RenderingSettings(size=256)
 QUIETEST = 1e-6  # of the loudest frame's energy: 60 dB
 
 
@@ -103,7 +104,7 @@ def let_speak(renderer: Renderer, model: MotionModel, photo: Tensor, audio: Tens
     voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
     motion = speak(model, listen_globally(model, voice), listen_locally(model, voice), appearance)
     parameters = renderer.read_parameters(motion.values.to(model.motion_mean.device)).float().cpu()
-    frames = torch.cat(list(render(renderer, source, appearance, motion, size=RENDERED_SIZE)))
+    frames = torch.cat(list(render(renderer, source, appearance, motion, RENDERING)))
     return Speech(commanded_opening(parameters), frames)
 
 

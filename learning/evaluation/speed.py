@@ -124,8 +124,8 @@ def measure_renderer(bench: Bench, renderer: Renderer) -> None:
                 bench.add(f"decode to {side}", "frame", precision, batch, batch, decode)
 
 
-def measure_motion_model(bench: Bench, model: MotionModel, steps: int = 12) -> None:
-    """Hearing and sampling a second of speech, with the default guidance."""
+def measure_motion_model(bench: Bench, model: MotionModel) -> None:
+    """Hearing and sampling a second of speech, with the default settings."""
     device, seconds = bench.device, FRAMES / FPS
     waveform = 0.1 * torch.randn(1, FRAMES * SAMPLES_A_FRAME, device=device)
     appearance = torch.randn(1, model.config.appearance_dim, device=device)
@@ -140,7 +140,7 @@ def measure_motion_model(bench: Bench, model: MotionModel, steps: int = 12) -> N
             precision,
             1,
             seconds,
-            lambda: sample_motion(model, heard, local, appearance, frames=FRAMES, steps=steps),
+            lambda: sample_motion(model, heard, local, appearance, frames=FRAMES),
         )
 
 

@@ -18,13 +18,14 @@ from ...pipelines.portrait import (
     render,
     speak,
 )
+from ...pipelines.settings import RenderingSettings, SamplingSettings
 from ...vocabulary import FPS, INDEX, SAMPLES_A_FRAME
 from ..datasets.tracks import Track
 from .metrics import best_lag, mean_of, speed_ratios
 
 FOLLOWED = ("jaw", "pucker", "spread", "press", "upper_lip", "lower_lip")
 SECONDS, SILENCE = 6.0, 4.0  # of each clip, and of nobody speaking
-RENDERED_SIZE = (128, 128)  # the motion encoder sees no more
+RENDERING = RenderingSettings(size=128)  # the motion encoder sees no more
 
 
 @torch.inference_mode()
@@ -82,7 +83,7 @@ def measure_rendered(
         source = encode_source(renderer, photo)
         appearance = extract_appearance(renderer, source)
         motion = _speak(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
-        pictures = torch.cat(list(render(renderer, source, appearance, motion, size=RENDERED_SIZE)))
+        pictures = torch.cat(list(render(renderer, source, appearance, motion, RENDERING)))
         seen = renderer.read_parameters(renderer.encode_motion(pictures.permute(0, 3, 1, 2).to(device)))
         jaw = INDEX["jaw"]
         values.append(best_lag(seen[:, jaw].float().cpu(), torch.from_numpy(track.values[:frames, jaw].copy()))[0])
@@ -102,4 +103,5 @@ def _spread(tracks: list[Track], count: int) -> list[Track]:
 def _speak(model: MotionModel, audio: Tensor, appearance: Tensor | None, seed: int):
     """Motion for audio (N,) at 16 kHz, N a multiple of 640."""
     voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
-    return speak(model, listen_globally(model, voice), listen_locally(model, voice), appearance, seed=seed)
+    features = listen_globally(model, voice), listen_locally(model, voice)
+    return speak(model, *features, appearance, SamplingSettings(seed=seed))

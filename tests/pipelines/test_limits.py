@@ -11,6 +11,7 @@ from mamba_portrait.media.photo import load_photo
 from mamba_portrait.model_loaders.checkpoint import load_renderer
 from mamba_portrait.pipelines import limits, portrait
 from mamba_portrait.pipelines.limits import HIGH, LOW, MotionLimits
+from mamba_portrait.pipelines.settings import RenderingSettings
 from mamba_portrait.vocabulary import COUNT, INDEX
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
@@ -102,7 +103,7 @@ def test_a_portrait_is_held_and_rendered_whole(renderer, photo, caplog, monkeypa
     assert read(renderer, source.motion)[0, INDEX["jaw"]] < 2
     motion = portrait.watch(renderer, [photo], Fraction(25))
     appearance = portrait.extract_appearance(renderer, source)
-    (frame,) = portrait.render(renderer, source, appearance, motion)
+    (frame,) = portrait.render(renderer, source, appearance, motion, RenderingSettings(size=200))
     assert (frame[0] - photo).abs().mean() < 0.02  # at rest it is the photo
 
 
@@ -114,7 +115,7 @@ def test_render_holds_what_a_gain_drives_too_far(renderer, photo, caplog):
     )
     list(portrait.render(renderer, source, appearance, motion))
     assert not caplog.records
-    wild = torch.cat(list(portrait.render(renderer, source, appearance, motion, gain=4.0)))
+    wild = torch.cat(list(portrait.render(renderer, source, appearance, motion, RenderingSettings(gain=3.0))))
     assert len(caplog.records) == 1 and "The motion gives" in caplog.text and "frame 1 of 2" in caplog.text
     far = replace(motion, values=written(renderer, jaw=[0.0, 1.9]))
     assert (wild - torch.cat(list(portrait.render(renderer, source, appearance, far)))).abs().max() < 0.02

@@ -10,6 +10,7 @@ from mamba_portrait.media.motion import Motion
 from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.pipelines import lips, portrait
 from mamba_portrait.pipelines.regions import read_regions, write_regions
+from mamba_portrait.pipelines.settings import RenderingSettings
 from mamba_portrait.vocabulary import COUNT, INDEX
 
 JAW, SMILE, YAW = (INDEX[name] for name in ("jaw", "smile_left", "yaw"))
@@ -27,7 +28,7 @@ def face(renderer, **values):
     return write_regions(renderer, parameters)[0]
 
 
-def shown(renderer, photo, motion, **options):
+def shown(renderer, photo, motion, **settings):
     """Parameters (T,24) of the motions that a photo standing at `photo` (768,) is decoded with."""
     wanted = []
 
@@ -38,12 +39,13 @@ def shown(renderer, photo, motion, **options):
     class Watched:
         parameters_of_motion = renderer.parameters_of_motion
         parameters, motion_language = renderer.parameters, renderer.motion_language
+        config = renderer.config
         read_parameters, motion_from_parameters = renderer.read_parameters, renderer.motion_from_parameters
 
-    watched, source = Watched(), SimpleNamespace(motion=photo[None])
+    watched, source = Watched(), SimpleNamespace(motion=photo[None], image=torch.zeros(1, 3, 8, 8))
     watched.decode, source.to = decode, lambda device: source
     watched.within_limits = lambda motion, source: motion
-    list(portrait.render(watched, source, torch.zeros(1, 4), motion, **options))
+    list(portrait.render(watched, source, torch.zeros(1, 4), motion, RenderingSettings(**settings)))
     return read_regions(renderer, torch.cat(wanted))
 
 

@@ -10,9 +10,11 @@ from mamba_portrait.networks.motion_model.mamba_global import GlobalAudio
 from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.sampling import windows
 from mamba_portrait.sampling.guidance import branches, guided
+from mamba_portrait.sampling.noise import frame_noise
 from mamba_portrait.sampling.schedule import NoiseSchedule
-from mamba_portrait.sampling.solvers import SOLVERS, solve
-from mamba_portrait.sampling.windows import frame_noise, plan, sample_motion
+from mamba_portrait.sampling.settings import SOLVERS, SamplingSettings
+from mamba_portrait.sampling.solvers import solve
+from mamba_portrait.sampling.windows import plan, sample_motion
 
 TINY = MotionModelConfig(
     motion_dim=12,
@@ -49,9 +51,10 @@ def heard(model):
         return model.extract_global(wave), model.extract_local(wave)
 
 
-def draw(model, heard, frames=50, **options):
-    options = dict(steps=3, window=24, overlap=8) | options
-    return sample_motion(model, *heard, torch.ones(1, 8), frames=frames, **options)
+def draw(model, heard, frames=50, history=None, noise_offset=0, progress=None, **settings):
+    settings = SamplingSettings(**dict(steps=3, window=24, overlap=8) | settings)
+    rest = dict(frames=frames, history=history, noise_offset=noise_offset, progress=progress)
+    return sample_motion(model, *heard, torch.ones(1, 8), settings, **rest)
 
 
 @pytest.mark.parametrize("shift", [1.0, 4.0])
@@ -134,16 +137,21 @@ def test_batched_guidance_equals_separate_passes(model, heard):
 @pytest.mark.parametrize("frames", [1, 4, 79, 80, 81, 1000])
 @pytest.mark.parametrize("mode", ["window", "overlap", "stream", "strict"])
 def test_windows_cover_every_frame_in_order(frames, mode):
-    spans = plan(frames, mode, 80, 20)
+    spans = plan(frames, SamplingSettings(mode=mode, window=80, overlap=20))
     assert spans[0][0] == 0 and spans[-1][1] == frames
     for (_, stop, _), (start, later, known) in zip(spans, spans[1:], strict=False):
         assert start + known == stop and later > stop
 
 
 def test_impossible_windows_are_named():
-    for wrong in (dict(mode="tiles"), dict(overlap=80), dict(frames=0)):
-        with pytest.raises(ValueError):
-            plan(**(dict(frames=100, mode="overlap", window=80, overlap=20) | wrong))
+    for wrong, said in (
+        (dict(mode="tiles"), "mode must be one of window, overlap, stream, strict, not 'tiles'"),
+        (dict(overlap=80), r"overlap must be smaller than window \(80\), not 80"),
+        (dict(frames=0), "frames must be at least 1, got 0"),
+    ):
+        values = dict(frames=100, mode="overlap", window=80, overlap=20) | wrong
+        with pytest.raises(ValueError, match=said):
+            plan(values.pop("frames"), SamplingSettings(**values))
 
 
 @pytest.mark.parametrize("mode", ["window", "overlap", "stream", "strict"])
@@ -191,6 +199,25 @@ def test_overlap_cross_fades_with_the_window_before(model, heard, monkeypatch):
     motion = model.normalise(draw(model, heard, frames=40, mode="overlap"))
     ramp = torch.arange(1, 9) / 9
     assert torch.allclose(motion[:, 0], torch.cat([torch.zeros(16), ramp, torch.ones(16)]), atol=1e-5)
+
+
+def test_without_lead_and_with_all_the_noise_the_paper_is_followed(model, heard):
+    """One window drawn step by step with nothing but guidance and the solver, and what the two settings change."""
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        model.mouth_reader[:4, :4], model.mouth_writer[:4, :4] = torch.eye(4), torch.eye(4)
+    audio, local, look = heard[0].window(0, 24), heard[1][:, :24], torch.ones(1, 8)
+    schedule, past = NoiseSchedule(TINY.timesteps, TINY.snr_shift), torch.zeros(1, 4, 12)
+
+    def estimate(x, t):
+        return schedule.to_x0(guided(model, x, t, audio, local, look, past, 1.5, 1.0), x, torch.tensor([t]), "x0")
+
+    with torch.no_grad():
+        plain = model.denormalise(solve(estimate, frame_noise(0, 0, 24, 12)[None], schedule, 3)[0])
+    own = draw(model, heard, 24, mouth_lead=0.0, mouth_noise=1.0)
+    assert torch.equal(own, plain)
+    for change in ({"mouth_lead": 0.5}, {"mouth_noise": 0.5}):
+        assert not torch.allclose(draw(model, heard, 24, **{"mouth_lead": 0.0, "mouth_noise": 1.0} | change), plain)
 
 
 def test_motion_is_absolute(model, heard):

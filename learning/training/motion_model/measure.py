@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ....networks.motion_model.model import MotionModel
+from ....sampling.settings import SamplingSettings
 from ....sampling.windows import sample_motion
 from ....vocabulary import FPS, INDEX
 from ...datasets.tracks import Track
@@ -26,9 +27,8 @@ def measure_voices(model: MotionModel, renderer, tracks: list[Track], clips: int
     for seed, track in enumerate(drawn[:: max(1, len(drawn) // clips)][:clips]):
         frames = min(len(track.values), round(seconds * FPS))
         audio = torch.from_numpy(track.audio(0, frames))[None].to(device)
-        motion = sample_motion(
-            model, model.extract_global(audio), model.extract_local(audio), None, frames=frames, seed=seed
-        )
+        features = model.extract_global(audio), model.extract_local(audio)
+        motion = sample_motion(model, *features, None, SamplingSettings(seed=seed), frames=frames)
         read = renderer.read_parameters(motion).cpu()
         true = torch.from_numpy(track.values[:frames].copy())
         for name in SHOWN:

@@ -26,6 +26,7 @@ from mamba_portrait.nodes import (
 )
 from mamba_portrait.nodes.values.sockets import Encoded
 from mamba_portrait.pipelines import portrait
+from mamba_portrait.pipelines.settings import SamplingSettings
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_decoding_in_batches_equals_one_by_one(renderer):
 
 def spoken(motion_model):
     heard, local = (node.execute(motion_model, voice(0.2))[0] for node in (listen.GlobalAudio, listen.LocalAudio))
-    return portrait.speak(motion_model.module, heard.value, local.value, None, steps=1)
+    return portrait.speak(motion_model.module, heard.value, local.value, None, SamplingSettings(steps=1))
 
 
 def watched(renderer):

@@ -65,10 +65,10 @@ def test_faces_that_speak_are_measured_one_by_one(networks, drawn_clips, monkeyp
         spoken.append(len(audio) // 640)
         return seed
 
-    def render(renderer, source, appearance, number, size):
+    def render(renderer, source, appearance, number, settings):
         opening = torch.from_numpy(tracks[number % len(tracks)].values[:50, jaw].copy())
         level = opening if float(source) > 0.5 else torch.zeros(50)
-        return [level[:, None, None, None].expand(-1, *size, 3)]
+        return [level[:, None, None, None].expand(-1, settings.size, settings.size, 3)]
 
     monkeypatch.setattr("mamba_portrait.learning.evaluation.voices._speak", speak)
     monkeypatch.setattr("mamba_portrait.learning.evaluation.voices.render", render)

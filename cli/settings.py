@@ -1,0 +1,57 @@
+"""Options for settings: their defaults, ranges and choices are those of `pipelines/settings.py`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from ..pipelines.settings import Range, Settings
+
+
+def add_setting(
+    group, settings: type[Settings], flag: str, name: str, text: str, *, none: str | None = None, **more: Any
+) -> None:
+    """An option for one setting, its range and default added to the help's text. `none` is the word for None; `more`
+    goes to argparse."""
+    allowed, default = settings.allowed(name), getattr(settings, name)
+    shown = [] if default is None else [f"default {default}"]
+    if isinstance(allowed, Range):
+        metavar = flag.lstrip("-").upper().replace("-", "_")
+        more = {"type": _reader(allowed, none), "metavar": metavar, **more}
+        shown.insert(0, f"{none}, or {allowed}" if none else str(allowed))
+    else:
+        more["choices"] = allowed.options
+    text += f" ({'; '.join(shown)})"
+    group.add_argument(flag, dest=_place(settings, name), default=default, help=text, **more)
+
+
+def chosen(options: argparse.Namespace, settings: type[Settings]) -> Any:
+    """The settings that were asked for; the default of what the command does not offer. Raises ValueError for values
+    that do not go together."""
+    given = vars(options)
+    places = {field.name: _place(settings, field.name) for field in fields(settings)}
+    return settings(**{name: given[place] for name, place in places.items() if place in given})
+
+
+def _place(settings: type[Settings], name: str) -> str:
+    """Where argparse keeps a setting: sampling and rendering both have a `mode`."""
+    return f"{settings.__name__}.{name}"
+
+
+def _reader(allowed: Range, none: str | None) -> Callable[[str], float | None]:
+    """From the command line's text to a number of the range, or to None for the word `none`."""
+
+    def read(text: str) -> float | None:
+        if text == none:
+            return None
+        try:
+            value = int(text) if allowed.whole else float(text)
+        except ValueError:
+            value = text
+        if fault := allowed.fault(value):
+            raise argparse.ArgumentTypeError(fault + (f" ('{none}' is allowed too)" if none else ""))
+        return value
+
+    return read

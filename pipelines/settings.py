@@ -1,0 +1,30 @@
+"""The settings of sampling and of rendering: the one place from which command line, nodes and library take defaults,
+ranges and choices. Free of PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..sampling.settings import Choice, Range, SamplingSettings, Settings, choice, number
+from ..vocabulary import MOTION_MODES
+
+__all__ = ["Choice", "Range", "RenderingSettings", "SamplingSettings", "Settings"]
+
+
+@dataclass(frozen=True)
+class RenderingSettings(Settings):
+    """How motion on a portrait becomes a film.
+
+    mode: "relative" adds the motion's change to the portrait's own pose, and lets parted lips close for a voice;
+    "keep_lips" does not; "absolute" takes the motion's pose as it is. gain: how large the motion is, 0 is still, 1 as
+    it came. articulation: how strongly the drawn mouth is articulated, 1 is as trained. size: side of the frames in
+    pixels, None for the portrait's own. batch: frames drawn at once. quality: constant rate factor of H.264, lower is
+    better.
+    """
+
+    mode: str = choice("relative", MOTION_MODES)
+    gain: float = number(1.0, 0.0, 3.0, step=0.05)
+    articulation: float = number(1.0, 0.0, 3.0, step=0.05)
+    size: int | None = number(None, 64, 4096)
+    batch: int = number(4, 1, 64)
+    quality: int = number(18, 0, 40)
