@@ -146,37 +146,6 @@ def frame_count(samples: int, rate: int, fps: Fraction | int) -> int:
     return (2 * samples * fps.numerator + rate * fps.denominator) // (2 * rate * fps.denominator)
 
 
-def samples_for(frames: int, rate: int, fps: Fraction | int) -> int:
-    """The least number of samples that covers `frames` whole frames: ceil(frames rate / fps)."""
-    fps = Fraction(fps)
-    return -(-frames * rate * fps.denominator // fps.numerator)
-
-
-def pad_to_frames(waveform: Tensor, rate: int, fps: Fraction | int) -> tuple[Tensor, int]:
-    """Silence after the end until the last frame is covered; nothing is ever cut.
-
-    waveform (..., N) -> (waveform (..., N') with N' >= N, frame_count of N). Raises ValueError below half a frame of
-    sound.
-    """
-    samples = waveform.shape[-1]
-    frames = frame_count(samples, rate, fps)
-    if frames < 1:
-        raise ValueError(f"The audio lasts {samples / rate:.3f} s, less than half a video frame; give a longer clip.")
-    return F.pad(waveform, (0, max(0, samples_for(frames, rate, fps) - samples))), frames
-
-
-def trim(waveform: Tensor, rate: int, start: float = 0.0, duration: float | None = None) -> Tensor:
-    """The part of (..., N) from `start` seconds lasting `duration` seconds (None: to the end).
-
-    Raises ValueError when nothing is left."""
-    first = round(start * rate)
-    last = waveform.shape[-1] if duration is None else min(waveform.shape[-1], first + round(duration * rate))
-    if start < 0 or first >= last:
-        total = waveform.shape[-1] / rate
-        raise ValueError(f"Nothing to keep from {start} s (duration {duration}): the audio lasts {total:.3f} s.")
-    return waveform[..., first:last]
-
-
 def write_wav(path: str | os.PathLike, waveform: Tensor, rate: int) -> Path:
     """Write (N,) or (C,N) in [-1,1] as 16-bit PCM; louder samples are clipped. The file appears only when complete."""
     path = Path(path)

@@ -45,11 +45,6 @@ class NoiseSchedule:
             return (noisy - noise * predicted) / signal
         return {"x0": predicted, "v": signal * noisy - noise * predicted}[prediction]
 
-    def to_eps(self, x0: Tensor, noisy: Tensor, t: Tensor) -> Tensor:
-        """The noise that separates x_t from x0."""
-        signal, noise = self.scales(t, noisy)
-        return (noisy - signal * x0) / noise
-
     def steps(self, count: int) -> list[int]:
         """`count` levels from the noisiest to the cleanest, evenly spread. Raises ValueError outside 1..timesteps."""
         if not 1 <= count <= self.timesteps:

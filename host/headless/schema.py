@@ -7,32 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
-
-
-class UploadType(str, Enum):
-    """Which upload button a drop-down carries."""
-
-    image = "image_upload"
-    audio = "audio_upload"
-    video = "video_upload"
-    model = "file_upload"
-
-
-class NumberDisplay(str, Enum):
-    """How a number is shown."""
-
-    number = "number"
-    slider = "slider"
-
-
-class Hidden(str, Enum):
-    """What a node may ask of the program that runs it."""
-
-    unique_id = "UNIQUE_ID"
-    prompt = "PROMPT"
-    extra_pnginfo = "EXTRA_PNGINFO"
 
 
 class Input:
@@ -205,7 +180,7 @@ class Schema:
     category: str = "sd"
     inputs: list[Input] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
-    hidden: list[Hidden] = field(default_factory=list)
+    hidden: list[Any] = field(default_factory=list)
     description: str = ""
     search_aliases: list[str] = field(default_factory=list)
     is_input_list: bool = False

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -89,20 +88,3 @@ class ClipRenderer:
         self.open(identity_seed, identity, gestures is not None)
         for i, state in enumerate(parameters):
             yield self.frame(state, None if gestures is None else gestures[i])
-
-
-def draw_clip(identity_seed: int, parameters: np.ndarray, size: int = 256) -> Iterator[np.ndarray]:
-    """Frames (size, size, 3) uint8 of a person chosen by a seed, moving as `parameters` (T, 24) say."""
-    return ClipRenderer(size).clip(identity_seed, parameters)
-
-
-@lru_cache(maxsize=2)
-def _shared(size: int) -> ClipRenderer:
-    return ClipRenderer(size)
-
-
-def render_frame(identity: Identity | int, parameters: np.ndarray, size: int = 256) -> np.ndarray:
-    """One portrait (size, size, 3) uint8 of an identity (or of the person of a seed) with motion (24,)."""
-    renderer = _shared(size)
-    renderer.open(identity if isinstance(identity, int) else 0, None if isinstance(identity, int) else identity)
-    return renderer.frame(parameters)

@@ -1,12 +1,10 @@
 """Contact sheets: of drawn groups (source, driving frames, the source warped by the exact flow, the twin), of clips."""
 
-import argparse
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ...files import whole_file
 from .stills import FLOW_SCALE
 
 
@@ -18,14 +16,15 @@ def warp_by_flow(source: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return cv2.remap(source, pixel[..., 0], pixel[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def contact_sheet(folder: str | Path, shard: int = 0, groups: int = 8, start: int = 0) -> np.ndarray:
-    """Rows of groups, uint8: source, two driving frames each with its warp (black = not visible), a third, the twin."""
+def contact_sheet(folder: str | Path, groups: int = 8) -> np.ndarray:
+    """The first groups, a row each, uint8: source, two driving frames each with its warp (black = not visible), a
+    third, the twin."""
     arrays = {
-        name: np.load(Path(folder) / "stills" / f"{shard:06d}_{name}.npy", mmap_mode="r")
+        name: np.load(Path(folder) / "stills" / f"000000_{name}.npy", mmap_mode="r")
         for name in ("rgb", "flow", "label", "mark")
     }
     rows = []
-    for group in range(start, min(start + groups, len(arrays["rgb"]))):
+    for group in range(min(groups, len(arrays["rgb"]))):
         rgb = arrays["rgb"][group]
         row = [_with_marks(rgb[0, 0], arrays["mark"][group, 0, 0])]
         for frame in (1, 2):
@@ -59,21 +58,3 @@ def _with_marks(image: np.ndarray, marks: np.ndarray) -> np.ndarray:
     for x, y in marks * image.shape[0]:
         cv2.circle(image, (int(x), int(y)), 1, (0, 255, 0), -1)
     return image
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of the module."""
-    parser = argparse.ArgumentParser(description="Write a contact sheet of drawn stills.")
-    parser.add_argument("folder", help="the folder given to --out")
-    parser.add_argument("--shard", type=int, default=0)
-    parser.add_argument("--groups", type=int, default=8)
-    parser.add_argument("--start", type=int, default=0)
-    parser.add_argument("--out", default="sheet.png")
-    options = parser.parse_args(arguments)
-    image = contact_sheet(options.folder, options.shard, options.groups, options.start)
-    with whole_file(options.out) as partial:
-        partial.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
-
-
-if __name__ == "__main__":
-    main()

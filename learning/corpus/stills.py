@@ -13,7 +13,6 @@ folder `stills` holds (n = 128, s = size):
 A shard is a pure function of (seed, shard number, size); it counts as drawn once `rgb`, written last, is there.
 """
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,26 +98,3 @@ def draw_stills(
         if progress:
             progress(start + count - first, groups)
     return done
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of the module."""
-    parser = argparse.ArgumentParser(description="Draw groups of labelled portrait stills.")
-    parser.add_argument("--groups", type=int, required=True, help="groups of 2 identities x 4 frames")
-    parser.add_argument("--out", required=True, help="folder; arrays go into its subfolder stills")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--first", type=int, default=0, help="number of the first group, a multiple of 32")
-    options = parser.parse_args(arguments)
-    draw_stills(
-        options.out,
-        options.groups,
-        options.seed,
-        options.size,
-        options.first,
-        progress=lambda done, total: print(f"{done}/{total} groups", flush=True),
-    )
-
-
-if __name__ == "__main__":
-    main()

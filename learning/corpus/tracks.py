@@ -1,14 +1,11 @@
 """Draw talking clips without pictures: a voice and the motion of the head that speaks, to train stage 2.
 
-    python -m mamba_portrait.learning.corpus.tracks --clips 100 --out DIR --seed 1
-
 A clip is the folder OUT/clips/<name> with audio.wav (16 kHz mono, 16 bit), labels.npz (`parameters` (T, 24) float32;
 `phone_start`, `phone_end` in seconds, `phone_class`) and meta.json; once painted, also video.mp4, and meta.json says
 whether it shows gesturing hands (`hands`). Clips are independent and reproducible: with the same voices installed,
 clip i of a seed is the same whatever was drawn before it, so an interrupted run is continued by starting it again.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -182,21 +179,3 @@ def _write_clip(path: Path, speech: Speech, motion: np.ndarray, meta: dict) -> N
     (part / "meta.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")
     shutil.rmtree(path, ignore_errors=True)
     os.replace(part, path)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Draw voices with the motion of the heads that speak them.")
-    parser.add_argument("--clips", type=int, required=True, help="how many clips, 3-10 s each")
-    parser.add_argument("--out", required=True, help="folder; the clips are written under its folder clips")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-
-    def report(done: int, total: int) -> None:
-        if done % 50 == 0 or done == total:
-            print(f"{done}/{total} clips", flush=True)
-
-    draw_tracks(options.out, options.clips, options.seed, report)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """What every finder returns."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -30,14 +30,6 @@ class Face:
     def size(self) -> float:
         """Side of the box in pixels (the longer one where a hand-given box is not square)."""
         return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
-
-    def scaled(self, factor_x: float, factor_y: float, frame: tuple[int, int]) -> "Face":
-        """The same face in a picture resized by these factors."""
-        x0, y0, x1, y1 = self.box
-        marks = None if self.landmarks is None else self.landmarks * np.array([factor_x, factor_y])
-        return replace(
-            self, box=(x0 * factor_x, y0 * factor_y, x1 * factor_x, y1 * factor_y), landmarks=marks, frame=frame
-        )
 
 
 def square(cx: float, cy: float, side: float) -> tuple[float, float, float, float]:

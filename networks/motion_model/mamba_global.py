@@ -26,10 +26,6 @@ class GlobalAudio:
         """The same style with frames start .. stop."""
         return GlobalAudio(self.style, self.frames[:, start:stop])
 
-    def with_style(self, other: GlobalAudio) -> GlobalAudio:
-        """This prosody spoken in the style of another voice."""
-        return GlobalAudio(other.style, self.frames)
-
     def to(self, *args, **kwargs) -> GlobalAudio:
         return GlobalAudio(self.style.to(*args, **kwargs), self.frames.to(*args, **kwargs))
 

@@ -61,10 +61,6 @@ class MotionModel(nn.Module):
         """M (..., 768) -> zero mean, unit deviation."""
         return (motion - self.motion_mean) / self.motion_std
 
-    def denormalise(self, motion: Tensor) -> Tensor:
-        """The inverse of `normalise`."""
-        return motion * self.motion_std + self.motion_mean
-
     def quiet_mouth(self, noise: Tensor, share: float) -> Tensor:
         """Noise (..., 768) of which only `share` reaches the mouth; all else of it stays."""
         return noise + (share - 1) * (noise @ self.mouth_reader) @ self.mouth_writer

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .config import RendererConfig
 from .deviation import Deviation
-from .layers import Modulate, ResBlock, blocks, conv, conv_doubled, join, resize, shuffle_down, shuffle_up
+from .layers import Modulate, blocks, conv, conv_doubled, join, resize, shuffle_down, shuffle_up
 from .lmdd import MotionField
 from .warp import warp
 
@@ -44,9 +44,9 @@ class ImageDecoder(nn.Module):
         self.low = blocks(n, low)
         self.join_middle = conv(low + quarter + refine + 1, middle)
         self.modulate_middle = Modulate(config.deviation_dim, middle)
-        self.middle = nn.Sequential(*(ResBlock(middle, norm=False) for _ in range(n + 1)))
+        self.middle = blocks(n + 1, middle, norm=False)
         self.join_high = conv(middle + half + 12, high)
-        self.high = nn.Sequential(*(ResBlock(high, norm=False) for _ in range(n)))
+        self.high = blocks(n, high, norm=False)
         self.leave = nn.Conv2d(high, 16, 3, padding=1)  # four sub-pixels of RGB and mask
         nn.init.normal_(self.leave.weight, std=0.01)
         nn.init.zeros_(self.leave.bias)

@@ -58,11 +58,7 @@ class LatentMotionDecoder(nn.Module):
         self.body = blocks(2, wide)
         self.join = conv(wide + fine, narrow)
         self.detail = blocks(2, narrow)
-        self.focus = (
-            nn.Conv2d(narrow, (r + 1) * s if config.use_attention else 0, 3, padding=1)
-            if config.use_attention
-            else None
-        )
+        self.focus = nn.Conv2d(narrow, (r + 1) * s, 3, padding=1) if config.use_attention else None
         self.planes = nn.Conv2d(narrow, s, 1)
         self.respond = nn.Conv2d(narrow, r * 6, 3, padding=1)
         nn.init.normal_(self.respond.weight, std=0.02)
