@@ -2,7 +2,7 @@
 
 Inside ComfyUI it exports ComfyUI's own node types, model folders, model management and progress; anywhere else (command
 line, tests, scripts) a headless stand-in with the same names and the same meaning. Nodes import from here and never ask
-which of the two they got.
+which of the two they got. The names are listed here alone; both modules define them, with the same parameters.
 """
 
 import sys
@@ -14,69 +14,26 @@ def inside_comfyui() -> bool:
 
 
 if inside_comfyui():
-    from .comfyui import (
-        ComfyExtension,
-        Interrupted,
-        ManagedModel,
-        VideoFromFile,
-        add_model_folder,
-        check_interrupt,
-        free_memory,
-        input_file,
-        intermediate_device,
-        io,
-        load_device,
-        model_file,
-        model_files,
-        model_subfolders,
-        progress_bar,
-        save_path,
-        temp_directory,
-        ui,
-        use_bf16,
-    )
+    from . import comfyui as program
 else:
-    from .headless.settings import (
-        ComfyExtension,
-        Interrupted,
-        ManagedModel,
-        VideoFromFile,
-        add_model_folder,
-        check_interrupt,
-        free_memory,
-        input_file,
-        intermediate_device,
-        io,
-        load_device,
-        model_file,
-        model_files,
-        model_subfolders,
-        progress_bar,
-        save_path,
-        temp_directory,
-        ui,
-        use_bf16,
-    )
+    from .headless import settings as program
 
-__all__ = [
-    "ComfyExtension",
-    "Interrupted",
-    "ManagedModel",
-    "VideoFromFile",
-    "add_model_folder",
-    "check_interrupt",
-    "free_memory",
-    "input_file",
-    "inside_comfyui",
-    "intermediate_device",
-    "io",
-    "load_device",
-    "model_file",
-    "model_files",
-    "model_subfolders",
-    "progress_bar",
-    "save_path",
-    "temp_directory",
-    "ui",
-    "use_bf16",
-]
+ComfyExtension = program.ComfyExtension
+Interrupted = program.Interrupted
+ManagedModel = program.ManagedModel
+VideoFromFile = program.VideoFromFile
+add_model_folder = program.add_model_folder
+check_interrupt = program.check_interrupt
+free_memory = program.free_memory
+input_file = program.input_file
+intermediate_device = program.intermediate_device
+io = program.io
+load_device = program.load_device
+model_file = program.model_file
+model_files = program.model_files
+model_subfolders = program.model_subfolders
+progress_bar = program.progress_bar
+save_path = program.save_path
+temp_directory = program.temp_directory
+ui = program.ui
+use_bf16 = program.use_bf16

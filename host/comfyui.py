@@ -8,7 +8,7 @@ import comfy.utils
 import folder_paths
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfy_api.latest import ComfyExtension, InputImpl, io, ui
+from comfy_api.latest import ComfyExtension, InputImpl, io, ui  # noqa: F401 - the host's own names
 from PIL import Image
 
 from .paths import check_prefix, find_file, find_model, shown, unusable
@@ -18,28 +18,6 @@ Interrupted = management.InterruptProcessingException
 
 MODEL_FOLDER = "mamba_portrait"
 PREVIEW_SIDE = 512
-
-__all__ = [
-    "ComfyExtension",
-    "Interrupted",
-    "ManagedModel",
-    "VideoFromFile",
-    "add_model_folder",
-    "check_interrupt",
-    "free_memory",
-    "input_file",
-    "intermediate_device",
-    "io",
-    "load_device",
-    "model_file",
-    "model_files",
-    "model_subfolders",
-    "progress_bar",
-    "save_path",
-    "temp_directory",
-    "ui",
-    "use_bf16",
-]
 
 
 def add_model_folder(path: str | os.PathLike | None = None) -> None:

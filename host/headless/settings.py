@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
 import tempfile
@@ -19,36 +18,9 @@ from types import SimpleNamespace
 import torch
 
 from ..paths import check_prefix, find_file, find_model, shown, unusable
-from . import schema as io
-from .schema import ComfyExtension
-from .video import VideoFromFile
-
-__all__ = [
-    "ComfyExtension",
-    "Interrupted",
-    "ManagedModel",
-    "VideoFromFile",
-    "add_model_folder",
-    "check_interrupt",
-    "configure",
-    "free_memory",
-    "input_file",
-    "interrupt",
-    "intermediate_device",
-    "io",
-    "load_device",
-    "model_file",
-    "model_files",
-    "model_subfolders",
-    "progress_bar",
-    "save_path",
-    "settings",
-    "temp_directory",
-    "ui",
-    "use_bf16",
-]
-
-log = logging.getLogger("mamba_portrait")
+from . import schema as io  # noqa: F401 - a name of the host
+from .schema import ComfyExtension  # noqa: F401 - a name of the host
+from .video import VideoFromFile  # noqa: F401 - a name of the host
 
 
 class Interrupted(Exception):
