@@ -8,6 +8,7 @@ import torch
 
 from mamba_portrait.networks.motion_model.audio_stem import LogMelStem, Speech, loudness_gain, prepare
 from mamba_portrait.networks.motion_model.config import MotionModelConfig
+from mamba_portrait.networks.motion_model.denoiser import rotary
 from mamba_portrait.networks.motion_model.model import MotionModel
 
 TINY = MotionModelConfig(
@@ -196,22 +197,49 @@ def test_ablations_cut_their_branch(switch):
     assert denoise(model).isfinite().all()
 
 
-def test_untrained_network_predicts_zero_and_history_counts_as_clean():
+def test_untrained_network_predicts_zero():
     torch.manual_seed(0)
-    model = MotionModel(TINY).eval()
-    assert denoise(model).abs().max() == 0
-    model = alive()
-    shifted = denoise(model, t=torch.tensor([0]))
-    assert shifted.isfinite().all()
+    assert denoise(MotionModel(TINY).eval()).abs().max() == 0
 
 
+@pytest.mark.parametrize("adaln", ["block", "single"])
+def test_history_counts_as_clean(adaln):
+    """Its tokens are modulated as those of step 0 without a condition, however noisy the window is."""
+    model, told = alive(dataclasses.replace(TINY, adaln=adaln)), []
+    model.denoiser.blocks[0].register_forward_pre_hook(lambda block, given: told.append(given[1]))
+    noisy, history, condition = torch.randn(1, 6, 12), torch.randn(1, 4, 12), torch.zeros(1, 6, 32)
+    with torch.no_grad():
+        for t in (0, 500, 900):
+            model.denoiser(noisy, torch.tensor([t]), condition, history)
+    clean = told[0][:, :1]
+    assert torch.allclose(told[0], clean.expand_as(told[0]), atol=1e-6)
+    for modulation in told[1:]:
+        assert torch.allclose(modulation[:, :4], clean.expand(-1, 4, -1), atol=1e-6)
+        assert (modulation[:, 4:] - clean).abs().amax(-1).min() > 1e-3
+
+
+@torch.no_grad()
 def test_positions_are_relative():
+    """A block says the same of tokens that stand seven places later, and something else of tokens in another order."""
+    block, head_width = alive(dataclasses.replace(TINY, adaln="block")).denoiser.blocks[0], TINY.width // TINY.heads
+    g = torch.Generator().manual_seed(3)
+    x, modulation = torch.randn(1, 10, 32, generator=g), torch.randn(1, 10, 32, generator=g)
+    cos, sin = rotary(17, head_width, "cpu")
+    here = block(x, modulation, cos[:10], sin[:10])
+    assert torch.allclose(here, block(x, modulation, cos[7:], sin[7:]), atol=1e-5)
+    turned = block(x.flip(1), modulation.flip(1), cos[:10], sin[:10]).flip(1)
+    assert (here - turned).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_samples_of_a_batch_do_not_mix():
     model = alive()
     g = torch.Generator().manual_seed(3)
-    x, c, h = (torch.randn(1, n, w, generator=g) for n, w in ((10, 12), (10, 32), (4, 12)))
-    together = model.denoiser(torch.cat([x, x]), torch.tensor([10, 900]), torch.cat([c, c]), torch.cat([h, h]))
-    assert torch.allclose(together[:1], model.denoiser(x, torch.tensor([10]), c, h), atol=1e-5)
-    assert torch.allclose(together[1:], model.denoiser(x, torch.tensor([900]), c, h), atol=1e-5)
+    x, c, h = (torch.randn(2, n, w, generator=g) for n, w in ((10, 12), (10, 32), (4, 12)))
+    t = torch.tensor([10, 900])
+    together = model.denoiser(x, t, c, h)
+    alone = torch.cat([model.denoiser(x[i : i + 1], t[i : i + 1], c[i : i + 1], h[i : i + 1]) for i in range(2)])
+    assert torch.allclose(together, alone, atol=1e-5)
 
 
 def test_mismatched_audio_is_named():
