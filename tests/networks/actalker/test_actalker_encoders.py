@@ -32,11 +32,22 @@ def test_names_and_shapes_are_the_published_ones(name):
     assert found == json.loads(gzip.decompress(KEYS.read_bytes()))[name]
 
 
-def test_audio_tokens_of_silence_are_what_zeros_project_to():
+def test_audio_tokens_read_steps_then_layers_then_channels():
     net = AudioProjector(window=3, blocks=2, channels=4, hidden=8, tokens=5, context=6)
-    states = torch.zeros(7, 3, 2, 4)
-    assert net(states).shape == (7, 5, 6)
-    torch.testing.assert_close(net(states), net.unconditional().expand(7, -1, -1))
+    states = torch.randn(7, 3, 2, 4)
+    hidden = torch.einsum("owbc,nwbc->no", net.proj1.weight.view(8, 3, 2, 4), states) + net.proj1.bias
+    hidden = net.proj2(hidden.relu()).relu()
+    tokens = torch.einsum("tco,no->ntc", net.proj3.weight.view(5, 6, 8), hidden) + net.proj3.bias.view(5, 6)
+    centred = tokens - tokens.mean(-1, keepdim=True)
+    torch.testing.assert_close(net(states), centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt())
+
+
+def test_no_voice_is_what_silence_projects_to():
+    """By the biases alone, not zeros: the published unconditional tokens."""
+    net = AudioProjector(window=3, blocks=2, channels=4, hidden=8, tokens=5, context=6)
+    want = net.norm(net.proj3(net.proj2(net.proj1.bias.relu()).relu()).view(1, 5, 6))
+    torch.testing.assert_close(net.unconditional(), want)
+    assert want.abs().max() > 0.1
 
 
 def test_motion_token_holds_degrees_and_no_translation():
@@ -47,8 +58,17 @@ def test_motion_token_holds_degrees_and_no_translation():
     assert (net.unconditional()[:, 10:] == 0).all()
 
 
-def test_face_mask_feature_is_an_eighth():
-    assert FaceMaskEncoder(32)(torch.ones(2, 3, 64, 96)).shape == (2, 32, 8, 12)
+def test_face_mask_feature_is_an_eighth_and_stays_in_place():
+    torch.manual_seed(0)
+    net, mask = FaceMaskEncoder(32), torch.zeros(2, 3, 64, 96)
+    mask[1, :, 30:34, 70:74] = 1  # a spot about row 32 / 8 and column 72 / 8 of the feature
+    with torch.no_grad():
+        empty, spot = net(mask)
+    assert spot.shape == (32, 8, 12)
+    change = (spot - empty).abs().mean(0)
+    row, column = ((change.sum(1 - axis) * torch.arange(size)).sum() for axis, size in enumerate(change.shape))
+    assert (row / change.sum() - 4).abs() < 0.3 and (column / change.sum() - 9).abs() < 0.3
+    assert change[:, :6].sum() < 1e-3 * change.sum()  # beyond the convolutions' reach
 
 
 def test_head_pose_stays_in_its_ranges():
@@ -58,9 +78,20 @@ def test_head_pose_stays_in_its_ranges():
     assert rotation.abs().max() <= 180 and translation.abs().max() <= 2
 
 
-def test_expression_and_identity_features():
-    face = torch.rand(2, 3, 64, 64)
-    assert ExpressionEncoder(16, width=4, blocks=(1, 1, 1, 1))(face).shape == (2, 16)
-    embedding = ArcFace(16, width=4, blocks=(1, 1, 1, 1)).eval()(torch.rand(2, 3, 112, 112))
-    assert embedding.shape == (2, 16)
-    assert IdentityProjector(16, 24)(embedding).shape == (2, 24)
+@pytest.mark.parametrize("encoder", [ExpressionEncoder, ArcFace])
+def test_features_are_of_each_face_alone_and_tell_faces_apart(encoder):
+    torch.manual_seed(0)
+    net = encoder(16, width=4, blocks=(1, 1, 1, 1)).eval()
+    faces = torch.rand(3, 3, 112, 112)
+    with torch.no_grad():
+        together, alone = net(faces), torch.cat([net(face[None]) for face in faces])
+    assert together.shape == (3, 16)
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+    assert min((together[i] - together[i - 1]).abs().max() for i in range(3)) > 1e-3
+
+
+def test_identity_token_grows_with_the_embedding():
+    """The projector takes embeddings as they are: it does not bring them to length 1."""
+    net, embedding = IdentityProjector(16, 24), torch.randn(2, 16)
+    assert net(embedding).shape == (2, 24)
+    assert (net(embedding) - net(3 * embedding)).abs().max() > 1e-2
