@@ -9,7 +9,7 @@ from mamba_portrait.learning.corpus.drawing.rasterizer import HeadRenderer, back
 from mamba_portrait.learning.corpus.drawing.scene import random_scene  # noqa: E402
 from mamba_portrait.learning.corpus.person.identity import random_identity  # noqa: E402
 from mamba_portrait.learning.corpus.sheet import warp_by_flow  # noqa: E402
-from mamba_portrait.learning.corpus.stills import FIELDS, FLOW_SCALE, draw_stills  # noqa: E402
+from mamba_portrait.learning.corpus.stills import FIELDS, FLOW_SCALE, draw_shard, draw_stills  # noqa: E402
 from mamba_portrait.vocabulary import (  # noqa: E402
     CAVITY,
     COUNT,
@@ -156,8 +156,13 @@ def test_an_eye_behind_a_closed_lid_is_not_visible(person):
     assert visible[right].mean() > 0.9
 
 
-def test_stored_flow_keeps_a_tenth_of_a_pixel():
-    assert 2 / 256 * FLOW_SCALE / 10 > 1
+def test_stored_flow_is_exact_to_a_hundredth_of_a_pixel(renderer):
+    stored = draw_shard(renderer, seed=7, shard=0, groups=1)  # leaves the last person's scene behind
+    motion, flows = stored["param"][0, 1], stored["flow"][0, 1]
+    _, source_label, source, _ = renderer.draw(motion[0])
+    for frame in range(1, 4):
+        flow, _ = backward_flow(renderer.draw(motion[frame], source)[1], source_label)
+        assert np.abs((flows[frame - 1] / FLOW_SCALE - flow) * 128).max() < 0.01
 
 
 def test_parts_lie_where_landmarks_say(person):
