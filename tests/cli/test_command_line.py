@@ -1,23 +1,40 @@
 """The commands are there, explain themselves with examples, and stay light until they work."""
 
+import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from mamba_portrait.cli import COMMANDS, main, parser
+from mamba_portrait.media.photo import load_photo, save_image
 
 
-@pytest.mark.parametrize(
-    "command", [[name] for name in COMMANDS] + [["train", "stage1"], ["train", "stage2"], ["train", "all"]]
-)
-def test_every_command_has_help(command, capsys):
+def shown_help(capsys, *command):
     with pytest.raises(SystemExit) as ended:
         parser().parse_args([*command, "--help"])
     assert ended.value.code == 0
-    shown = capsys.readouterr().out
-    assert len(command) > 1 or f"mamba_portrait {command[0]} " in shown and "examples:" in shown
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_examples_that_it_takes(name, capsys):
+    shown = shown_help(capsys, name)
+    assert shown.startswith(f"usage: python -m mamba_portrait {name} ")
+    examples = [shlex.split(line)[3:] for line in shown.split("examples:")[1].strip().splitlines()]
+    assert examples and examples[0][0] == name
+    for example in examples:
+        assert callable(parser().parse_args(example).run)
+
+
+@pytest.mark.parametrize("stage", ["stage1", "stage2", "all", "actalker"])
+def test_every_training_has_help(stage, capsys):
+    shown = shown_help(capsys, "train", stage)
+    assert shown.startswith(f"usage: python -m mamba_portrait train {stage} ")
+    assert "--data DIR" in shown and "--out DIR" in shown
 
 
 def test_help_imports_no_torch():
@@ -31,6 +48,24 @@ def test_module_runs_as_a_program():
 
 
 def test_a_workflow_runs_with_changed_inputs(tmp_path, capsys):
+    graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "none.png"}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "copy"}},
+    }
+    (tmp_path / "graph.json").write_text(json.dumps(graph))
+    picture = save_image(tmp_path / "given.png", torch.rand(6, 9, 3))
+    folders = ["--input-dir", str(tmp_path), "--output-dir", str(tmp_path / "out")]
+    changes = ["--set", "LoadImage.image=given.png", "--set", "2.filename_prefix=deep/other"]
+    assert main(["run", str(tmp_path / "graph.json"), *folders, *changes]) == 0
+    [saved] = (tmp_path / "out").rglob("*.png")
+    assert saved.parent.name == "deep" and saved.name.startswith("other")
+    assert torch.equal(load_photo(saved), load_photo(picture))
+    assert capsys.readouterr().out.splitlines()[-1] == str(saved)
+    assert main(["run", str(tmp_path / "graph.json"), *folders]) == 2
+    assert "none.png" in capsys.readouterr().err
+
+
+def test_run_names_a_workflow_that_is_not_there_and_a_change_that_is_none(tmp_path, capsys):
     assert main(["run", str(tmp_path / "none.json")]) == 2
     assert "none.json" in capsys.readouterr().err
     with pytest.raises(SystemExit):

@@ -132,10 +132,13 @@ def test_progress_counts_every_window_and_may_cancel(scheduler):
     assert len(unet.calls) == 1
 
 
-def test_preview_is_given_every_step(scheduler):
+def test_preview_is_every_steps_estimate_of_the_result(scheduler):
+    """From the noisiest level on it is free of noise, and the last one is the result."""
     seen = []
-    sampled(scheduler, preview=seen.append)
-    assert [x.shape for x in seen] == [(7, 4, 2, 2)] * 4
+    result = sampled(scheduler, preview=seen.append)
+    assert len(seen) == 4 and torch.equal(seen[-1], result)
+    assert max(x.abs().max() for x in seen) < 10  # the noise begins at a deviation of 700
+    assert not torch.allclose(seen[0], result, atol=1e-2)
 
 
 def test_control_refuses_what_it_cannot_mean():

@@ -83,4 +83,9 @@ def test_a_silent_clip_has_idle_hands():
 
 def test_about_a_quarter_of_the_seeds_have_hands():
     share = np.mean([has_hands(seed) for seed in range(1500)])
-    assert abs(share - SHARE) < 0.04 and has_hands(12) == has_hands(12)
+    assert abs(share - SHARE) < 0.04
+
+
+def test_who_has_hands_stays_as_it_was():
+    """A seed's clip is the same in every run: a stream drawn otherwise would give other people hands."""
+    assert [seed for seed in range(40) if has_hands(seed)] == [0, 5, 9, 14, 24, 29]
