@@ -144,13 +144,32 @@ def test_reading_is_linear_and_rest_is_the_zero_parameters(renderer):
         assert renderer.motion_from_parameters(torch.zeros(2, 3, COUNT)).shape == (2, 3, 768)
 
 
-@pytest.mark.parametrize("switch", ["use_appearance", "use_transformer", "use_attention"])
-def test_each_ablation_builds_runs_and_keeps_rest_fixed(switch, photo):
-    whole, cut = make(), make(**{switch: False})
-    assert sum(p.numel() for p in cut.parameters()) < sum(p.numel() for p in whole.parameters())
-    _, moved = decode(cut, photo, torch.randn(1, 768))
-    _, still = decode(cut, photo, torch.zeros(1, 768))
-    assert torch.isfinite(moved.image).all() and still.motion.field.abs().max() == 0
+def branches_with_a_say(renderer, photo):
+    """Switches of the branches on which the result depends."""
+    source = renderer.encode_source(photo)
+    appearance, motion = renderer.extract_appearance(source), source.motion + torch.randn(1, 768)
+    other_start = source.pose._replace(tokens=torch.randn(1, 64, 16))  # they serve the transformer alone
+    pictures = [renderer.decode(source, look, motion).image for look in (appearance, appearance + 1)]
+    maps = [renderer.deviation(motion, start).maps for start in (source.pose, other_start)]
+    regions = source.anatomy.mixing[0]  # focus maps times the weights of the planes, which the regions share
+    say = {
+        "use_appearance": (pictures[0] - pictures[1]).abs().max(),
+        "use_transformer": (maps[0] - maps[1]).abs().max(),
+        "use_attention": (regions - regions[:1]).abs().max(),
+    }
+    return {switch for switch, difference in say.items() if difference > 1e-5}
+
+
+@pytest.mark.parametrize("switch", [None, "use_appearance", "use_transformer", "use_attention"])
+@torch.no_grad()
+def test_a_branch_that_is_cut_has_no_say_and_rest_stays_fixed(switch, photo):
+    renderer = make(**({switch: False} if switch else {}))
+    for p in renderer.parameters():
+        p.add_(0.05 * torch.randn_like(p))  # layers that begin at zero would hide what they do
+    assert branches_with_a_say(renderer, photo) == {"use_appearance", "use_transformer", "use_attention"} - {switch}
+    _, still = decode(renderer, photo, torch.zeros(1, 768))
+    _, moved = decode(renderer, photo, torch.randn(1, 768))
+    assert still.motion.field.abs().max() == 0 < moved.motion.field.abs().max()
 
 
 def test_training_reaches_every_weight(photo):
