@@ -39,6 +39,14 @@ def python_of(comfyui: Path) -> str:
     return os.environ.get("COMFYUI_PYTHON") or next((str(p) for p in environments if p.is_file()), sys.executable)
 
 
+class Refused(AssertionError):
+    """The server's answer to a request that it does not take."""
+
+    def __init__(self, path: str, answer: str):
+        super().__init__(f"{path}: {answer}")
+        self.answer = answer
+
+
 class ComfyUI:
     """A running server."""
 
@@ -58,7 +66,7 @@ class ComfyUI:
             with urllib.request.urlopen(request, timeout=60) as reply:
                 text = reply.read()
         except urllib.error.HTTPError as error:
-            raise AssertionError(f"{path}: {error.read().decode()}") from error
+            raise Refused(path, error.read().decode()) from error
         return json.loads(text) if text else None
 
     def queue(self, prompt: dict) -> str:
@@ -90,12 +98,16 @@ class ComfyUI:
         return entry
 
     def refusal(self, prompt: dict) -> str:
-        """The sentence with which a prompt ends; newer hosts refuse what is in no drop-down before they run it."""
+        """The sentence with which a prompt ends; newer hosts refuse what is in no drop-down before they run it, and
+        name the input."""
         try:
-            entry = self.wait(self.queue(prompt))
-        except AssertionError as error:
-            assert "value_not_in_list" in str(error)
-            return "Value not in list."
+            prompt_id = self.queue(prompt)
+        except Refused as refused:
+            (node,) = json.loads(refused.answer)["node_errors"].values()
+            (error,) = node["errors"]
+            assert error["type"] == "value_not_in_list"
+            return f"Value not in list: {error['extra_info']['input_name']}."
+        entry = self.wait(prompt_id)
         (error,) = [data for name, data in entry["status"]["messages"] if name == "execution_error"]
         assert self.get("/queue") == {"queue_running": [], "queue_pending": []}
         told = error["exception_message"].strip()

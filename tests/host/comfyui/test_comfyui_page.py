@@ -40,6 +40,8 @@ def test_workflow_opens_and_equals_its_api_twin(page, name):
     assert page.evaluate("app.graph._nodes.length") == len(graph["nodes"])
     prompt = json.loads(page.evaluate("app.graphToPrompt().then(p => JSON.stringify(p.output))"))
     twin = json.loads((WORKFLOWS / f"{name}_api.json").read_text(encoding="utf-8"))
+    for node in prompt.values():  # newer pages send choices within a choice as well, such as Save Video's format.codec
+        node["inputs"] = {key: value for key, value in node["inputs"].items() if "." not in key}
     assert {k: (v["class_type"], v["inputs"]) for k, v in prompt.items()} == {
         k: (v["class_type"], v["inputs"]) for k, v in twin.items()
     }

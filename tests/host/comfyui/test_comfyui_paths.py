@@ -69,11 +69,11 @@ MODELS = {
 )
 def test_models_are_those_of_the_list(comfyui, places, root, node, name):
     told = comfyui.refusal(shown(node, weights=name.format(root=root), **MODELS[node]))
-    assert "is not there" in told or told == "Value not in list."
+    assert "is not there" in told or told == "Value not in list: weights."
 
 
 @pytest.mark.parametrize("node", ["ExamplePortrait", "ExampleVoice", "ExampleDrivingVideo"])
 @pytest.mark.parametrize("name", ["../README.md", "{root}/secret.safetensors"])
 def test_examples_are_those_of_the_list(comfyui, root, node, name):
     told = comfyui.refusal(shown(f"MambaPortrait{node}", name=name.format(root=root)))
-    assert "There is no example" in told or told == "Value not in list."
+    assert "There is no example" in told or told == "Value not in list: name."
