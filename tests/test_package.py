@@ -105,3 +105,8 @@ def test_all_imports_are_relative():
 def test_test_files_have_unique_names():
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert len(names) == len(set(names))
+
+
+def test_test_folders_are_those_of_the_package():
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    assert not [folder for folder in folders if not ((ROOT / folder).is_dir() or (ROOT / f"{folder}.py").is_file())]
