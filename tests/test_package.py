@@ -109,4 +109,5 @@ def test_test_files_have_unique_names():
 
 def test_test_folders_are_those_of_the_package():
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    folders -= {Path("altered")}  # damaged files, read through several folders of the package
     assert not [folder for folder in folders if not ((ROOT / folder).is_dir() or (ROOT / f"{folder}.py").is_file())]
