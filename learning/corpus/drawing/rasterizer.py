@@ -22,7 +22,7 @@ from ....vocabulary import (
     TORSO,
 )
 from ..person.parts import HAT, INSIDE, LENS, LIP, SLEEVE, UPPER_SKIN
-from ..person.rig import Posed
+from ..person.rig import PosedMesh
 from .scene import Scene, uniforms
 from .shaders import VERTEX, fragment
 from .shadows import arms_shade, lit_fraction
@@ -127,7 +127,7 @@ class HeadRenderer:
 
     def draw(
         self, parameters: np.ndarray, source: np.ndarray | None = None, gesture: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Posed]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, PosedMesh]:
         """Draw the scene's person with motion (24,).
 
         source: clip-space vertices of the source frame (None: this frame is the source); gesture (`arms.GESTURE`,): of

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..person.arms import ArmShape
 from ..person.identity import Identity
-from ..person.rig import Posed, Rig
+from ..person.rig import PosedMesh, Rig
 from .backgrounds import background, pattern
 from .shadows import light_frame
 from .textures import noise_bank
@@ -100,11 +100,11 @@ class Scene:
         self.arms = arms
         self.light, self.camera, self.backdrop, self.painted, self.noise = light, camera, backdrop, painted, noise
 
-    def project(self, posed: Posed) -> np.ndarray:
+    def project(self, posed: PosedMesh) -> np.ndarray:
         """Vertices in clip space with depth (n, 3)."""
         return self.camera.project(posed.position)
 
-    def landmarks(self, posed: Posed) -> np.ndarray:
+    def landmarks(self, posed: PosedMesh) -> np.ndarray:
         """Landmarks (K, 2) in image coordinates: [0, 1], x right, y down."""
         clip = self.camera.project(posed.landmarks)[:, :2]
         return (clip * np.array([0.5, -0.5]) + 0.5).astype(np.float32)
@@ -146,8 +146,8 @@ def uniforms(scene: Scene) -> dict:
         "hairline": (hair.hairline_y, hair.opening, hair.parting, hair.frizz),
         "hair_kind": (hair.style == "bald", hair.length_y, hair.style == "tied", hair.bangs),
         "weave": (clothes.weave, clothes.frequency, clothes.neckline, clothes.collar),
-        "misc": (*look.offset, look.pattern, look.chance),
-        "eye": (shape.iris, shape.iris * (0.36 + 0.2 * look.chance)),
+        "misc": (*look.offset, look.pattern, look.variation),
+        "eye": (shape.iris, shape.iris * (0.36 + 0.2 * look.variation)),
     }
     if spectacles:
         values |= {"frame": spectacles.colour, "tint": spectacles.tint}
