@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...vocabulary import COUNT
-from .acting.gestures import stream
+from .acting.gestures import arm_generator
 from .drawing.backgrounds import background
 from .drawing.rasterizer import HeadRenderer
 from .drawing.scene import Camera, Scene, random_camera, random_light
@@ -31,7 +31,7 @@ def clip_scene(identity_seed: int, size: int, identity: Identity | None = None, 
     light, noise = random_light(rng), int(rng.integers(len(noise_bank())))
     person, backdrop, arms = identity or person, background(rng, size), None
     if hands:
-        own = stream(identity_seed)
+        own = arm_generator(identity_seed)
         camera, arms = _wider(camera, own), random_arms(own, person.look)
     return Scene(person, light, camera, backdrop, None, noise, arms)
 

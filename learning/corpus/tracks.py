@@ -21,7 +21,7 @@ import numpy as np
 from ...visemes.phones import SILENCE, Phone
 from ...visemes.table import mouth_parameters
 from ...vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
-from .acting.performance import perform, style_of
+from .acting.performance import add_head_motion, motion_style
 from .speech import augment, text, voices
 from .speech.engines import ENGINES, Manner, Speech
 from .speech.prosody import analyse
@@ -74,9 +74,9 @@ def draw_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Spee
     clean, spoken, language = _speak(voice, rng)
     frames = len(clean.audio) // SAMPLES_A_FRAME
     prosody = analyse(clean)
-    style = style_of(voice.speaker, prosody)
+    style = motion_style(voice.speaker, prosody)
     mouth = mouth_parameters(clean.phones, frames, openness=style.openness, width=style.width)
-    motion = perform(mouth, prosody, style, rng)
+    motion = add_head_motion(mouth, prosody, style, rng)
     changed = bool(rng.random() < augment.SHARE)
     if changed:
         heard = augment.augment(clean.audio, rng, _babble(available, rng))

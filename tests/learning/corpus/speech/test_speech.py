@@ -4,7 +4,7 @@ import wave
 import numpy as np
 import pytest
 
-from mamba_portrait.learning.corpus.acting.performance import perform, style_of
+from mamba_portrait.learning.corpus.acting.performance import add_head_motion, motion_style
 from mamba_portrait.learning.corpus.speech import engines, text, voices
 from mamba_portrait.learning.corpus.speech.engines import Manner
 from mamba_portrait.learning.corpus.speech.prosody import Prosody, analyse
@@ -114,18 +114,18 @@ def test_performance_leaves_the_speaking_mouth_alone():
     prosody = tone(140.0)
     mouth = np.zeros((50, COUNT), np.float32)
     mouth[:, INDEX["jaw"]] = np.linspace(0, 0.5, 50)
-    style = style_of("someone", prosody)
-    assert style == style_of("someone", prosody) != style_of("someone else", prosody)
-    motion = perform(mouth, prosody, style, np.random.default_rng(0))
+    style = motion_style("someone", prosody)
+    assert style == motion_style("someone", prosody) != motion_style("someone else", prosody)
+    motion = add_head_motion(mouth, prosody, style, np.random.default_rng(0))
     speech = [INDEX[n] for n in ("jaw", "pucker", "spread", "press", "upper_lip", "lower_lip", "tongue")]
     assert np.array_equal(motion[:, speech], mouth[:, speech])
-    assert np.array_equal(motion, perform(mouth, prosody, style, np.random.default_rng(0)))
+    assert np.array_equal(motion, add_head_motion(mouth, prosody, style, np.random.default_rng(0)))
 
 
 def test_blinks_close_the_eyes_about_every_four_seconds():
     silent = Prosody(np.zeros(6000), np.zeros(6000), (), ())
-    style = style_of("someone", tone(140.0))
-    motion = perform(np.zeros((1500, COUNT), np.float32), silent, style, np.random.default_rng(3))
+    style = motion_style("someone", tone(140.0))
+    motion = add_head_motion(np.zeros((1500, COUNT), np.float32), silent, style, np.random.default_rng(3))
     closed = motion[:, INDEX["blink_left"]] > 0.95
     blinks = np.count_nonzero(closed[1:] & ~closed[:-1])
     assert 0.4 * style.blinks * 60 < blinks < 1.8 * style.blinks * 60
