@@ -23,7 +23,7 @@ from ...visemes.table import mouth_parameters
 from ...vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
 from .acting.performance import add_head_motion, motion_style
 from .speech import augment, text, voices
-from .speech.engines import ENGINES, Manner, Speech
+from .speech.engines import ENGINES, ProsodySettings, Utterance
 from .speech.prosody import analyse
 from .speech.voices import Voice
 
@@ -31,6 +31,7 @@ SHORTEST, LONGEST = 3.0, 10.0
 """Seconds of a clip."""
 
 _ATTEMPTS = 20
+_PROSODY_RANGES = (0.8, 1.25), (0.25, 0.8), (0.25, 0.9)  # rate, pitch, pitch range
 
 
 def draw_tracks(
@@ -66,7 +67,7 @@ def draw_tracks(
     return written
 
 
-def draw_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Speech, np.ndarray, dict]:
+def draw_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Utterance, np.ndarray, dict]:
     """One clip: speech as it is heard, motion (T, 24), and what meta.json says of it. T = samples / 640, exactly."""
     rng = np.random.default_rng([seed, index])
     shares = np.array([voice.share for voice in available])
@@ -95,10 +96,10 @@ def draw_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Spee
         "augmented": changed,
         "licence": voices.OUTPUT_LICENCE,
     }
-    return Speech(heard, clean.phones), motion, meta
+    return Utterance(heard, clean.phones), motion, meta
 
 
-def _speak(voice: Voice, rng: np.random.Generator) -> tuple[Speech, str, str]:
+def _speak(voice: Voice, rng: np.random.Generator) -> tuple[Utterance, str, str]:
     """One or two sentences of a voice with pauses around them: SHORTEST to LONGEST seconds, whole frames."""
     language = voice.languages[rng.integers(len(voice.languages))]
     name = voice.name
@@ -106,10 +107,10 @@ def _speak(voice: Voice, rng: np.random.Generator) -> tuple[Speech, str, str]:
         accents = voices.ESPEAK_LANGUAGES.get(language, (language,))
         name = f"{accents[rng.integers(len(accents))]}+{name}"
     for _ in range(_ATTEMPTS):
-        manner = Manner(float(rng.uniform(0.8, 1.25)), float(rng.uniform(0.25, 0.8)), float(rng.uniform(0.25, 0.9)))
+        prosody = ProsodySettings(*(float(rng.uniform(*limits)) for limits in _PROSODY_RANGES))
         speed = float(np.exp(rng.uniform(-0.2, 0.2))) if rng.random() < augment.SHARE else 1.0
         sentences = [text.sentence(rng, language) for _ in range(rng.choice([1, 2], p=[0.55, 0.45]))]
-        parts = [augment.change_speed(ENGINES[voice.engine](words, name, manner), speed) for words in sentences]
+        parts = [augment.change_speed(ENGINES[voice.engine](words, name, prosody), speed) for words in sentences]
         if any(sum(phone.kind != SILENCE for phone in part.phones) < 5 for part in parts):
             continue
         pauses = [_pause(rng, 0.3), *(_pause(rng, 0.5) for _ in parts[1:]), _pause(rng, 0.4)]
@@ -127,11 +128,11 @@ def _pause(rng: np.random.Generator, mean: float) -> float:
     return 0.0 if kind < 0.3 else float(rng.exponential(mean)) if kind < 0.9 else float(rng.uniform(1.5, 2.8))
 
 
-def _whole_frames(speech: Speech) -> Speech:
+def _whole_frames(speech: Utterance) -> Utterance:
     """The speech with silence added up to a whole number of frames, and its phones reaching to that end."""
     audio = np.pad(speech.audio, (0, -len(speech.audio) % SAMPLES_A_FRAME))
     end, whole = speech.phones[-1].end, len(audio) / SAMPLE_RATE
-    return Speech(audio, speech.phones + ((Phone(end, whole, SILENCE),) if end < whole else ()))
+    return Utterance(audio, speech.phones + ((Phone(end, whole, SILENCE),) if end < whole else ()))
 
 
 def _babble(available: tuple[Voice, ...], rng: np.random.Generator) -> np.ndarray:
@@ -140,7 +141,7 @@ def _babble(available: tuple[Voice, ...], rng: np.random.Generator) -> np.ndarra
     said = []
     for _ in range(2 if quick else 0):
         voice = quick[rng.integers(len(quick))]
-        said.append(ENGINES[voice.engine](text.sentence(rng), f"en-us+{voice.name}", Manner()).audio)
+        said.append(ENGINES[voice.engine](text.sentence(rng), f"en-us+{voice.name}", ProsodySettings()).audio)
     length = min((len(audio) for audio in said), default=0)
     return np.sum([audio[:length] for audio in said], 0) if length else np.zeros(0, np.float32)
 
@@ -154,19 +155,19 @@ def write_wave(path: Path, audio: np.ndarray, rate: int = SAMPLE_RATE) -> None:
         file.writeframes((np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes())
 
 
-def read_clip(folder: str | Path) -> tuple[Speech, np.ndarray, dict]:
-    """Speech, motion (T, 24) and meta.json of a clip, as `draw_clip` gave them but for the sound's 16 bits."""
+def read_clip(folder: str | Path) -> tuple[Utterance, np.ndarray, dict]:
+    """Utterance, motion (T, 24) and meta.json of a clip, as `draw_clip` gave them but for the sound's 16 bits."""
     folder = Path(folder)
     with wave.open(str(folder / "audio.wav")) as file:
         audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32767
     with np.load(folder / "labels.npz") as labels:
         motion = labels["parameters"]
         phones = zip(*(labels[f"phone_{name}"].tolist() for name in ("start", "end", "class")), strict=True)
-        speech = Speech(audio, tuple(Phone(*phone) for phone in phones))
+        speech = Utterance(audio, tuple(Phone(*phone) for phone in phones))
     return speech, motion, json.loads((folder / "meta.json").read_text("utf8"))
 
 
-def _write_clip(path: Path, speech: Speech, motion: np.ndarray, meta: dict) -> None:
+def _write_clip(path: Path, speech: Utterance, motion: np.ndarray, meta: dict) -> None:
     """Into a folder beside it first, so that a clip folder is whole or absent."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ....vocabulary import FPS
 from ..person.arms import BODY, HAND_STATE, IN_LAP
-from ..speech.engines import Speech
+from ..speech.engines import Utterance
 from ..speech.prosody import Prosody, analyse
 from . import curves
 from .performance import MotionStyle, motion_style
@@ -59,7 +59,7 @@ def has_hands(seed: int) -> bool:
     return bool(arm_generator(seed).random() < SHARE)
 
 
-def gestures_for(speech: Speech, speaker: str, frames: int, seed: int) -> np.ndarray:
+def gestures_for(speech: Utterance, speaker: str, frames: int, seed: int) -> np.ndarray:
     """Gestures (frames, GESTURE) float32 of a speaker for a clip's sound and phones; a pure function of all four."""
     prosody = analyse(speech)
     return gesticulate(prosody, motion_style(speaker, prosody), frames, np.random.default_rng([seed, _STREAM, 1]))

@@ -80,7 +80,7 @@ def _pose(motion: np.ndarray, prosody: Prosody, style: MotionStyle, rng: np.rand
     yaw, pitch, roll = (size * style.gain * speaking * curves.smooth_noise(frames, tau, rng) for size, tau in
                         ((0.075, 1.6), (0.05, 1.3), (0.04, 1.8)))  # fmt: skip
     melody = curves.smooth(
-        np.interp(np.arange(frames) / FPS, np.arange(len(prosody.pitch)) / 100, prosody.melody()), 0.25
+        np.interp(np.arange(frames) / FPS, np.arange(len(prosody.pitch)) / 100, prosody.pitch_contour()), 0.25
     )
     pitch -= 0.10 * style.gain * speaking * (melody - melody.mean())
     for accent in prosody.accents:

@@ -6,7 +6,7 @@ import pytest
 
 from mamba_portrait.learning.corpus.acting.performance import add_head_motion, motion_style
 from mamba_portrait.learning.corpus.speech import engines, text, voices
-from mamba_portrait.learning.corpus.speech.engines import Manner
+from mamba_portrait.learning.corpus.speech.engines import ProsodySettings
 from mamba_portrait.learning.corpus.speech.prosody import Prosody, analyse
 from mamba_portrait.learning.corpus.tracks import draw_tracks
 from mamba_portrait.visemes.phones import SILENCE, Phone
@@ -28,7 +28,7 @@ def test_engine_speaks_with_timed_phones(engine):
         pytest.skip(f"{engine} is not installed")
     if engine != "espeak-ng" and EXAMPLES[engine] not in engines.installed_voices(engine):
         pytest.skip(f"{engine} has no voice {EXAMPLES[engine]}")
-    speech = engines.ENGINES[engine]("Papa opened the big window.", EXAMPLES[engine], Manner())
+    speech = engines.ENGINES[engine]("Papa opened the big window.", EXAMPLES[engine], ProsodySettings())
     assert 1 < speech.duration < 4 and speech.audio.dtype == np.float32
     kinds = [phone.kind for phone in speech.phones if phone.kind != SILENCE]
     assert kinds[:4] == ["p", "a", "p", kinds[3]] and kinds.count("p") >= 4
@@ -79,7 +79,7 @@ def test_missing_engines_are_named(monkeypatch):
         engines.require_engines()
     monkeypatch.setattr(engines.shutil, "which", lambda name: None)
     with pytest.raises(RuntimeError, match="flite is not installed"):
-        engines.say_flite("hello", "slt", Manner())
+        engines.say_flite("hello", "slt", ProsodySettings())
 
 
 def test_split_is_by_speaker_and_near_ninety_five_five():
@@ -102,7 +102,7 @@ def tone(pitch: float) -> Prosody:
     """Prosody of two seconds of vowels sung at one pitch."""
     time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     audio = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6)).astype(np.float32) * 0.1
-    return analyse(engines.Speech(audio, tuple(Phone(i / 10, (i + 1) / 10, "a") for i in range(20))))
+    return analyse(engines.Utterance(audio, tuple(Phone(i / 10, (i + 1) / 10, "a") for i in range(20))))
 
 
 @pytest.mark.parametrize("pitch", [90.0, 150.0, 240.0])
