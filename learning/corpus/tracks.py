@@ -1,4 +1,4 @@
-"""Draw talking clips without pictures: a voice and the motion of the head that speaks, to train stage 2.
+"""Synthesise talking clips without pictures: speech, and the motion of the head that speaks it, to train stage 2.
 
     python -m mamba_portrait.learning.corpus.tracks --clips 100 --out DIR --seed 1
 
@@ -45,9 +45,9 @@ def draw_tracks(
 ) -> list[Path]:
     """Write clips first..first+clips-1 of a seed under out/clips and return their folders; complete ones are kept.
 
-    splits: only voices of these, so that a corpus can be all voices held out; processes with ranges of their own may
-    share a folder. progress(done, clips) is called after each. Raises RuntimeError when no speech engine is installed,
-    or none with such voices, ValueError for a negative number of clips.
+    splits: voices of these only, as for a corpus of held-out voices; processes with disjoint ranges may share a folder.
+    progress(done, clips) is called after each. Raises RuntimeError when no speech engine is installed, or none with
+    such voices, ValueError for a negative number of clips.
     """
     if clips < 0:
         raise ValueError(f"The number of clips must not be negative, not {clips}.")
@@ -60,19 +60,19 @@ def draw_tracks(
     for index in range(first, first + clips):
         path = folder / f"voice_{seed}_{index:06d}"
         if not (path / "meta.json").exists():
-            _write_clip(path, *draw_clip(available, seed, index))
+            _write_clip(path, *synthesise_clip(available, seed, index))
         written.append(path)
         if progress:
             progress(index + 1 - first, clips)
     return written
 
 
-def draw_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Utterance, np.ndarray, dict]:
-    """One clip: speech as it is heard, motion (T, 24), and what meta.json says of it. T = samples / 640, exactly."""
+def synthesise_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Utterance, np.ndarray, dict]:
+    """One clip: speech with its augmented sound, motion (T, 24), and the content of meta.json. T = samples / 640."""
     rng = np.random.default_rng([seed, index])
     shares = np.array([voice.share for voice in available])
     voice = available[rng.choice(len(available), p=shares / shares.sum())]
-    clean, spoken, language = _speak(voice, rng)
+    clean, spoken, language = _synthesise_speech(voice, rng)
     frames = len(clean.audio) // SAMPLES_A_FRAME
     prosody = analyse(clean)
     style = motion_style(voice.speaker, prosody)
@@ -99,8 +99,9 @@ def draw_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Utte
     return Utterance(heard, clean.phones), motion, meta
 
 
-def _speak(voice: Voice, rng: np.random.Generator) -> tuple[Utterance, str, str]:
-    """One or two sentences of a voice with pauses around them: SHORTEST to LONGEST seconds, whole frames."""
+def _synthesise_speech(voice: Voice, rng: np.random.Generator) -> tuple[Utterance, str, str]:
+    """One or two sentences of a voice with pauses around them, SHORTEST to LONGEST seconds, a whole number of frames;
+    their text and language code."""
     language = voice.languages[rng.integers(len(voice.languages))]
     name = voice.name
     if voice.engine == "espeak-ng":
@@ -123,20 +124,20 @@ def _speak(voice: Voice, rng: np.random.Generator) -> tuple[Utterance, str, str]
 
 
 def _pause(rng: np.random.Generator, mean: float) -> float:
-    """Seconds: often none, mostly short, sometimes long enough for the lips to come to rest."""
+    """Seconds of a pause: 0 in 30 %, mostly short, in 10 % long enough for the lips to close."""
     kind = rng.random()
     return 0.0 if kind < 0.3 else float(rng.exponential(mean)) if kind < 0.9 else float(rng.uniform(1.5, 2.8))
 
 
 def _whole_frames(speech: Utterance) -> Utterance:
-    """The speech with silence added up to a whole number of frames, and its phones reaching to that end."""
+    """The speech, padded with silence to a whole number of frames."""
     audio = np.pad(speech.audio, (0, -len(speech.audio) % SAMPLES_A_FRAME))
     end, whole = speech.phones[-1].end, len(audio) / SAMPLE_RATE
     return Utterance(audio, speech.phones + ((Phone(end, whole, SILENCE),) if end < whole else ()))
 
 
 def _babble(available: tuple[Voice, ...], rng: np.random.Generator) -> np.ndarray:
-    """Two other voices at once; silent when espeak-ng, which is quick, is not among them."""
+    """Two other voices at once (N,); empty when espeak-ng, the one engine fast enough, is not available."""
     quick = [voice for voice in available if voice.engine == "espeak-ng"]
     said = []
     for _ in range(2 if quick else 0):
@@ -156,7 +157,7 @@ def write_wave(path: Path, audio: np.ndarray, rate: int = SAMPLE_RATE) -> None:
 
 
 def read_clip(folder: str | Path) -> tuple[Utterance, np.ndarray, dict]:
-    """Utterance, motion (T, 24) and meta.json of a clip, as `draw_clip` gave them but for the sound's 16 bits."""
+    """Speech, motion (T, 24) and meta.json of a clip, as `synthesise_clip` gives them, sound rounded to 16 bits."""
     folder = Path(folder)
     with wave.open(str(folder / "audio.wav")) as file:
         audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32767
@@ -168,7 +169,7 @@ def read_clip(folder: str | Path) -> tuple[Utterance, np.ndarray, dict]:
 
 
 def _write_clip(path: Path, speech: Utterance, motion: np.ndarray, meta: dict) -> None:
-    """Into a folder beside it first, so that a clip folder is whole or absent."""
+    """Write a folder of another name and rename it, so that a clip folder is complete or absent."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
