@@ -23,7 +23,7 @@ from mamba_portrait.learning.evaluation.real import (
     real_table,
 )
 from mamba_portrait.learning.evaluation.speakers import (
-    Speech,
+    TalkingHead,
     commanded_opening,
     loudness,
     measure_speakers,
@@ -85,7 +85,7 @@ def test_a_film_gives_the_lips_and_the_sound(film, curve):
 
 def test_lips_that_follow_late_are_judged_at_their_lag(film, curve, monkeypatch, tmp_path):
     late = torch.roll(curve, 2)
-    monkeypatch.setattr(speakers, "let_speak", lambda *_: Speech(late, flat_frames(late)))
+    monkeypatch.setattr(speakers, "animate_portrait", lambda *_: TalkingHead(late, flat_frames(late)))
     figures = measure_speakers(None, None, [film], None, brightness_mesh, out=tmp_path)["someone"]
     assert figures["lips"] > 0.98 and figures["lag"] == 2 and figures["rendered"] > 0.98
     assert figures["loudness"] > 0.9 and (tmp_path / "someone.mp4").is_file()
