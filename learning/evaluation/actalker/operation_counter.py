@@ -24,7 +24,7 @@ from ....networks.actalker import pcm
 class Machine(NamedTuple):
     """Rates a second: FLOP of half-precision matrix products, bytes of memory traffic, exponentials.
 
-    Those of `MACHINES` are the makers' peaks times usual efficiencies: 1/2 for matrix products, 3/4 for traffic, and 1/3
+    Those of `MACHINES` are the makers' peaks times usual efficiencies: 1/2 for matrix products, 3/4 for traffic, 1/3
     for exponentials, by the number of other instructions in the compiled scan (372 a step of 512 states).
     """
 

@@ -1,4 +1,4 @@
-"""Clips of drawn people: a seed is a person, motion is all that changes."""
+"""Clips of drawn people: the scene follows from the seed, and only the motion changes between frames."""
 
 import numpy as np
 import pytest
@@ -109,7 +109,7 @@ def test_what_a_hand_covered_and_a_hand_that_rises_into_the_frame_are_not_visibl
     _, covered, source, _ = person_with_arms.draw(REST, gesture=up)
     _, free, _, _ = person_with_arms.draw(REST, source, down)
     _, visible = backward_flow(free, covered)
-    still = (free[..., 3] == 1) | (free[..., 3] == 0)  # face and background stand where they were
+    still = (free[..., 3] == 1) | (free[..., 3] == 0)  # face and background have not moved
     behind = hand_pixels(covered) & still
     assert behind.sum() > 30 and not visible[behind].any()
     assert visible[still & (covered[..., 3] == free[..., 3])].mean() > 0.97

@@ -1,4 +1,4 @@
-"""Measures on real files, with judges whose answers are known in the place of MediaPipe."""
+"""Measures on real files, with detectors of known answers in place of MediaPipe's."""
 
 import json
 from fractions import Fraction
@@ -40,7 +40,7 @@ BOXES = {"portrait.jpg": (176.8, 82.6, 272.7, 178.5), "portrait_2.jpg": (171.4, 
 
 
 def brightness_mesh(picture):
-    """A judge of pictures in which the brightness of the middle is the opening of a mouth; black ones show no face."""
+    """A face mesh whose mouth opens with the brightness of the picture's middle; it finds no face in black pictures."""
     level = picture[picture.shape[0] // 2, picture.shape[1] // 2].mean() / 255
     if level < 0.02:
         return None

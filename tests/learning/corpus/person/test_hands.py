@@ -1,4 +1,4 @@
-"""Hands and arms: a closed skin over bones that bend and keep their lengths."""
+"""Hands and arms: a closed mesh, posed by bones of constant length."""
 
 import numpy as np
 import pytest
