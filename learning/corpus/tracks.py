@@ -169,7 +169,7 @@ def read_clip(folder: str | Path) -> tuple[Utterance, np.ndarray, dict]:
 
 
 def _write_clip(path: Path, speech: Utterance, motion: np.ndarray, meta: dict) -> None:
-    """Write a folder of another name and rename it, so that a clip folder is complete or absent."""
+    """Into a folder beside it first, so that a clip folder is whole or absent."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()

@@ -30,10 +30,7 @@ MESH = {  # our names of landmarks (left and right of the image) in MediaPipe's 
     "nose_tip": 1, "upper_lip_inner": 13, "lower_lip_inner": 14,
 }  # fmt: skip
 LIPS = ((13, 14), (82, 87), (312, 317))  # upper and lower inner lip: the middle, and a little to each side
-BONE = (
-    168,
-    2,
-)  # from between the eyes to below the nose: rigid, and foreshortened by a turned head as the lips' gap is
+BONE = (168, 2)  # from between the eyes to below the nose: no muscle moves it, and it shortens as the lips' gap does
 STEPS = 7  # frames of a commanded movement
 MOVES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "jaw": ({}, {"jaw": 0.7}),
@@ -86,7 +83,7 @@ def _solutions():
 
 
 def lips_opening(mesh: FaceMesh, picture: np.ndarray) -> float | None:
-    """Distance of the inner lips in a picture (H,W,3) uint8 relative to the size of the face; None without a face."""
+    """How far the inner lips of the face in a picture (H,W,3) uint8 are apart, free of its size; None without one."""
     points = mesh(picture)
     if points is None:
         return None

@@ -69,7 +69,7 @@ def read_speaker(path: str | Path, mesh: FaceMesh, seconds: float = SECONDS) -> 
 
 
 def _without_gaps(values: list[float | None]) -> Tensor | None:
-    """(T,) with frames without a detected face interpolated between their neighbours; None if there are too many."""
+    """(T,) with frames in which no face was seen filled in between their neighbours; None if there are too many."""
     seen = [i for i, value in enumerate(values) if value is not None]
     if not seen or len(seen) < SEEN * len(values):
         return None

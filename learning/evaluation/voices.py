@@ -41,7 +41,7 @@ def measure_lip_sync(
 ) -> dict[str, float]:
     """Means over drawn clips spread over `tracks`: correlation of each mouth parameter with the truth at its best lag,
     the jaw's lag in frames, its amplitude, velocity and acceleration over the truth's; `silence`, the opening (95th
-    percentile of the jaw) in silence. All motion is conditioned on the appearance of one photo (H,W,3), if given."""
+    percentile of the jaw) while nobody speaks. All are spoken for the looks of one photo (H,W,3), if there is one."""
     picked = _spread(tracks, clips)
     device = model.motion_mean.device
     appearance = None if photo is None else extract_appearance(renderer, encode_source(renderer, photo))
