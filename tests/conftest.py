@@ -156,7 +156,7 @@ def drawn_discs(tmp_path_factory) -> Path:
     return draw_discs(tmp_path_factory.mktemp("discs"), 12, 0)
 
 
-def draw_clip(folder: Path, split: str, frames: int = 50) -> Path:
+def write_toy_clip(folder: Path, split: str, frames: int = 50) -> Path:
     """A talking clip, as learning/corpus/tracks.py writes them: a hum whose loudness opens the jaw."""
     folder.mkdir(parents=True)
     jaw = np.clip(np.sin(np.arange(frames) * 0.7), 0, 1)
@@ -177,5 +177,5 @@ def drawn_clips(drawn_discs, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("drawn")
     (root / "stills").symlink_to(drawn_discs / "stills")
     for name, split in (("a", "test"), ("b", "val"), ("c", "train")):
-        draw_clip(root / "clips" / name, split)
+        write_toy_clip(root / "clips" / name, split)
     return root

@@ -1,1 +1,1 @@
-"""The procedural talking-portrait corpus: heads, speech, motion and renderer, all drawn by this package."""
+"""The procedural corpus of talking portraits: drawn people, synthetic speech, and motion with exact labels."""

@@ -1,4 +1,4 @@
-"""Whole talking clips of drawn people: one setting, motion frame by frame."""
+"""Video of drawn people: one scene, motion frame by frame."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from ...vocabulary import COUNT
-from .acting.gestures import stream
+from .acting.gestures import arm_generator
 from .drawing.backgrounds import background
-from .drawing.rasterizer import HeadRenderer
+from .drawing.rasterizer import HeadRasterizer
 from .drawing.scene import Camera, Scene, random_camera, random_light
 from .drawing.textures import noise_bank
 from .person.arms import GESTURE, random_arms
@@ -16,9 +16,9 @@ from .person.identity import Identity, random_identity
 
 
 def clip_scene(identity_seed: int, size: int, identity: Identity | None = None, hands: bool = False) -> Scene:
-    """The person and setting of a clip, a pure function of the seed; framed as a portrait and painted like a person.
+    """The scene of a clip, a pure function of the seed: a portrait crop of a person whose skin has no pattern.
 
-    identity: draw this person in the seed's setting instead; hands: with arms, seen from farther away.
+    identity: of another person, in the scene of this seed; hands: with arms, in a wider view.
     """
     rng = np.random.default_rng([identity_seed, 77])
     person = random_identity(rng)
@@ -30,43 +30,43 @@ def clip_scene(identity_seed: int, size: int, identity: Identity | None = None, 
     light, noise = random_light(rng), int(rng.integers(len(noise_bank())))
     person, backdrop, arms = identity or person, background(rng, size), None
     if hands:
-        own = stream(identity_seed)
+        own = arm_generator(identity_seed)
         camera, arms = _wider(camera, own), random_arms(own, person.look)
     return Scene(person, light, camera, backdrop, None, noise, arms)
 
 
 def _wider(camera: Camera, rng: np.random.Generator) -> Camera:
-    """A half-length view: room for hands below the face, and distance enough not to blow them up."""
+    """A half-length view: hands below the face are in the picture, and not enlarged much by perspective."""
     half, distance = rng.uniform(1.7, 2.05), rng.uniform(7, 11)
     centre = camera.centre[0], camera.centre[1] + 1.36 - half + 0.05 * rng.normal()
     return replace(camera, half=half, distance=distance, centre=centre)
 
 
-class ClipRenderer:
+class ClipRasterizer:
     """Draws one person frame after frame at `size` x `size` pixels.
 
-    size: even, 64 .. 1024. Keep one for several clips: opening the context and compiling takes most of a second.
+    size: even, 64 .. 1024. Use one for several clips: opening the context and compiling takes most of a second.
     """
 
     def __init__(self, size: int = 256):
         if not 64 <= size <= 1024 or size % 2:
             raise ValueError(f"clips are drawn at an even size from 64 to 1024 pixels; got size={size}")
-        self.renderer = HeadRenderer(size)
+        self.rasterizer = HeadRasterizer(size)
         self.size = size
 
     def open(self, identity_seed: int, identity: Identity | None = None, hands: bool = False) -> Scene:
-        """Choose who is drawn by the following frames, and whether with arms."""
+        """Set the scene of the following frames, see `clip_scene`."""
         scene = clip_scene(identity_seed, self.size, identity, hands)
-        self.renderer.set_scene(scene)
+        self.rasterizer.set_scene(scene)
         return scene
 
     def frame(self, parameters: np.ndarray, gesture: np.ndarray | None = None) -> np.ndarray:
-        """One frame (size, size, 3) uint8 for motion (24,), and the gesture (`arms.GESTURE`,) of one with arms."""
-        return self.renderer.draw(np.asarray(parameters, np.float32), gesture=gesture)[0]
+        """One frame (size, size, 3) uint8 for motion (24,), and a gesture (`arms.GESTURE`,) of a person with arms."""
+        return self.rasterizer.draw(np.asarray(parameters, np.float32), gesture=gesture)[0]
 
     def landmarks(self, parameters: np.ndarray) -> np.ndarray:
         """Exact landmarks (K, 2) in [0, 1] of the frame for motion (24,)."""
-        scene = self.renderer.scene
+        scene = self.rasterizer.scene
         return scene.landmarks(scene.rig.pose(np.asarray(parameters, np.float32)))
 
     def clip(
@@ -78,7 +78,7 @@ class ClipRenderer:
     ) -> Iterator[np.ndarray]:
         """Frames (size, size, 3) uint8 of a clip with motion (T, 24); ValueError for another shape.
 
-        gestures: (T, `arms.GESTURE`) of a person drawn with arms (see `gestures`); None: without.
+        gestures: (T, `arms.GESTURE`) of a person with arms (see `acting/gestures.py`); None: without arms.
         """
         parameters = np.asarray(parameters, np.float32)
         if parameters.ndim != 2 or parameters.shape[1] != COUNT:

@@ -1,4 +1,4 @@
-"""Drawing a corpus on many cores at once, before a training or beside it."""
+"""Drawing a corpus in several worker processes, before a training or beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-SHARD = 32  # groups a file: what a stopped worker loses at most
+SHARD = 32  # groups in a shard, the most that a stopped worker loses
 
 
 class Stopped(Exception):
@@ -15,10 +15,11 @@ class Stopped(Exception):
 
 
 class Crew:
-    """Processes that fill `out` with stills and clips, each its own part of the range; files do not depend on how many.
+    """A pool of worker processes that write stills and clips to `out`, each a part of the range; the files are the same
+    for any number of workers.
 
-    Use it as a context: after `seconds`, or when it is left, the workers stop after the shard in hand; those that do
-    not come to an end within `patience` seconds are killed. On the same folder a crew goes on where another stopped.
+    A context manager: after `seconds`, or when it is left, each worker stops after its current shard; those that have
+    not ended `patience` seconds later are killed. Another pool on the same folder continues the work.
     """
 
     def __init__(
@@ -37,23 +38,23 @@ class Crew:
         if clips:
             from .speech.voices import installed
 
-            installed()  # better no training at all than one that finds no voices at its end
+            installed()  # raises now, not after hours of training, where no speech engine is installed
         context = multiprocessing.get_context("spawn")
         self.stop, self.patience = context.Event(), patience
-        speakers = 0 if not clips else jobs if not groups else max(1, jobs // 4)
-        painters = 0 if not groups else max(1, jobs - speakers)
+        clip_workers = 0 if not clips else jobs if not groups else max(1, jobs // 4)
+        still_workers = 0 if not groups else max(1, jobs - clip_workers)
         arguments = (str(out), seed, self.stop, time.time() + seconds)
         self.workers = [
-            context.Process(target=_paint, args=(*arguments, first, count, size, shard), daemon=True)
-            for first, count in _parts(groups, painters, shard)
+            context.Process(target=_stills_worker, args=(*arguments, first, count, size, shard), daemon=True)
+            for first, count in _parts(groups, still_workers, shard)
         ] + [
-            context.Process(target=_speak, args=(*arguments, first, count), daemon=True)
-            for first, count in _parts(clips, speakers, 1)
+            context.Process(target=_clips_worker, args=(*arguments, first, count), daemon=True)
+            for first, count in _parts(clips, clip_workers, 1)
         ]
 
     def __enter__(self) -> Crew:
         threads = os.environ.get("OMP_NUM_THREADS")
-        os.environ["OMP_NUM_THREADS"] = "1"  # a worker a core: they inherit it before anything is imported
+        os.environ["OMP_NUM_THREADS"] = "1"  # one thread a worker: inherited, and read when numpy is imported
         try:
             for worker in self.workers:
                 worker.start()
@@ -73,8 +74,8 @@ class Crew:
                 worker.join()
 
     def check(self) -> bool:
-        """Whether anyone still works; RuntimeError when a worker failed (its own message went to stderr)."""
-        working = any(worker.is_alive() for worker in self.workers)  # asked first: who ends meanwhile shows below
+        """Whether a worker is running; RuntimeError when one has failed (its own message went to stderr)."""
+        working = any(worker.is_alive() for worker in self.workers)  # first, so that a failure meanwhile is seen below
         failed = [worker.exitcode for worker in self.workers if worker.exitcode]
         if failed:
             raise RuntimeError(
@@ -91,7 +92,7 @@ def _parts(count: int, workers: int, unit: int) -> list[tuple[int, int]]:
     return [(a, b - a) for a, b in zip(edges, edges[1:], strict=False) if b > a]
 
 
-def _guard(stop, until: float):
+def _stop_check(stop, until: float):
     def progress(done: int, total: int) -> None:
         if stop.is_set() or time.time() > until:
             raise Stopped
@@ -99,10 +100,10 @@ def _guard(stop, until: float):
     return progress
 
 
-def _paint(out: str, seed: int, stop, until: float, first: int, count: int, size: int, shard: int) -> None:
+def _stills_worker(out: str, seed: int, stop, until: float, first: int, count: int, size: int, shard: int) -> None:
     from .stills import draw_stills
 
-    progress = _guard(stop, until)
+    progress = _stop_check(stop, until)
     try:
         progress(0, count)
         draw_stills(out, count, seed, size, first=first, shard=shard, progress=progress)
@@ -110,10 +111,10 @@ def _paint(out: str, seed: int, stop, until: float, first: int, count: int, size
         pass
 
 
-def _speak(out: str, seed: int, stop, until: float, first: int, count: int) -> None:
+def _clips_worker(out: str, seed: int, stop, until: float, first: int, count: int) -> None:
     from .tracks import draw_tracks
 
-    progress = _guard(stop, until)
+    progress = _stop_check(stop, until)
     try:
         progress(0, count)
         draw_tracks(out, count, seed, progress, first=first)

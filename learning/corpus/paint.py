@@ -1,4 +1,4 @@
-"""Films of drawn people: clips that get a video, and a contact sheet of what a folder holds."""
+"""Videos of talking clips with drawn people, and a contact sheet of a corpus."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ...media.picture import unit_range
 from ...media.video import VideoWriter, read_video
 from ...vocabulary import FPS
 from .acting.gestures import gestures_for, has_hands
-from .clips import ClipRenderer
+from .clips import ClipRasterizer
 from .sheet import contact_sheet, stack, strip
 from .tracks import read_clip
 
-PAINTED_SEED = 1_000_000  # people of different corpus seeds do not meet
+PAINTED_SEED = 1_000_000  # a corpus seed times this, plus the clip's number, is its identity seed: no two are the same
 
 
 def paint_clips(folders: list[Path], seed: int, size: int) -> None:
-    """Give clips a video.mp4, `size` pixels a side, of a drawn person who speaks them; those that have one keep it."""
-    painter = ClipRenderer(size)
+    """Write video.mp4 of each clip, `size` pixels a side, of a drawn person who speaks it, unless there is one."""
+    rasterizer = ClipRasterizer(size)
     for index, folder in enumerate(tqdm(folders, desc="painted clips", unit="clip", disable=None)):
         if (folder / "video.mp4").exists():
             continue
@@ -33,12 +33,12 @@ def paint_clips(folders: list[Path], seed: int, size: int) -> None:
         gestures = gestures_for(speech, meta["speaker"], len(motion), person) if has_hands(person) else None
         _write_meta(folder / "meta.json", meta | {"hands": gestures is not None})
         with VideoWriter(folder / "video.mp4", fps=FPS, audio=load_audio(folder / "audio.wav")) as writer:
-            for frame in painter.clip(person, motion, gestures=gestures):
+            for frame in rasterizer.clip(person, motion, gestures=gestures):
                 writer.write(unit_range(frame))
 
 
 def _write_meta(path: Path, meta: dict) -> None:
-    """Replace a clip's meta.json as a whole."""
+    """Replace a clip's meta.json atomically."""
     with whole_file(path) as partial:
         partial.write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")
 

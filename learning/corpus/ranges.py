@@ -2,8 +2,8 @@
 
     python -m mamba_portrait.learning.corpus.ranges
 
-Stills and talking clips have distributions of their own, and a corpus holds any number of either. Of their percentiles
-the outer ones count, so the range does not depend on the mixture. Nothing is drawn: only parameters are sampled.
+Stills and talking clips are distributed differently, and a corpus mixes them in any ratio. The range is the union of
+the two, so that it does not depend on the mixture. Only parameters are sampled, no pictures are drawn.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import numpy as np
 from ...vocabulary import PARAMETERS
 from .acting.expressions import random_group, twin_pose
 from .speech import voices
-from .tracks import draw_clip
+from .tracks import synthesise_clip
 
 PERCENTILES = (0.1, 99.9)
 GROUPS, CLIPS = 50_000, 400
@@ -21,7 +21,7 @@ GROUPS, CLIPS = 50_000, 400
 
 
 def still_parameters(groups: int, seed: int = 0) -> np.ndarray:
-    """Parameters (8 * groups, 24) of the faces of so many groups of stills: two people, four frames each."""
+    """Parameters (8 * groups, 24) of the frames of so many groups of stills: two people, four frames each."""
     rng = np.random.default_rng(seed)
     people = []
     for _ in range(groups):
@@ -31,12 +31,12 @@ def still_parameters(groups: int, seed: int = 0) -> np.ndarray:
 
 
 def clip_parameters(clips: int, seed: int = 0) -> np.ndarray:
-    """Parameters (frames, 24) of so many talking clips. They are spoken by espeak-ng, so that the figures do not depend
-    on what other voices a machine has; raises RuntimeError where it is not installed."""
+    """Parameters (frames, 24) of so many talking clips. espeak-ng alone speaks them, so that the figures do not depend
+    on the other voices of a machine; raises RuntimeError where it is not installed."""
     available = tuple(voice for voice in voices.installed() if voice.engine == "espeak-ng")
     if not available:
         raise RuntimeError("the ranges of talking clips are measured with espeak-ng: install it (Debian: espeak-ng)")
-    return np.concatenate([draw_clip(available, seed, index)[1] for index in range(clips)])
+    return np.concatenate([synthesise_clip(available, seed, index)[1] for index in range(clips)])
 
 
 def drawn_ranges(*samples: np.ndarray) -> np.ndarray:

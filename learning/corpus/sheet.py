@@ -1,4 +1,4 @@
-"""Contact sheets: of drawn groups (source, driving frames, the source warped by the exact flow, the twin), of clips."""
+"""Contact sheets of drawn groups (source, driving frames, the source warped by the exact flow, the twin) and clips."""
 
 from pathlib import Path
 

@@ -21,7 +21,7 @@ import numpy as np
 from ...files import whole_file
 from ...vocabulary import COUNT, LANDMARKS
 from .acting.expressions import random_group, twin_pose
-from .drawing.rasterizer import LABEL_SIZE, HeadRenderer, backward_flow
+from .drawing.rasterizer import LABEL_SIZE, HeadRasterizer, backward_flow
 from .drawing.scene import random_scene
 from .person.identity import random_identity
 
@@ -31,9 +31,9 @@ FIELDS = ("flow", "label", "part0", "param", "mark", "rgb")
 """Arrays of a shard in writing order."""
 
 
-def draw_shard(renderer: HeadRenderer, seed: int, shard: int, groups: int) -> dict[str, np.ndarray]:
+def draw_shard(rasterizer: HeadRasterizer, seed: int, shard: int, groups: int) -> dict[str, np.ndarray]:
     """All arrays of one shard, keyed as in `FIELDS`."""
-    rng, n, size = np.random.default_rng([seed, shard]), LABEL_SIZE, renderer.size
+    rng, n, size = np.random.default_rng([seed, shard]), LABEL_SIZE, rasterizer.size
     arrays = {
         "rgb": np.empty((groups, 2, 4, size, size, 3), np.uint8), "flow": np.empty((groups, 2, 3, n, n, 2), np.int16),
         "label": np.empty((groups, 2, 3, n, n), np.uint8), "part0": np.empty((groups, 2, n, n), np.uint8),
@@ -43,21 +43,21 @@ def draw_shard(renderer: HeadRenderer, seed: int, shard: int, groups: int) -> di
     for group in range(groups):
         states = random_group(rng)
         for twin in range(2):
-            renderer.set_scene(random_scene(rng, random_identity(rng), size))
+            rasterizer.set_scene(random_scene(rng, random_identity(rng), size))
             motion = states if twin == 0 else twin_pose(rng, states)
             arrays["param"][group, twin] = motion
-            _draw_identity(renderer, motion, {name: array[group, twin] for name, array in arrays.items()})
+            _draw_identity(rasterizer, motion, {name: array[group, twin] for name, array in arrays.items()})
     return arrays
 
 
-def _draw_identity(renderer: HeadRenderer, motion: np.ndarray, into: dict[str, np.ndarray]) -> None:
-    """The four frames and labels of the renderer's scene, written into views of the shard's arrays."""
-    into["rgb"][0], source_label, source, posed = renderer.draw(motion[0])
-    into["mark"][0] = renderer.scene.landmarks(posed)
+def _draw_identity(rasterizer: HeadRasterizer, motion: np.ndarray, into: dict[str, np.ndarray]) -> None:
+    """Draw the four frames and labels of the rasterizer's scene into views of the shard's arrays."""
+    into["rgb"][0], source_label, source, posed = rasterizer.draw(motion[0])
+    into["mark"][0] = rasterizer.scene.landmarks(posed)
     into["part0"][...] = source_label[..., 3].astype(np.uint8)
     for frame in range(1, 4):
-        into["rgb"][frame], label, _, posed = renderer.draw(motion[frame], source)
-        into["mark"][frame] = renderer.scene.landmarks(posed)
+        into["rgb"][frame], label, _, posed = rasterizer.draw(motion[frame], source)
+        into["mark"][frame] = rasterizer.scene.landmarks(posed)
         flow, visible = backward_flow(label, source_label)
         into["flow"][frame - 1] = np.clip(np.rint(flow * FLOW_SCALE), -32767, 32767)
         into["label"][frame - 1] = visible | (label[..., 3].astype(np.uint8) << 1)
@@ -84,13 +84,13 @@ def draw_stills(
         raise ValueError(f"stills are drawn at 64 to 256 pixels (labels are 128 x 128); got size={size}")
     folder = Path(out) / "stills"
     folder.mkdir(parents=True, exist_ok=True)
-    renderer, done = None, []
+    rasterizer, done = None, []
     for start in range(first, first + groups, shard):
         number, count = start // shard, min(shard, first + groups - start)
         paths = {name: folder / f"{number:06d}_{name}.npy" for name in FIELDS}
         if not all(path.exists() for path in paths.values()):
-            renderer = renderer or HeadRenderer(size)
-            arrays = draw_shard(renderer, seed, number, count)
+            rasterizer = rasterizer or HeadRasterizer(size)
+            arrays = draw_shard(rasterizer, seed, number, count)
             for name, path in paths.items():
                 with whole_file(path) as partial, open(partial, "wb") as file:
                     np.save(file, arrays[name])

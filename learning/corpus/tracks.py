@@ -1,4 +1,4 @@
-"""Draw talking clips without pictures: a voice and the motion of the head that speaks, to train stage 2.
+"""Synthesise talking clips without pictures: speech, and the motion of the head that speaks it, to train stage 2.
 
 A clip is the folder OUT/clips/<name> with audio.wav (16 kHz mono, 16 bit), labels.npz (`parameters` (T, 24) float32;
 `phone_start`, `phone_end` in seconds, `phone_class`) and meta.json; once painted, also video.mp4, and meta.json says
@@ -18,9 +18,9 @@ import numpy as np
 from ...visemes.phones import SILENCE, Phone
 from ...visemes.table import mouth_parameters
 from ...vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
-from .acting.performance import perform, style_of
+from .acting.performance import add_head_motion, motion_style
 from .speech import augment, text, voices
-from .speech.engines import ENGINES, Manner, Speech
+from .speech.engines import ENGINES, ProsodySettings, Utterance
 from .speech.prosody import analyse
 from .speech.voices import Voice
 
@@ -28,6 +28,7 @@ SHORTEST, LONGEST = 3.0, 10.0
 """Seconds of a clip."""
 
 _ATTEMPTS = 20
+_PROSODY_RANGES = (0.8, 1.25), (0.25, 0.8), (0.25, 0.9)  # rate, pitch, pitch range
 
 
 def draw_tracks(
@@ -41,9 +42,9 @@ def draw_tracks(
 ) -> list[Path]:
     """Write clips first..first+clips-1 of a seed under out/clips and return their folders; complete ones are kept.
 
-    splits: only voices of these, so that a corpus can be all voices held out; processes with ranges of their own may
-    share a folder. progress(done, clips) is called after each. Raises RuntimeError when no speech engine is installed,
-    or none with such voices, ValueError for a negative number of clips.
+    splits: voices of these only, as for a corpus of held-out voices; processes with disjoint ranges may share a folder.
+    progress(done, clips) is called after each. Raises RuntimeError when no speech engine is installed, or none with
+    such voices, ValueError for a negative number of clips.
     """
     if clips < 0:
         raise ValueError(f"The number of clips must not be negative, not {clips}.")
@@ -56,24 +57,24 @@ def draw_tracks(
     for index in range(first, first + clips):
         path = folder / f"voice_{seed}_{index:06d}"
         if not (path / "meta.json").exists():
-            _write_clip(path, *draw_clip(available, seed, index))
+            _write_clip(path, *synthesise_clip(available, seed, index))
         written.append(path)
         if progress:
             progress(index + 1 - first, clips)
     return written
 
 
-def draw_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Speech, np.ndarray, dict]:
-    """One clip: speech as it is heard, motion (T, 24), and what meta.json says of it. T = samples / 640, exactly."""
+def synthesise_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Utterance, np.ndarray, dict]:
+    """One clip: speech with its augmented sound, motion (T, 24), and the content of meta.json. T = samples / 640."""
     rng = np.random.default_rng([seed, index])
     shares = np.array([voice.share for voice in available])
     voice = available[rng.choice(len(available), p=shares / shares.sum())]
-    clean, spoken, language = _speak(voice, rng)
+    clean, spoken, language = _synthesise_speech(voice, rng)
     frames = len(clean.audio) // SAMPLES_A_FRAME
     prosody = analyse(clean)
-    style = style_of(voice.speaker, prosody)
+    style = motion_style(voice.speaker, prosody)
     mouth = mouth_parameters(clean.phones, frames, openness=style.openness, width=style.width)
-    motion = perform(mouth, prosody, style, rng)
+    motion = add_head_motion(mouth, prosody, style, rng)
     changed = bool(rng.random() < augment.SHARE)
     if changed:
         heard = augment.augment(clean.audio, rng, _babble(available, rng))
@@ -92,21 +93,22 @@ def draw_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Spee
         "augmented": changed,
         "licence": voices.OUTPUT_LICENCE,
     }
-    return Speech(heard, clean.phones), motion, meta
+    return Utterance(heard, clean.phones), motion, meta
 
 
-def _speak(voice: Voice, rng: np.random.Generator) -> tuple[Speech, str, str]:
-    """One or two sentences of a voice with pauses around them: SHORTEST to LONGEST seconds, whole frames."""
+def _synthesise_speech(voice: Voice, rng: np.random.Generator) -> tuple[Utterance, str, str]:
+    """One or two sentences of a voice with pauses around them, SHORTEST to LONGEST seconds, a whole number of frames;
+    their text and language code."""
     language = voice.languages[rng.integers(len(voice.languages))]
     name = voice.name
     if voice.engine == "espeak-ng":
         accents = voices.ESPEAK_LANGUAGES.get(language, (language,))
         name = f"{accents[rng.integers(len(accents))]}+{name}"
     for _ in range(_ATTEMPTS):
-        manner = Manner(float(rng.uniform(0.8, 1.25)), float(rng.uniform(0.25, 0.8)), float(rng.uniform(0.25, 0.9)))
+        prosody = ProsodySettings(*(float(rng.uniform(*limits)) for limits in _PROSODY_RANGES))
         speed = float(np.exp(rng.uniform(-0.2, 0.2))) if rng.random() < augment.SHARE else 1.0
         sentences = [text.sentence(rng, language) for _ in range(rng.choice([1, 2], p=[0.55, 0.45]))]
-        parts = [augment.change_speed(ENGINES[voice.engine](words, name, manner), speed) for words in sentences]
+        parts = [augment.change_speed(ENGINES[voice.engine](words, name, prosody), speed) for words in sentences]
         if any(sum(phone.kind != SILENCE for phone in part.phones) < 5 for part in parts):
             continue
         pauses = [_pause(rng, 0.3), *(_pause(rng, 0.5) for _ in parts[1:]), _pause(rng, 0.4)]
@@ -119,25 +121,25 @@ def _speak(voice: Voice, rng: np.random.Generator) -> tuple[Speech, str, str]:
 
 
 def _pause(rng: np.random.Generator, mean: float) -> float:
-    """Seconds: often none, mostly short, sometimes long enough for the lips to come to rest."""
+    """Seconds of a pause: 0 in 30 %, mostly short, in 10 % long enough for the lips to close."""
     kind = rng.random()
     return 0.0 if kind < 0.3 else float(rng.exponential(mean)) if kind < 0.9 else float(rng.uniform(1.5, 2.8))
 
 
-def _whole_frames(speech: Speech) -> Speech:
-    """The speech with silence added up to a whole number of frames, and its phones reaching to that end."""
+def _whole_frames(speech: Utterance) -> Utterance:
+    """The speech, padded with silence to a whole number of frames."""
     audio = np.pad(speech.audio, (0, -len(speech.audio) % SAMPLES_A_FRAME))
     end, whole = speech.phones[-1].end, len(audio) / SAMPLE_RATE
-    return Speech(audio, speech.phones + ((Phone(end, whole, SILENCE),) if end < whole else ()))
+    return Utterance(audio, speech.phones + ((Phone(end, whole, SILENCE),) if end < whole else ()))
 
 
 def _babble(available: tuple[Voice, ...], rng: np.random.Generator) -> np.ndarray:
-    """Two other voices at once; silent when espeak-ng, which is quick, is not among them."""
+    """Two other voices at once (N,); empty when espeak-ng, the one engine fast enough, is not available."""
     quick = [voice for voice in available if voice.engine == "espeak-ng"]
     said = []
     for _ in range(2 if quick else 0):
         voice = quick[rng.integers(len(quick))]
-        said.append(ENGINES[voice.engine](text.sentence(rng), f"en-us+{voice.name}", Manner()).audio)
+        said.append(ENGINES[voice.engine](text.sentence(rng), f"en-us+{voice.name}", ProsodySettings()).audio)
     length = min((len(audio) for audio in said), default=0)
     return np.sum([audio[:length] for audio in said], 0) if length else np.zeros(0, np.float32)
 
@@ -151,19 +153,19 @@ def write_wave(path: Path, audio: np.ndarray, rate: int = SAMPLE_RATE) -> None:
         file.writeframes((np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes())
 
 
-def read_clip(folder: str | Path) -> tuple[Speech, np.ndarray, dict]:
-    """Speech, motion (T, 24) and meta.json of a clip, as `draw_clip` gave them but for the sound's 16 bits."""
+def read_clip(folder: str | Path) -> tuple[Utterance, np.ndarray, dict]:
+    """Speech, motion (T, 24) and meta.json of a clip, as `synthesise_clip` gives them, sound rounded to 16 bits."""
     folder = Path(folder)
     with wave.open(str(folder / "audio.wav")) as file:
         audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32767
     with np.load(folder / "labels.npz") as labels:
         motion = labels["parameters"]
         phones = zip(*(labels[f"phone_{name}"].tolist() for name in ("start", "end", "class")), strict=True)
-        speech = Speech(audio, tuple(Phone(*phone) for phone in phones))
+        speech = Utterance(audio, tuple(Phone(*phone) for phone in phones))
     return speech, motion, json.loads((folder / "meta.json").read_text("utf8"))
 
 
-def _write_clip(path: Path, speech: Speech, motion: np.ndarray, meta: dict) -> None:
+def _write_clip(path: Path, speech: Utterance, motion: np.ndarray, meta: dict) -> None:
     """Into a folder beside it first, so that a clip folder is whole or absent."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)

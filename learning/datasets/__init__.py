@@ -1,1 +1,1 @@
-"""Readers of what training eats: drawn stills in shards, and talking clips in one on-disk layout."""
+"""Readers of training data: drawn stills in shards, and talking clips in folders."""

@@ -20,16 +20,16 @@ EYE_CORNERS = landmarks("left_eye_outer", "right_eye_outer")
 
 
 class Groups(NamedTuple):
-    """N groups as they lie on disk: 2 people, frame 0 the source and frames 1..3 its targets."""
+    """N groups in the layout of the files: 2 people, frame 0 the source and frames 1..3 its targets."""
 
     rgb: Tensor  # (N,2,4,S,S,3) uint8
-    flow: Tensor  # (N,2,3,128,128,2) int16, where each target pixel lies in the source
+    flow: Tensor  # (N,2,3,128,128,2) int16 backward flow: source coordinates of each target pixel
     label: Tensor  # (N,2,3,128,128) uint8, visible | part << 1
     param: Tensor  # (N,2,4,24) float32
     mark: Tensor  # (N,2,4,40,2) float32 landmarks in [0,1]
 
     def displacement(self) -> Tensor:
-        """(N,2,3,2,128,128) float32 backward displacement in half pictures."""
+        """(N,2,3,2,128,128) float32 backward displacement in grid coordinates, in which the picture is 2 wide."""
         n = self.flow.shape[-2]
         centres = (torch.arange(n, device=self.flow.device) + 0.5) / n * 2 - 1
         y, x = torch.meshgrid(centres, centres, indexing="ij")
@@ -50,7 +50,7 @@ def inside_mouth(part: Tensor) -> Tensor:
 
 
 class StillSet:
-    """Random groups from a folder of shards, read from disk as asked, or held in a device's memory."""
+    """Groups from a folder of shards, read from disk when needed, or held in a GPU's memory."""
 
     def __init__(self, root: str | Path, device: str | torch.device | None = None):
         self.root = Path(root)
@@ -66,7 +66,7 @@ class StillSet:
             )
 
     def refresh(self) -> int:
-        """Pick up shards finished meanwhile (drawing and training may run side by side); the number of groups."""
+        """Add shards finished since the last call (the corpus may be drawn during training); the number of groups."""
         new = []
         for path in sorted(self.folder.glob("*_rgb.npy")):
             stem = path.name[: -len("_rgb.npy")]
@@ -80,7 +80,7 @@ class StillSet:
         return len(self)
 
     def _keep(self, shards: list[tuple[np.ndarray, ...]]) -> None:
-        """Copy shards to the device's memory field by field: for a moment one is there twice, never the whole."""
+        """Copy shards to the device field by field, so that at most one field is there twice during the copy."""
         fields = []
         for i in range(len(FIELDS)):
             parts = [torch.from_numpy(np.array(shard[i])).to(self.device) for shard in shards]

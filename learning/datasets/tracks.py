@@ -1,4 +1,4 @@
-"""Talking clips as stage 2 trains on them: audio, and the motion that belongs to it, cut into windows.
+"""Talking clips as training data of stage 2: audio and its motion, cut into windows.
 
 A clip is a folder with audio.wav (16 kHz mono, 16 bit), meta.json, and either labels.npz (`parameters` (T, 24) of a
 drawn head) or a motion file ((T, 768), a real video read by the motion encoder;
@@ -23,7 +23,7 @@ from ...vocabulary import COUNT, INDEX, REGIONS, SAMPLE_RATE, SAMPLES_A_FRAME
 MOUTH = [INDEX[name] for name in REGIONS["mouth"]]
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-"""audio (N,) float32 and a random source -> audio of the same length and timing."""
+"""audio (N,) float32 and a random generator -> audio of the same length and timing."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Track:
     augmented: bool
 
     def audio(self, start: int, stop: int) -> np.ndarray:
-        """Samples of frames start .. stop as float32 in [-1, 1], silence where they lie outside the clip."""
+        """Samples of frames start .. stop as float32 in [-1, 1], zeros outside the clip."""
         with wave.open(str(self.folder / "audio.wav"), "rb") as file:
             first, last = max(start * SAMPLES_A_FRAME, 0), min(stop * SAMPLES_A_FRAME, file.getnframes())
             file.setpos(min(first, file.getnframes()))
@@ -46,7 +46,7 @@ class Track:
         return audio
 
     def rows(self, start: int, stop: int) -> np.ndarray:
-        """Values of frames start .. stop; the first and the last are held outside the clip."""
+        """Values of frames start .. stop; the first and the last are repeated outside the clip."""
         return self.values[np.clip(np.arange(start, stop), 0, len(self.values) - 1)]
 
 

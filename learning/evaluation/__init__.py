@@ -1,1 +1,1 @@
-"""How good and how fast: measures, tables and plots."""
+"""Measures of quality and speed, their tables and plots."""

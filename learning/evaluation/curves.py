@@ -1,4 +1,4 @@
-"""Curves of a run: quality against samples seen, so that the next hour of training is spent where it pays.
+"""Learning curves of a run: every logged quantity against the number of training samples.
 
 python -m mamba_portrait.learning.evaluation.curves runs/stage1 curves.png held_out/psnr held_out/yaw
 """
@@ -20,7 +20,7 @@ COLOURS = ((180, 90, 20), (30, 120, 220), (60, 150, 60), (150, 60, 150), (40, 40
 
 
 def read_log(folder: str | Path) -> dict[str, dict[str, np.ndarray]]:
-    """{part: {name: (N,2) samples and values}} of a run's log.jsonl; "" is the part of runs that have none."""
+    """{part: {name: (N,2) samples and values}} of a run's log.jsonl; "" is the part of a run without parts."""
     file = Path(folder) / "log.jsonl"
     if not file.exists():
         raise FileNotFoundError(f"{folder} is no folder of a training run: there is no log.jsonl in it")
@@ -34,7 +34,7 @@ def read_log(folder: str | Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 def plot_run(folder: str | Path, path: str | Path, columns: int = 3, names: Sequence[str] = ()) -> Path:
-    """One small plot a quantity (all, or those named), one line a part of the schedule, as a PNG or JPEG."""
+    """A plot for each quantity (all, or those named) with a line for each part of the schedule, as a PNG or JPEG."""
     parts = read_log(folder)
     known = dict.fromkeys(name for part in parts.values() for name in part)
     if missing := [name for name in names if name not in known]:

@@ -1,7 +1,7 @@
-"""Portraits judged from outside: does a face mesh that knows nothing of us see the commanded movement?
+"""Commanded movement measured on portraits with an independent landmark detector: MediaPipe's face mesh (extra `eval`).
 
-The judge is MediaPipe's face mesh (extra `eval`). What it sees on a portrait is divided by what the same command does
-to drawn heads, whose landmarks are exact, so that 1 is the full movement.
+The movement of its landmarks on a portrait is divided by the movement of drawn heads with the same parameters, whose
+landmarks are exact, so that 1 is the full movement.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...networks.renderer.model import Renderer
 from ...vocabulary import LANDMARKS
 from ..corpus.clips import clip_scene
 from .metrics import correlation, mouth_opening, slope
-from .sheets import command, parameters_of
+from .sheets import parameters_of, render_parameters
 
 FaceMesh = Callable[[np.ndarray], "np.ndarray | None"]
 """Picture (H,W,3) uint8 -> landmarks (K,2) in [0,1] in MediaPipe's numbering, or None where it sees no face."""
@@ -52,8 +52,8 @@ def media_pipe() -> FaceMesh:
 
 
 def media_pipe_faces() -> FaceBoxes:
-    """MediaPipe's face detectors, each with its own threshold of a half: the one for whole rooms, whose boxes are the
-    better ones, and that for close-ups where the first finds nothing. ImportError as above."""
+    """MediaPipe's face detectors, both at a threshold of 0.5: the full-range one, whose boxes are more exact, and the
+    short-range one for pictures in which the first finds nothing. ImportError as above."""
     detection = _solutions().face_detection.FaceDetection
     detectors = [detection(model_selection=model, min_detection_confidence=0.5) for model in (1, 0)]
 
@@ -78,7 +78,7 @@ def _solutions():
         return mediapipe.solutions
     except (ImportError, AttributeError) as fault:
         raise ImportError(
-            "faces are judged by MediaPipe with its `solutions`: pip install mediapipe==0.10.21"
+            "faces are measured by MediaPipe with its `solutions`: pip install mediapipe==0.10.21"
         ) from fault
 
 
@@ -92,8 +92,8 @@ def lips_opening(mesh: FaceMesh, picture: np.ndarray) -> float | None:
 
 
 def movement(points: dict[str, np.ndarray], move: str) -> float:
-    """How far a face has moved, free of its size: "jaw" the gap of the lips, "yaw" the nose beside the middle of the
-    eyes, "blink" the gap of the lids, from named points (2,)."""
+    """A measure relative to the size of the face, from named points (2,): "jaw" the gap of the lips, "yaw" the offset
+    of the nose from the middle of the eyes, "blink" the gap of the lids."""
     left, right = points["left_eye_outer"], points["right_eye_outer"]
     apart = max(float(np.linalg.norm(right - left)), 1e-6)
     if move == "jaw":
@@ -107,8 +107,8 @@ def movement(points: dict[str, np.ndarray], move: str) -> float:
     return float(np.mean(gaps))
 
 
-def commanded(move: str) -> Tensor:
-    """(STEPS,24) parameters from the one end of a move to the other."""
+def commanded_parameters(move: str) -> Tensor:
+    """(STEPS,24) parameters from one end of a move to the other."""
     begin, end = (parameters_of(c) for c in MOVES[move])
     return torch.lerp(begin, end, torch.linspace(0, 1, STEPS)[:, None])
 
@@ -121,28 +121,30 @@ def drawn_range(move: str) -> float:
         scene = clip_scene(seed, 64)
         first, last = (
             movement(dict(zip(LANDMARKS, scene.landmarks(scene.rig.pose(p)), strict=True)), move)
-            for p in commanded(move)[[0, -1]].numpy()
+            for p in commanded_parameters(move)[[0, -1]].numpy()
         )
         changes.append(last - first)
     return float(np.mean(changes))
 
 
 def measure_portrait(renderer: Renderer, photo: Tensor, mesh: FaceMesh, size: int = 256) -> dict[str, float]:
-    """Correlation and slope of each move on one square portrait (3,H,W) in [0,1]; empty where no face is seen.
+    """Correlation and slope of each move on one square portrait (3,H,W) in [0,1]; moves without a detected face are
+    left out.
 
-    `jaw_slope` 1: the lips part as far as a drawn head's; `blink_slope` 1: the lids close by the same share.
+    `jaw_slope` 1: the lips part as far as a drawn head's; `blink_slope` 1: the lids close completely.
     """
     values = {}
     along = torch.linspace(0, 1, STEPS)
     for move in MOVES:
-        frames = command(renderer, photo, commanded(move), size).permute(0, 2, 3, 1).mul(255).round().byte().numpy()
+        pictures = render_parameters(renderer, photo, commanded_parameters(move), size)
+        frames = pictures.permute(0, 2, 3, 1).mul(255).round().byte().numpy()
         seen = [mesh(frame) for frame in frames]
         if any(points is None for points in seen):
             continue
         named = [{name: points[i] for name, i in MESH.items()} for points in seen]
         curve = torch.tensor([movement(points, move) for points in named])
         whole = drawn_range(move)
-        if move == "blink":  # as a share of how far this eye was open: eyes differ more than lids do
+        if move == "blink":  # relative to the first frame: how far eyes are open differs more than how they close
             curve, whole = curve / curve[0].clamp_min(1e-3), -1.0
         values[f"{move}_correlation"] = correlation(curve, along * np.sign(whole))
         values[f"{move}_slope"] = slope(curve, along) / whole

@@ -1,4 +1,4 @@
-"""Real films re-enacted from their own first frame: better than leaving that frame as it is?"""
+"""Self-reenactment of real films from their first frame, compared with a copy of that frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...pipelines.settings import RenderingSettings
 from ...vocabulary import FPS
 from .metrics import psnr
 
-SECONDS, RATE = 8.0, Fraction(FPS, 4)  # of each film, and pictures a second that are compared
+SECONDS, RATE = 8.0, Fraction(FPS, 4)  # of each film, and the frames a second that are compared
 SIZE = 256
 
 
@@ -34,7 +34,7 @@ def read_film(path: str | Path, seconds: float = SECONDS, rate: Fraction = RATE)
 
 @torch.inference_mode()
 def reenact_film(renderer: Renderer, film: Tensor) -> Tensor:
-    """Square frames (T,S,S,3) made from the first of a film's and the motion of all."""
+    """Square frames (T,S,S,3) rendered from the first frame of a film and the motion of all."""
     source = encode_source(renderer, film[0])
     motion = watch(renderer, film, RATE)
     settings = RenderingSettings(size=film.shape[1])
@@ -48,9 +48,9 @@ def measure_films(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, dict[str, float]], list[Tensor]]:
-    """For each film, decibels: `driven` by its own motion from its first frame, `copy`, that frame left as it is, and
-    `gain`; and for a sheet, rows (7,3,S,S) of the first frame and three pairs of the film's frame and ours. Films
-    without a face in the first frame are left out."""
+    """For each film, PSNR in dB: `driven` of the first frame with the film's motion, `copy` of the first frame itself,
+    and `gain`, their difference; and for a sheet, rows (7,3,S,S) of the first frame and three pairs of the film's frame
+    and the rendered one. Films without a face in the first frame are left out."""
     figures, rows = {}, []
     for number, path in enumerate(films):
         film = read_film(path)

@@ -1,4 +1,4 @@
-"""The face finder beside another detector: which of its faces are found, and what is found where there are none."""
+"""Recall of the face finder against another detector, and its false positives in pictures without a face."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...media.faces import find_faces
 from ...media.photo import load_photo, to_uint8
 from .face_mesh import FaceBoxes
 
-SAME = 0.6  # intersection over union from which on two boxes are one face
+SAME_FACE_IOU = 0.6  # intersection over union from which on two boxes are one face
 
 
 def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -31,8 +31,9 @@ def measure_finder(
     finder: str = "own",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, dict[str, float]]:
-    """For each picture file: `faces` that the judge sees, `found` of them by the finder with boxes alike, and `more`
-    that only the finder sees; in `faceless` pictures all that is found counts as `false`."""
+    """For each picture file: `faces` that the reference detector `judge` finds, `found`, those of them that the finder
+    finds too (by the overlap of boxes), and `more`, those that the finder alone finds; in `faceless` pictures `false`,
+    the number of false positives."""
     figures, total = {}, len(pictures) + len(faceless)
     for number, path in enumerate([*pictures, *faceless]):
         picture = load_photo(path)
@@ -40,8 +41,8 @@ def measure_finder(
         if number < len(pictures):
             theirs = judge(to_uint8(picture))
             alike = overlaps(theirs, ours)
-            found = float((alike.max(1, initial=0) >= SAME).sum())
-            more = float((alike.max(0, initial=0) < SAME).sum())
+            found = float((alike.max(1, initial=0) >= SAME_FACE_IOU).sum())
+            more = float((alike.max(0, initial=0) < SAME_FACE_IOU).sum())
             figures[Path(path).name] = {"faces": float(len(theirs)), "found": found, "more": more}
         else:
             figures[Path(path).name] = {"false": float(len(ours))}

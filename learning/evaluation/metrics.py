@@ -1,4 +1,4 @@
-"""Measures without weights of their own: pictures against pictures, and curves against curves."""
+"""Metrics that need no network: PSNR and SSIM of pictures, correlation, lag and slope of curves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LAGS = 6  # frames either way in which a curve may be late or early
+LAGS = 6  # frames by which a curve may be late or early
 
 
 def psnr(pictures: Tensor, truth: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ def slope(curve: Tensor, commanded: Tensor) -> float:
 
 
 def speed_ratios(curve: Tensor, truth: Tensor) -> dict[str, float]:
-    """Deviation of a curve (T,...), of its frame differences and of theirs, over the same of the truth."""
+    """Standard deviation of a curve (T,...) and of its first and second differences, over those of the truth."""
     ratios = {}
     for order, name in enumerate(("amplitude", "velocity", "acceleration")):
         a, b = (x.double().diff(n=order, dim=0) if order else x.double() for x in (curve, truth))
@@ -70,15 +70,15 @@ def speed_ratios(curve: Tensor, truth: Tensor) -> dict[str, float]:
 
 
 def mouth_opening(landmarks: Tensor, lips: tuple[tuple[int, int], ...], bone: tuple[int, int]) -> Tensor:
-    """(T,) mean gap of pairs of landmarks on the upper and the lower inner lip, in lengths of a line that no muscle
-    moves, from landmarks (T,K,2)."""
+    """(T,) mean distance of pairs of landmarks on the upper and the lower inner lip, over the length of a rigid line,
+    from landmarks (T,K,2)."""
     upper, lower = zip(*lips, strict=True)
     length = (landmarks[:, bone[0]] - landmarks[:, bone[1]]).norm(dim=1).clamp_min(1e-6)
     return (landmarks[:, list(lower)] - landmarks[:, list(upper)]).norm(dim=2).mean(1) / length
 
 
 def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
-    """Mean of each name over rows that have it; what is not finite is left out."""
+    """Mean of each name over the rows that have a finite value of it."""
     names = dict.fromkeys(name for row in rows for name in row)
     means = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""Real faces and real voices: files that a user brings, judged by MediaPipe. Nothing here is ever trained on."""
+"""Evaluation on a user's own files of real faces and voices, with MediaPipe as reference. None is used for training."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from .films import measure_films
 from .finding import measure_finder
 from .metrics import mean_of
 from .sheets import motion_sheet, write_sheet
-from .speakers import measure_speakers, measure_spoken
+from .speakers import measure_speakers, measure_talking_portrait
 
 ASSETS = Path(__file__).parents[2] / "assets"
-SPEAKER = ASSETS / "portrait_2.jpg"  # speaks with the real voices: its lips are closed, so that their gap is the motion
-VOICE, VOICE_SECONDS = ASSETS / "greeting.flac", 3.0  # what the portraits say
-FOLLOWS = 0.5  # correlation from which on a mouth follows the voice
+SPEAKER = ASSETS / "portrait_2.jpg"  # animated with the real voices: its lips are closed, so that any gap is motion
+VOICE, VOICE_SECONDS = ASSETS / "greeting.flac", 3.0  # that the portraits are animated with
+FOLLOWS = 0.5  # correlation from which on a mouth counts as following the voice
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg")
@@ -64,7 +64,7 @@ COUNTS = ("count", "faces", "false", "faceless")
 
 @dataclass(frozen=True)
 class RealFiles:
-    """What to measure on; an empty list leaves its measure out."""
+    """Files to measure on; an empty list leaves its measure out."""
 
     portraits: Sequence[Path] = field(default_factory=list)
     videos: Sequence[Path] = field(default_factory=list)
@@ -74,7 +74,7 @@ class RealFiles:
 
 
 def files_of(paths: Sequence[str | Path], suffixes: tuple[str, ...]) -> list[Path]:
-    """Files, and in the place of a folder those in it that end in one of the suffixes, in the order of their names.
+    """The files, with each folder replaced by those in it that end in one of the suffixes, in the order of their names.
 
     FileNotFoundError for a path that does not exist or a folder that holds none."""
     files: list[Path] = []
@@ -96,18 +96,18 @@ def evaluate_real(
     boxes: FaceBoxes | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """{"speakers" | "portraits" | "videos" | "finder": {"mean": figures, "each": {file: figures}}}, for what was given.
+    """{"speakers" | "portraits" | "videos" | "finder": {"mean": figures, "each": {file: figures}}}, for given files.
 
-    out: a folder for contact sheets and for the films of the speakers. mesh and boxes: the judges, MediaPipe's unless
-    others are given. motion_model None leaves the voices out.
+    out: a folder for contact sheets and for the videos of the speakers. mesh and boxes: the reference detectors,
+    MediaPipe's by default. motion_model None leaves the voices out.
     """
     out, figures = Path(out), {}
     mesh = mesh or (media_pipe() if files.speakers or files.portraits else None)
     if files.speakers and motion_model is not None:
-        told = _named(progress, "voices")
+        report = _named(progress, "voices")
         photo = portrait_of(SPEAKER)
         each = measure_speakers(
-            renderer, motion_model, files.speakers, photo, mesh, out=out / "speakers", progress=told
+            renderer, motion_model, files.speakers, photo, mesh, out=out / "speakers", progress=report
         )
         figures["speakers"] = {"mean": _speakers(each), "each": each}
     if files.portraits:
@@ -134,7 +134,7 @@ def portrait_of(path: str | Path) -> Tensor | None:
 
 
 def _measure_portraits(renderer, motion_model, photos, mesh, out: Path, progress) -> dict[str, dict[str, float]]:
-    """Commands and a voice on each portrait; photos in which no face is found have no figures."""
+    """Commanded movements and a voice on each portrait; photos in which no face is found have no figures."""
     heard = prepare_voice(*load_audio(VOICE)).waveform[0, : round(VOICE_SECONDS * FPS) * SAMPLES_A_FRAME]
     figures, squares, rows = {}, [], []
     for number, path in enumerate(photos):
@@ -143,7 +143,7 @@ def _measure_portraits(renderer, motion_model, photos, mesh, out: Path, progress
             squares.append(photo.movedim(-1, 0))
             values = measure_portrait(renderer, squares[-1], mesh)
             if motion_model is not None:
-                spoken, frames = measure_spoken(renderer, motion_model, photo, heard, mesh)
+                spoken, frames = measure_talking_portrait(renderer, motion_model, photo, heard, mesh)
                 values |= spoken
                 rows.append(frames)
         figures[Path(path).name] = values

@@ -1,4 +1,4 @@
-"""Stage 1 measured: drawn heads of held-out people driven by pictures, their own and those of twins, and at rest."""
+"""Evaluation of stage 1 on held-out drawn people: self-reenactment, cross-reenactment by their twins, and rest."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def measure_reenactment(
     batch: int = 4,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, float]:
-    """Means over at most `groups` groups, decibels: `video` (driven by the person's own pictures), `twin` (by another
-    person making the same faces), `written` (by the parameters), `rest` (M = M_0), each beside `copy`, the source frame
-    left as it is; `gain_*` over copying, `mouth_*` of what lies in the open mouth."""
+    """Mean PSNR in dB over at most `groups` groups: `video` (driven by the person's own pictures), `twin` (by those of
+    another person with the same expressions), `written` (by the parameters), `rest` (without motion, M = M_0, against
+    the source), and `copy`, the source frame itself; `gain_*` over copying, `mouth_*` inside the open mouth."""
     device = next(renderer.parameters()).device
     count, rows = min(groups, len(stills)), []
     for start in range(0, count, batch):
@@ -43,7 +43,7 @@ def measure_reenactment(
 
 
 def _group(renderer: Renderer, own: Tensor, motion: Tensor, written: Tensor, mouth: Tensor) -> dict[str, float]:
-    """own (4,3,S,S): source and three targets; motion (2,4,768) seen in the person and the twin."""
+    """own (4,3,S,S): source and three targets; motion (2,4,768) encoded from the person and the twin."""
     source = renderer.encode_source(own[:1], motion=motion[0, :1]).toned()
     appearance = renderer.extract_appearance(source)
     base, truth, copied = source.motion[0], own[1:], own[:1].expand(3, -1, -1, -1)
@@ -62,7 +62,7 @@ def _group(renderer: Renderer, own: Tensor, motion: Tensor, written: Tensor, mou
 
 
 def _masked_psnr(pictures: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """Over the pixels of a mask (B,1,h,w); not a number where it is almost empty."""
+    """PSNR over the pixels of a mask (B,1,h,w); NaN where it is almost empty."""
     weight = F.interpolate(mask, size=pictures.shape[-2:], mode="nearest").expand_as(pictures)
     if float(weight.sum()) < 3 * 16:
         return float("nan")

@@ -1,4 +1,4 @@
-"""The figures of the model card: one run over people and voices held out of training."""
+"""The figures of the model card, measured in one run on held-out people and voices."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ..datasets.stills import StillSet
 from ..datasets.tracks import Track, load_tracks
 from .reenactment import measure_reenactment
 from .sheets import driven_sheet, motion_sheet
-from .voices import FOLLOWED, measure_rendered, measure_voices
+from .voices import FOLLOWED, measure_lip_sync, measure_rendered_lip_sync
 
-SEED = 900_000  # of the corpus that is drawn to measure with: no training corpus uses it
+SEED = 900_000  # of the evaluation corpus: no training corpus uses it
 GROUPS, CLIPS = 64, 16
-FACES = 6  # of those drawn, that speak in finished frames
+FACES = 6  # drawn faces that are animated with voices
 
 Progress = Callable[[str, int, int], None]  # what, done, total
 
-# name, what it says, from which figures, the bar
+# name among the figures, title, aim
 ROWS: tuple[tuple[str, str, str], ...] = (
     ("gain_video", "driven by video, over copying the source (dB)", ">= 4"),
     ("gain_twin", "driven by another person, over copying (dB)", ">= 2"),
@@ -61,7 +61,7 @@ def evaluate(
     clips: int = CLIPS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Every figure of the card that needs no real data; see `measure_reenactment` and `measure_voices` for the names.
+    """Every figure of the card that needs no real data; see `measure_reenactment` and `measure_lip_sync` for the names.
 
     corpus: a folder of held-out stills and clips; None draws one of seed 900000 under `out`, on voices of the splits
     "val" and "test". out: a folder for figures.json, figures.md and contact sheets. motion_model None leaves the voices
@@ -77,11 +77,13 @@ def evaluate(
     if motion_model is not None:
         tracks = held_out_tracks(corpus)
         photo = stills.get(torch.tensor([0]).numpy()).rgb[0, 0, 0].float() / 255
-        figures |= measure_voices(
+        figures |= measure_lip_sync(
             renderer, motion_model.eval(), tracks, photo, clips=clips, progress=_named(progress, "voices")
         )
         photos = speaking_faces(stills)
-        figures |= measure_rendered(renderer, motion_model, tracks, photos, progress=_named(progress, "speaking faces"))
+        figures |= measure_rendered_lip_sync(
+            renderer, motion_model, tracks, photos, progress=_named(progress, "speaking faces")
+        )
     if out is not None:
         write_report(figures, table(figures), out)
         driven_sheet(renderer, stills, Path(out) / "driven.jpg")
@@ -90,7 +92,7 @@ def evaluate(
 
 
 def draw_held_out(folder: Path, groups: int, clips: int, progress: Progress | None = None) -> Path:
-    """Draw (or complete) the corpus that the card is measured on, in one process."""
+    """Draw (or complete) the evaluation corpus, in one process."""
     from ..corpus.stills import draw_stills
     from ..corpus.tracks import draw_tracks
 
@@ -126,7 +128,7 @@ def speaking_faces(stills: StillSet, count: int = FACES, seed: int = SEED) -> li
 
 
 def table(figures: dict[str, Any]) -> str:
-    """Markdown for the model card: what was measured, and the bar where there is one."""
+    """Markdown for the model card: the figures, and their aims."""
     lines = ["| measured on people and voices held out of training | value | aim |", "|---|---|---|"]
     for name, title, aim in ROWS:
         if name in figures:

@@ -1,4 +1,4 @@
-"""Contact sheets: what a portrait does under commanded motion, and what a driver makes of it."""
+"""Contact sheets: portraits with commanded motion, and drawn people driven by pictures."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def parameters_of(command: dict[str, float]) -> Tensor:
 
 
 @torch.inference_mode()
-def command(renderer: Renderer, photo: Tensor, parameters: Tensor, size: int, batch: int = 4) -> Tensor:
-    """Frames (T,3,size,size) of a square photo (3,H,W) in [0,1] moved by parameters (T,24) from where it stands."""
+def render_parameters(renderer: Renderer, photo: Tensor, parameters: Tensor, size: int, batch: int = 4) -> Tensor:
+    """Frames (T,3,size,size) of a square photo (3,H,W) in [0,1] with parameters (T,24) added to its own motion."""
     device = next(renderer.parameters()).device
     source = renderer.encode_source(photo[None].to(device, torch.float32)).toned()
     appearance = renderer.extract_appearance(source)
@@ -56,14 +56,14 @@ def motion_sheet(renderer: Renderer, photos: Tensor | list[Tensor], path: str | 
     wanted = torch.stack([parameters_of(c) for c in COMMANDS.values()])
     rows = []
     for photo in photos:
-        frames = command(renderer, photo, wanted, size)
+        frames = render_parameters(renderer, photo, wanted, size)
         rows.append(torch.cat([resize(photo[None].float().cpu(), size), frames]))
     return write_sheet(rows, ["photo", *COMMANDS], path)
 
 
 @torch.inference_mode()
 def driven_sheet(renderer: Renderer, stills: StillSet, path: str | Path, groups: int = 6, size: int = 192) -> Path:
-    """Rows of drawn people: the source, then twice a target, its render driven by itself, and by the twin."""
+    """Rows of drawn people: the source, and two targets, each with its renderings driven by itself and by the twin."""
     device = next(renderer.parameters()).device
     given = stills.get(np.arange(min(groups, len(stills))))
     rows = []

@@ -1,7 +1,7 @@
-"""Real voices: do the lips follow what real speakers' lips did?
+"""Lip sync with real voices: correlation with the lips of the filmed speakers.
 
-A speaker's own inner lips, measured in the film by the face mesh, are the truth. Files carry offsets of their own
-between sound and picture, so each curve is judged at its best lag, one for the whole clip.
+The ground truth is the opening of a speaker's inner lips, measured in the film by the face mesh. Sound and picture of a
+film may be offset, so each curve is compared at its best lag, one for the whole clip.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .face_mesh import FaceMesh, lips_opening
 from .metrics import best_lag, correlation
 
 SECONDS = 8.0  # of each clip
-SEEN = 0.9  # part of the frames in which the mesh must see a face
+SEEN = 0.9  # part of the frames in which the mesh must find a face
 RENDERING = RenderingSettings(size=256)
 QUIETEST = 1e-6  # of the loudest frame's energy: 60 dB
 
@@ -77,7 +77,7 @@ def _without_gaps(values: list[float | None]) -> Tensor | None:
 
 
 def loudness(audio: Tensor) -> Tensor:
-    """(T,) log energy of each frame of sound (640 * T,), 60 dB deep."""
+    """(T,) log energy of each frame of sound (640 * T,), clipped 60 dB below the loudest frame's."""
     energy = audio.view(-1, SAMPLES_A_FRAME).double().square().mean(1)
     return energy.clamp_min(QUIETEST * energy.max().clamp_min(1e-12)).log().float()
 
@@ -89,23 +89,23 @@ def commanded_opening(parameters: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Speech:
-    """What a portrait made of a voice: the opening that was commanded (T,), and finished frames (T,H,W,3) in [0,1]."""
+class TalkingHead:
+    """A portrait animated with a voice: the opening commanded by its motion (T,), and frames (T,H,W,3) in [0,1]."""
 
     opening: Tensor
     frames: Tensor
 
 
 @torch.inference_mode()
-def let_speak(renderer: Renderer, model: MotionModel, photo: Tensor, audio: Tensor) -> Speech:
-    """A square portrait (H,W,3) in [0,1] speaks sound (640 * T,) at 16 kHz, as `animate` does it."""
+def animate_portrait(renderer: Renderer, model: MotionModel, photo: Tensor, audio: Tensor) -> TalkingHead:
+    """Animate a square portrait (H,W,3) in [0,1] with sound (640 * T,) at 16 kHz, as `animate` does."""
     source = encode_source(renderer, photo)
     appearance = extract_appearance(renderer, source)
     voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
     motion = speak(model, listen_globally(model, voice), listen_locally(model, voice), appearance)
     parameters = renderer.read_parameters(motion.values.to(model.motion_mean.device)).float().cpu()
     frames = torch.cat(list(render(renderer, source, appearance, motion, RENDERING)))
-    return Speech(commanded_opening(parameters), frames)
+    return TalkingHead(commanded_opening(parameters), frames)
 
 
 def measure_speakers(
@@ -128,9 +128,9 @@ def measure_speakers(
     for number, film in enumerate(films):
         speaker = read_speaker(film, mesh)
         if speaker is not None:
-            speech = let_speak(renderer, model, photo, speaker.audio)
-            lips, lag = best_lag(speech.opening, speaker.opening)
-            seen = _finished(speech.frames, speaker, mesh, out)
+            head = animate_portrait(renderer, model, photo, speaker.audio)
+            lips, lag = best_lag(head.opening, speaker.opening)
+            seen = _finished(head.frames, speaker, mesh, out)
             figures[speaker.name] = {
                 "lips": lips,
                 "loudness": best_lag(loudness(speaker.audio), speaker.opening)[0],
@@ -152,7 +152,7 @@ def _finished(frames: Tensor, speaker: Speaker, mesh: FaceMesh, out: str | Path 
     return _without_gaps([lips_opening(mesh, to_uint8(picture)) for picture in pictures])
 
 
-def measure_spoken(
+def measure_talking_portrait(
     renderer: Renderer,
     model: MotionModel,
     photo: Tensor,
@@ -162,8 +162,8 @@ def measure_spoken(
 ) -> tuple[dict[str, float], Tensor]:
     """One portrait (H,W,3) speaking: `voice`, correlation of the opening that the mesh sees in its frames with the one
     that the voice commanded (empty where no face is seen); and `shown` frames (shown,3,S,S) from first to last."""
-    speech = let_speak(renderer, model, photo, audio)
-    seen = _without_gaps([lips_opening(mesh, picture) for picture in to_uint8(speech.frames)])
-    picked = torch.linspace(0, len(speech.frames) - 1, shown).round().long()
-    figures = {} if seen is None else {"voice": correlation(seen, speech.opening)}
-    return figures, speech.frames[picked].movedim(-1, 1)
+    head = animate_portrait(renderer, model, photo, audio)
+    seen = _without_gaps([lips_opening(mesh, picture) for picture in to_uint8(head.frames)])
+    picked = torch.linspace(0, len(head.frames) - 1, shown).round().long()
+    figures = {} if seen is None else {"voice": correlation(seen, head.opening)}
+    return figures, head.frames[picked].movedim(-1, 1)

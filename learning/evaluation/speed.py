@@ -1,7 +1,7 @@
-"""How fast each stage is on this machine, beside what the machine can do at best.
+"""Benchmark of each stage, relative to the peak rate of this machine.
 
-Milliseconds drift with everything else that runs, so the machine's own matrix product is timed in the same run, before
-and after: the ratio of a stage's rate to it is what two runs, or two machines, can be compared by.
+Times depend on the load of the machine, so a large matrix product (GEMM) is timed in the same run, before and after:
+the ratio of a stage's rate to the GEMM's can be compared between runs and machines.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def measure_renderer(bench: Bench, renderer: Renderer) -> None:
 
 
 def measure_motion_model(bench: Bench, model: MotionModel) -> None:
-    """Hearing and sampling a second of speech, with the default settings."""
+    """Extracting audio features and sampling a second of speech, with the default settings."""
     device, seconds = bench.device, FRAMES / FPS
     waveform = 0.1 * torch.randn(1, FRAMES * SAMPLES_A_FRAME, device=device)
     appearance = torch.randn(1, model.config.appearance_dim, device=device)
@@ -145,9 +145,9 @@ def measure_motion_model(bench: Bench, model: MotionModel) -> None:
 
 
 def measure_media(bench: Bench) -> None:
-    """Pasting back into a 1920x1080 photo, and encoding a 512 film; neither has a precision."""
+    """Pasting back into a 1920x1080 photo, and encoding 512-pixel video; neither has a precision."""
     noise = torch.nn.functional.avg_pool2d(torch.rand(1, 3, PICTURE, PICTURE), 9, 1, 4)[0].movedim(0, -1)
-    frames = torch.stack([noise.roll(i, 1) for i in range(8)])  # what moves a little, as a face does
+    frames = torch.stack([noise.roll(i, 1) for i in range(8)])  # small motion between frames, as of a face
     photo = torch.rand(*SCENE, 3)
     crop = Crop(700, 200, PICTURE, *SCENE)
     bench.add("paste back", "frame", "fp32", 8, 8, lambda: paste_back(photo, frames, crop), count=False)
@@ -196,7 +196,7 @@ def run_bench(
 
 
 def second_of_film(rows: list[Row]) -> list[dict]:
-    """Seconds of work for a second of film from a voice, and how many times faster than life that is."""
+    """Computing time for a second of video from a voice, and the real-time factor (above 1: faster than real time)."""
     found = {(row.stage, row.precision, row.batch): row.milliseconds for row in rows}
     encode = found["encode video", "fp32", 8]
     table = []

@@ -1,4 +1,4 @@
-"""Stage 2 measured: voices kept out of training, before rendering and after."""
+"""Evaluation of stage 2 on held-out voices, before rendering and after."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from ..datasets.tracks import Track
 from .metrics import best_lag, mean_of, speed_ratios
 
 FOLLOWED = ("jaw", "pucker", "spread", "press", "upper_lip", "lower_lip")
-SECONDS, SILENCE = 6.0, 4.0  # of each clip, and of nobody speaking
-RENDERING = RenderingSettings(size=128)  # the motion encoder sees no more
+SECONDS, SILENCE = 6.0, 4.0  # of each clip, and of silence
+RENDERING = RenderingSettings(size=128)  # the input size of the motion encoder
 
 
 @torch.inference_mode()
-def measure_voices(
+def measure_lip_sync(
     renderer: Renderer,
     model: MotionModel,
     tracks: list[Track],
@@ -48,7 +48,7 @@ def measure_voices(
     rows = []
     for number, track in enumerate(picked):
         frames = min(len(track.values), round(seconds * FPS))
-        motion = _speak(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
+        motion = _generate_motion(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
         read = renderer.read_parameters(motion.values.to(device)).float().cpu()
         truth = torch.from_numpy(track.values[:frames].copy())
         row = {name: best_lag(read[:, INDEX[name]], truth[:, INDEX[name]])[0] for name in FOLLOWED}
@@ -58,12 +58,12 @@ def measure_voices(
         if progress is not None:
             progress(number + 1, len(picked))
     quiet = 1e-4 * torch.randn(round(SILENCE * FPS) * SAMPLES_A_FRAME, generator=torch.Generator().manual_seed(0))
-    still = renderer.read_parameters(_speak(model, quiet, appearance, 0).values.to(device))[:, INDEX["jaw"]]
+    still = renderer.read_parameters(_generate_motion(model, quiet, appearance, 0).values.to(device))[:, INDEX["jaw"]]
     return mean_of(rows) | {"silence": float(still.float().quantile(0.95))}
 
 
 @torch.inference_mode()
-def measure_rendered(
+def measure_rendered_lip_sync(
     renderer: Renderer,
     model: MotionModel,
     tracks: list[Track],
@@ -72,9 +72,9 @@ def measure_rendered(
     seconds: float = SECONDS,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, float]:
-    """Photos (H,W,3), one or more, each speaking a clip of its own: correlation of the true jaw with the one that our
-    own encoder sees in the finished frames, at its best lag. `rendered_jaw` is the mean over the `faces` photos,
-    `rendered_jaw_lowest` the worst of them."""
+    """Photos (H,W,3), one or more, each animated with a clip of its own: correlation of the true jaw with the jaw that
+    our motion encoder reads in the rendered frames, at its best lag. `rendered_jaw` is the mean over the `faces`
+    photos, `rendered_jaw_lowest` the lowest of them."""
     device, values = model.motion_mean.device, []
     picked = _spread(tracks, len(photos))
     for number, photo in enumerate(photos):
@@ -82,7 +82,7 @@ def measure_rendered(
         frames = min(len(track.values), round(seconds * FPS))
         source = encode_source(renderer, photo)
         appearance = extract_appearance(renderer, source)
-        motion = _speak(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
+        motion = _generate_motion(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
         pictures = torch.cat(list(render(renderer, source, appearance, motion, RENDERING)))
         seen = renderer.read_parameters(renderer.encode_motion(pictures.permute(0, 3, 1, 2).to(device)))
         jaw = INDEX["jaw"]
@@ -93,14 +93,14 @@ def measure_rendered(
 
 
 def _spread(tracks: list[Track], count: int) -> list[Track]:
-    """At most `count` drawn clips, spread over all."""
+    """At most `count` drawn clips, evenly spaced among all."""
     drawn = [track for track in tracks if track.drawn]
     if not drawn:
         raise ValueError("no drawn clips among the voices: make some with `python -m mamba_portrait corpus`")
     return drawn[:: max(1, len(drawn) // count)][:count]
 
 
-def _speak(model: MotionModel, audio: Tensor, appearance: Tensor | None, seed: int):
+def _generate_motion(model: MotionModel, audio: Tensor, appearance: Tensor | None, seed: int):
     """Motion for audio (N,) at 16 kHz, N a multiple of 640."""
     voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
     features = listen_globally(model, voice), listen_locally(model, voice)

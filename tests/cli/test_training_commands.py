@@ -24,13 +24,13 @@ pytest.importorskip("scipy")
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
     """Two groups of stills and two clips, or a skip that says what the machine lacks."""
-    from mamba_portrait.learning.corpus.drawing.rasterizer import HeadRenderer
+    from mamba_portrait.learning.corpus.drawing.rasterizer import HeadRasterizer
     from mamba_portrait.learning.corpus.speech.engines import available_engines
 
     if not available_engines():
         pytest.skip("no speech engine is installed")
     try:
-        HeadRenderer(64)
+        HeadRasterizer(64)
     except Exception as fault:  # no EGL, or no driver behind it
         pytest.skip(str(fault))
     folder = tmp_path_factory.mktemp("corpus")

@@ -1,1 +1,1 @@
-"""How a drawn person moves: speech, expressions and gestures as curves of the motion parameters."""
+"""How a drawn person moves: expressions of stills, and head motion and gestures of clips, as motion parameters."""

@@ -1,7 +1,7 @@
-"""Random motion parameters for still frames: what portraits look like and what talking people do.
+"""Random motion parameters for still frames: expressions of portraits and of talking people.
 
-Mouths open .1 to .6 most of the time and wide sometimes; sources are often neutral, often smile with teeth or
-stand half open, because a portrait that already smiles or speaks is the hard case for relative motion.
+Mouths mostly open by .1 to .6, sometimes wide. Many sources are neutral, many smile with teeth or have the mouth half
+open: relative motion is hardest from a portrait that already smiles or speaks.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ def _set(parameters: np.ndarray, **values: float) -> None:
 
 
 def _mouth(rng: np.random.Generator, p: np.ndarray) -> None:
-    """A moment of speech or expression around the mouth."""
+    """Draw the parameters around the mouth: a moment of speech, or an expression."""
     u = rng.uniform
     kind = rng.choice(
         ["speech", "rounded", "spread", "closed", "wide", "smile", "frown"],
@@ -61,7 +61,7 @@ def _mouth(rng: np.random.Generator, p: np.ndarray) -> None:
 
 
 def random_expression(rng: np.random.Generator) -> np.ndarray:
-    """One state (24,) of face and head, drawn independently of any other."""
+    """Motion parameters (24,) of one frame, independent of any other frame."""
     p, u = np.zeros(COUNT, np.float32), rng.uniform
     _mouth(rng, p)
     brows = u(-0.5, 1) if rng.random() < 0.4 else 0.0
@@ -81,7 +81,8 @@ def random_expression(rng: np.random.Generator) -> np.ndarray:
 
 
 def _as_portrait(rng: np.random.Generator, p: np.ndarray) -> None:
-    """Turn a state into a source photo's: half of them at rest, a quarter a toothy smile, the rest as drawn."""
+    """Change the parameters in place to those of a source photo: half at rest, a quarter a smile with teeth, the rest
+    as they are."""
     kind, mouth = rng.random(), [INDEX[name] for name in REGIONS["mouth"]]
     blinks = [INDEX["blink_left"], INDEX["blink_right"]]
     if kind < 0.72:
@@ -103,7 +104,7 @@ def _as_portrait(rng: np.random.Generator, p: np.ndarray) -> None:
 
 
 def random_group(rng: np.random.Generator, count: int = 4) -> np.ndarray:
-    """Motion (count, 24) of a group: frame 0 a portrait; a third of groups keep one pose, a tenth one expression."""
+    """Motion (count, 24) of a group, frame 0 the source: a third of groups keep one pose, a tenth one expression."""
     states = np.stack([random_expression(rng) for _ in range(count)])
     _as_portrait(rng, states[0])
     kind = rng.random()
@@ -117,7 +118,8 @@ def random_group(rng: np.random.Generator, count: int = 4) -> np.ndarray:
 
 
 def twin_pose(rng: np.random.Generator, states: np.ndarray) -> np.ndarray:
-    """The same expressions with another steady pose in half of the cases."""
+    """Motion (count, 24) for the second person of a group: the same expressions, in half of the cases with a constant
+    offset of the pose."""
     states = states.copy()
     if rng.random() < 0.5:
         states[:, _POSE.start : _POSE.start + 6] += rng.normal(size=6).astype(np.float32) * _TWIN_DEVIATION

@@ -1,9 +1,9 @@
-"""The rest of a talking head: pose, blinks, gaze, brows, smile, breath, in the manner of one speaker.
+"""Motion of a talking head beside articulation: pose, blinks, gaze, brows, smile, breath, in the style of a speaker.
 
-Speech does not determine them, it times them: nods and brows fall on accents, blinks and breaths on the ends of
-phrases, the head follows the melody. Rates and profiles are the usual ones of the talking-head literature. A speaker's
-manner depends on what can be heard (pitch, liveliness, tempo) and on the voice itself, so that a model has something to
-infer it from.
+Prosody sets their timing: nods and raised brows fall on accents, blinks and breaths on the boundaries of phrases, the
+pitch of the head follows the intonation. Rates and profiles are the usual ones of the talking-head literature. A
+speaker's style depends on pitch, pitch range and tempo, and on the voice itself, so that a model can infer it from
+sound.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from . import curves
 
 
 @dataclass(frozen=True)
-class Style:
-    """A speaker's manner.
+class MotionStyle:
+    """How a speaker moves.
 
-    gain: of head motion; nods, brows: share of accents they mark; blinks: a second; openness, width: of the mouth, 1 is
-    average; smile: habitual, 0..0.4; lively: 0..1, how far accents show in the brows.
+    gain: of head motion; nods, brows: share of the accents with a nod or raised brows; blinks: a second; openness,
+    width: of the mouth, 1 is average; smile: habitual, 0..0.4; expressiveness: 0..1, how far accents raise the brows.
     """
 
     gain: float
@@ -31,18 +31,19 @@ class Style:
     width: float
     smile: float
     brows: float
-    lively: float
+    expressiveness: float
 
 
-def style_of(speaker: str, prosody: Prosody) -> Style:
-    """The manner of a speaker: part from what is heard (higher, livelier, faster voices move more), part its own."""
+def motion_style(speaker: str, prosody: Prosody) -> MotionStyle:
+    """The style of a speaker: in part from prosody (voices with more pitch range, faster ones move more), in part from
+    a hash of the name."""
     digest = hashlib.sha256(f"style {speaker}".encode()).digest()
     own = np.frombuffer(digest[:28], np.uint32) / 2**31 - 1  # seven numbers, -1..1
     high = np.clip(np.log2(prosody.median_pitch / 140), -1, 1)
     lively = np.clip((prosody.pitch_range - 0.18) / 0.18, -1, 1)
     spoken = sum(end - start for start, end in prosody.phrases)
     tempo = np.clip(len(prosody.accents) / max(spoken, 0.5) / 1.6 - 1, -1, 1)
-    return Style(
+    return MotionStyle(
         gain=float(np.exp(0.35 * own[0] + 0.3 * lively + 0.1 * tempo)),
         nods=float(np.clip(0.4 + 0.2 * own[1] + 0.15 * lively, 0.1, 0.8)),
         blinks=float(0.25 * np.exp(0.4 * own[2] + 0.2 * tempo)),
@@ -50,43 +51,43 @@ def style_of(speaker: str, prosody: Prosody) -> Style:
         width=float(np.clip(1 + 0.15 * own[4] + 0.05 * high, 0.8, 1.2)),
         smile=float(np.clip(0.1 + 0.12 * own[5] + 0.08 * high, 0, 0.4)),
         brows=float(np.clip(0.3 + 0.2 * own[6] + 0.15 * lively, 0.05, 0.7)),
-        lively=float(0.5 + 0.5 * lively),
+        expressiveness=float(0.5 + 0.5 * lively),
     )
 
 
-def perform(mouth: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Generator) -> np.ndarray:
-    """Add everything but the mouth's speech to `mouth` (T, COUNT): returns a new (T, COUNT) float32.
+def add_head_motion(mouth: np.ndarray, prosody: Prosody, style: MotionStyle, rng: np.random.Generator) -> np.ndarray:
+    """Add everything but articulation to `mouth` (T, COUNT): returns a new (T, COUNT) float32.
 
-    A clip begins at the rest pose, since a voice drives a photograph from there.
+    A clip begins at the rest pose, as motion sampled for a photograph does.
     """
     motion = mouth.astype(np.float64)
     frames = len(motion)
     _pose(motion, prosody, style, rng)
     _eyes(motion, prosody, style, rng)
     _brows(motion, prosody, style, rng)
-    habit = style.smile * (1 + 0.5 * curves.wander(frames, 3.0, rng)) * curves.onset(frames, 0.6)
+    habit = style.smile * (1 + 0.5 * curves.smooth_noise(frames, 3.0, rng)) * curves.ease_in(frames, 0.6)
     rounded = 1 - 0.6 * motion[:, INDEX["pucker"]]
     for name, tilt in (("smile_left", 1.0), ("smile_right", 1 + 0.08 * rng.normal())):
         motion[:, INDEX[name]] += np.clip(habit * rounded * tilt, -0.15, 0.6)
     return motion.astype(np.float32)
 
 
-def _pose(motion: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Generator) -> None:
-    """Slow wander of the head, nods on accents, a lift of the chin with the melody, breath in the shoulders."""
+def _pose(motion: np.ndarray, prosody: Prosody, style: MotionStyle, rng: np.random.Generator) -> None:
+    """Slow drift of the head, nods on accents, a lift of the chin with the intonation, breath in the shoulders."""
     frames = len(motion)
-    onset = curves.onset(frames, 0.8)
+    onset = curves.ease_in(frames, 0.8)
     speaking = 0.45 + 0.55 * curves.smooth(curves.speaking(frames, prosody), 0.6)
-    yaw, pitch, roll = (size * style.gain * speaking * curves.wander(frames, tau, rng) for size, tau in
+    yaw, pitch, roll = (size * style.gain * speaking * curves.smooth_noise(frames, tau, rng) for size, tau in
                         ((0.075, 1.6), (0.05, 1.3), (0.04, 1.8)))  # fmt: skip
     melody = curves.smooth(
-        np.interp(np.arange(frames) / FPS, np.arange(len(prosody.pitch)) / 100, prosody.melody()), 0.25
+        np.interp(np.arange(frames) / FPS, np.arange(len(prosody.pitch)) / 100, prosody.pitch_contour()), 0.25
     )
     pitch -= 0.10 * style.gain * speaking * (melody - melody.mean())
     for accent in prosody.accents:
         if rng.random() < style.nods:
             depth = style.gain * (0.025 + 0.06 * accent.strength) * (0.7 + 0.6 * rng.random())
             pitch += depth * curves.nod(frames, accent.time + 0.03 * rng.normal(), 0.2 + 0.08 * rng.random())
-            roll += 0.25 * depth * rng.normal() * curves.bump(frames, accent.time, 0.3)
+            roll += 0.25 * depth * rng.normal() * curves.raised_cosine(frames, accent.time, 0.3)
     for start, _ in prosody.phrases[1:]:  # a new phrase may take a new posture
         shift = 0.05 * style.gain * rng.normal(size=3)
         step = curves.smooth((np.arange(frames) / FPS > start - 0.1).astype(float), 0.3)
@@ -96,18 +97,18 @@ def _pose(motion: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Gen
     breath = onset * _breath(frames, prosody, rng)
     values = {
         "yaw": yaw, "pitch": pitch, "roll": roll,
-        "shift_x": onset * (0.25 * yaw - 0.25 * roll + 0.015 * style.gain * curves.wander(frames, 2.5, rng)),
-        "shift_y": onset * (-0.15 * pitch + 0.01 * style.gain * curves.wander(frames, 2.5, rng)) + 0.4 * breath,
-        "shift_z": onset * (0.15 * pitch + 0.02 * style.gain * curves.wander(frames, 3.0, rng)),
-        "shoulder_x": onset * (0.08 * yaw + 0.01 * style.gain * curves.wander(frames, 3.0, rng)),
+        "shift_x": onset * (0.25 * yaw - 0.25 * roll + 0.015 * style.gain * curves.smooth_noise(frames, 2.5, rng)),
+        "shift_y": onset * (-0.15 * pitch + 0.01 * style.gain * curves.smooth_noise(frames, 2.5, rng)) + 0.4 * breath,
+        "shift_z": onset * (0.15 * pitch + 0.02 * style.gain * curves.smooth_noise(frames, 3.0, rng)),
+        "shoulder_x": onset * (0.08 * yaw + 0.01 * style.gain * curves.smooth_noise(frames, 3.0, rng)),
         "shoulder_y": breath,
     }  # fmt: skip
     for name, curve in values.items():
         motion[:, INDEX[name]] = curve
 
 
-def _eyes(motion: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Generator) -> None:
-    """Fixations on the camera that hold against the head's turning, saccades aside, blinks."""
+def _eyes(motion: np.ndarray, prosody: Prosody, style: MotionStyle, rng: np.random.Generator) -> None:
+    """Fixations on the camera that compensate for head rotation, saccades aside, blinks."""
     frames = len(motion)
     look = np.zeros((frames, 2))
     now, starts = rng.exponential(1.5), [start for start, _ in prosody.phrases]
@@ -117,7 +118,7 @@ def _eyes(motion: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Gen
         target = rng.normal(size=2) * ((0.16, 0.10) if aside else (0.025, 0.02))
         look[int(now * FPS) :] = np.clip(target, (-0.35, -0.2), (0.35, 0.2))
         now += rng.exponential(0.6 if aside else 1.8) + 0.25
-    # The eyes counter the head's turn almost whole, so that the gaze stays on its target.
+    # The vestibulo-ocular reflex: eyes turn against the head by nearly its angle, so that they stay on the target.
     motion[:, INDEX["gaze_x"]] = np.clip(look[:, 0] - 0.9 * motion[:, INDEX["yaw"]], -0.5, 0.5)
     motion[:, INDEX["gaze_y"]] = np.clip(look[:, 1] + 0.9 * motion[:, INDEX["pitch"]], -0.35, 0.35)
 
@@ -127,36 +128,37 @@ def _eyes(motion: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Gen
     for time in sorted(times):
         if time - last > 0.35:
             closed, last = np.maximum(closed, _blink(frames, time, rng.uniform(0.12, 0.20))), time
-    lids = 0.02 * curves.wander(frames, 2.0, rng) - 0.35 * motion[:, INDEX["gaze_y"]]  # lids ride with the gaze
+    lids = 0.02 * curves.smooth_noise(frames, 2.0, rng) - 0.35 * motion[:, INDEX["gaze_y"]]  # lids follow the gaze
     for name in ("blink_left", "blink_right"):
         motion[:, INDEX[name]] = np.clip(lids + (1 - lids) * closed, -0.15, 1)
 
 
-def _brows(motion: np.ndarray, prosody: Prosody, style: Style, rng: np.random.Generator) -> None:
+def _brows(motion: np.ndarray, prosody: Prosody, style: MotionStyle, rng: np.random.Generator) -> None:
     frames = len(motion)
-    raised = 0.05 * curves.wander(frames, 2.0, rng)
+    raised = 0.05 * curves.smooth_noise(frames, 2.0, rng)
     for accent in prosody.accents:
         if rng.random() < style.brows:
-            size = (0.12 + 0.35 * accent.strength) * (0.6 + 0.6 * style.lively)
-            raised += size * curves.bump(frames, accent.time - 0.05, rng.uniform(0.35, 0.7))
-    knit = np.maximum(0.08 * curves.wander(frames, 2.5, rng), 0) + 0.15 * rng.random() * np.maximum(-raised, 0)
-    onset = curves.onset(frames, 0.4)
+            size = (0.12 + 0.35 * accent.strength) * (0.6 + 0.6 * style.expressiveness)
+            raised += size * curves.raised_cosine(frames, accent.time - 0.05, rng.uniform(0.35, 0.7))
+    knit = np.maximum(0.08 * curves.smooth_noise(frames, 2.5, rng), 0) + 0.15 * rng.random() * np.maximum(-raised, 0)
+    onset = curves.ease_in(frames, 0.4)
     for name in ("brow_left", "brow_right"):
         motion[:, INDEX[name]] = np.clip(onset * raised * (1 + 0.1 * rng.normal()), -0.4, 0.9)
     motion[:, INDEX["furrow"]] = np.clip(onset * knit, 0, 0.5)
 
 
 def _breath(frames: int, prosody: Prosody, rng: np.random.Generator) -> np.ndarray:
-    """Shoulders rise in before each phrase and sink while it is spoken; a slow cycle in silence."""
+    """Height of the shoulders (frames,): up before each phrase, down while it is spoken; a slow cycle in silence."""
     time = np.arange(frames) / FPS
     drive = 0.4 * np.sin(2 * np.pi * (0.25 * time + rng.random()))
     for start, _ in prosody.phrases:
-        drive += curves.bump(frames, start - 0.1, 0.9)
+        drive += curves.raised_cosine(frames, start - 0.1, 0.9)
     return 0.015 * rng.uniform(0.6, 1.4) * (curves.smooth(drive, 0.15) - drive.mean())
 
 
 def _blink(frames: int, start: float, length: float) -> np.ndarray:
-    """Lids closing in a third of `length` seconds and opening in the rest; one frame at least is fully closed."""
+    """Closure of the lids (frames,), 0..1: closing takes 35 % of `length` seconds, opening half; at least one frame is
+    fully closed."""
     time = (np.arange(frames) + 0.5) / FPS - start
     closing = np.clip(time / (length * 0.35), 0, 1)
     opening = np.clip((length - time) / (length * 0.5), 0, 1)

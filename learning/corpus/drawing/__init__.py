@@ -1,1 +1,1 @@
-"""How a drawn person becomes a picture with exact labels: scene, shaders and the OpenGL rasterizer."""
+"""From a posed person to a picture with exact labels: scene, shaders and the OpenGL rasterizer."""

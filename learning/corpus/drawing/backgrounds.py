@@ -1,11 +1,11 @@
-"""What stands behind a head, and the non-skin patterns some heads are painted with."""
+"""Random backgrounds, and the random patterns that replace the skin of some heads."""
 
 import cv2
 import numpy as np
 
 
 def _colour(rng: np.random.Generator) -> np.ndarray:
-    """A colour; mostly subdued, as rooms and streets are."""
+    """A colour (3,), mostly of low saturation, as in rooms and streets."""
     colour = rng.random(3)
     return colour.mean() + (colour - colour.mean()) * rng.choice([0.12, 0.35, 0.9], p=[0.5, 0.38, 0.12])
 
@@ -53,7 +53,7 @@ def _shapes(rng: np.random.Generator, size: int, image: np.ndarray, count: int) 
 
 
 def background(rng: np.random.Generator, size: int = 256) -> np.ndarray:
-    """A backdrop (size, size, 3) uint8: plain, graded, cloudy or full of things, sharp or out of focus."""
+    """A background (size, size, 3) uint8: a gradient, smooth noise, few or many shapes, sharp or out of focus."""
     kind = rng.choice(["plain", "clouds", "things", "clutter"], p=[0.2, 0.2, 0.4, 0.2])
     image = _gradient(rng, size)
     if kind != "plain":
@@ -69,7 +69,7 @@ def background(rng: np.random.Generator, size: int = 256) -> np.ndarray:
 
 
 def pattern(rng: np.random.Generator, size: int = 192) -> np.ndarray:
-    """A busy surface (2 size, 2 size, 3) uint8: leaves of random colour over clouds, mirrored so that it tiles."""
+    """A texture (2 size, 2 size, 3) uint8: ellipses of random colours over smooth noise, mirrored so that it tiles."""
     image = np.ascontiguousarray((np.clip(_clouds(rng, size, _gradient(rng, size)), 0, 1) * 255).astype(np.uint8))
     for _ in range(int(rng.integers(40, 160))):
         centre = tuple(int(v) for v in rng.integers(0, size, 2))

@@ -1,4 +1,4 @@
-"""Drawing posed people with OpenGL on EGL, without a window; in software where there is no GPU."""
+"""Rasterization of posed people with OpenGL on EGL, without a window; in software where there is no GPU."""
 
 import os
 
@@ -22,7 +22,7 @@ from ....vocabulary import (
     TORSO,
 )
 from ..person.parts import HAT, INSIDE, LENS, LIP, SLEEVE, UPPER_SKIN
-from ..person.rig import Posed
+from ..person.rig import PosedMesh
 from .scene import Scene, uniforms
 from .shaders import VERTEX, fragment
 from .shadows import arms_shade, lit_fraction
@@ -30,10 +30,10 @@ from .textures import noise_bank
 
 LABEL_SIZE = 128
 """Side of the flow and label grids."""
-_ARMS = (HAND, SLEEVE)  # nearest of all; compiled when first needed
+_ARMS = (HAND, SLEEVE)  # drawn first, as they are in front of all else; compiled when first needed
 _ORDER = (*_ARMS, SKIN, UPPER_SKIN, EYE, LIP, TEETH, TONGUE, NECK, TORSO, GLASS, EAR, CAVITY, HAT, HAIR, INSIDE, LENS)
 _CULL = {SKIN: "back", UPPER_SKIN: "back", EAR: "back", INSIDE: "front"}
-_DEPTH_TOLERANCE = 0.04  # how far behind the source's nearest surface a point may lie and still count as seen
+_DEPTH_TOLERANCE = 0.04  # how far behind the source's nearest surface a point may lie and still count as visible
 
 
 def open_context() -> moderngl.Context:
@@ -48,11 +48,11 @@ def open_context() -> moderngl.Context:
         ) from fault
 
 
-class HeadRenderer:
-    """Draws scenes at size x size, supersampled and area-reduced.
+class HeadRasterizer:
+    """Draws scenes at size x size, supersampled and reduced by area averaging.
 
-    Labels come from the same pass, sampled at the centres of a 128 grid; for exact centres the supersampled side must
-    be an odd multiple of 128, hence 384 up to 256 pixels. Larger frames have no exact labels.
+    Labels come from the same pass, sampled at the centres of the cells of a 128 x 128 grid. A pixel has its centre
+    there if the supersampled side is an odd multiple of 128: 384 up to size 256. Labels of larger frames are not exact.
     """
 
     def __init__(self, size: int = 256):
@@ -60,7 +60,7 @@ class HeadRenderer:
         self.side = 384 if size <= 256 else int(np.ceil(size * 1.5))
         self.context = open_context()
         self.programs: dict[int, moderngl.Program] = {}
-        # Asking a program for its members is slow: remember who uses which uniform.
+        # Name of a uniform -> that uniform of each program: a look-up in moderngl's programs is slow.
         self.uniforms: dict[str, list[moderngl.Uniform]] = {}
         for shader in _ORDER:
             if shader not in _ARMS:
@@ -88,14 +88,14 @@ class HeadRenderer:
         return texture
 
     def set_scene(self, scene: Scene) -> None:
-        """Upload what is constant for a person."""
+        """Upload the vertex data, textures and uniforms that stay the same for all frames of a scene."""
         for resource in self._owned:
             resource.release()
         self.scene, rig = scene, scene.rig
         self.dynamic = self.context.buffer(reserve=len(rig.rest) * 44, dynamic=True)
         static = self.context.buffer(rig.canonical.tobytes())
-        self.painted = self._texture(scene.painted) if scene.painted is not None else None
-        self._owned = [self.dynamic, static] + ([self.painted] if self.painted else [])
+        self.pattern_image = self._texture(scene.pattern_image) if scene.pattern_image is not None else None
+        self._owned = [self.dynamic, static] + ([self.pattern_image] if self.pattern_image else [])
         self.arrays = []
         for shader in _ORDER:
             if shader not in rig.triangles:
@@ -127,11 +127,11 @@ class HeadRenderer:
 
     def draw(
         self, parameters: np.ndarray, source: np.ndarray | None = None, gesture: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Posed]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, PosedMesh]:
         """Draw the scene's person with motion (24,).
 
         source: clip-space vertices of the source frame (None: this frame is the source); gesture (`arms.GESTURE`,): of
-        a person drawn with arms.
+        a person with arms.
         Returns colour (size, size, 3) uint8; label buffer (128, 128, 4) float32 = source x, y (clip space, y up),
         source depth, part; this frame's clip-space vertices; the posed rig.
         """
@@ -163,7 +163,7 @@ class HeadRenderer:
         target.clear(0, 0, 0, 0)
         context.enable_only(moderngl.DEPTH_TEST)
         self.noises[self.scene.noise].use(0)
-        (self.painted or self.plain).use(1)
+        (self.pattern_image or self.plain).use(1)
         for shader, array in self.arrays:
             if shader in _CULL:
                 context.enable(moderngl.CULL_FACE)
@@ -189,17 +189,17 @@ class HeadRenderer:
 
 
 def _layout(program: moderngl.Program, attributes: dict[str, str]) -> tuple:
-    """moderngl's format of an interleaved buffer, padding over attributes the program does not use."""
+    """moderngl's format of an interleaved buffer, with padding for attributes that the program does not use."""
     widths = [size if name in program else f"{4 * int(size[0])}x" for name, size in attributes.items()]
     return (" ".join(widths), *(name for name in attributes if name in program))
 
 
 def backward_flow(label: np.ndarray, source_label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel of a driving frame lies in the source, and whether the source shows it.
+    """Backward flow from a driving frame to the source, and visibility: whether the source shows the same point.
 
-    label, source_label: buffers (128, 128, 4) of `HeadRenderer.draw` (driving drawn against the source's vertices).
+    label, source_label: buffers (128, 128, 4) of `HeadRasterizer.draw` (driving drawn against the source's vertices).
     Returns grid (128, 128, 2) float32 (x right, y down, [-1, 1], align_corners=False) and visible (128, 128) bool.
-    The background stands still; the mouth's cavity never counts as visible, so that it is synthesised.
+    The background does not move. The oral cavity never counts as visible, so that a renderer learns to synthesise it.
     """
     size = label.shape[0]
     centre = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
@@ -207,13 +207,16 @@ def backward_flow(label: np.ndarray, source_label: np.ndarray) -> tuple[np.ndarr
     person = label[..., 3] != BACKGROUND
     x, y = np.where(person, label[..., 0], own_x), np.where(person, -label[..., 1], own_y)
     depth = np.where(source_label[..., 3] != BACKGROUND, source_label[..., 2], 99).astype(np.float32)
-    nearest = cv2.dilate(depth, np.ones((3, 3), np.uint8))
+    surface = cv2.dilate(depth, np.ones((3, 3), np.uint8))
     column = np.clip(((x + 1) / 2 * size).astype(int), 0, size - 1)
     row = np.clip(((y + 1) / 2 * size).astype(int), 0, size - 1)
     inside = (np.abs(x) < 1) & (np.abs(y) < 1) & (label[..., 3] != CAVITY)
-    seen = inside & (label[..., 2] <= nearest[row, column] + _DEPTH_TOLERANCE)
-    # A closed lid lies nearer to the eyeball than the tolerance: what lids and lips can hide must show its own part.
+    seen = inside & (label[..., 2] <= surface[row, column] + _DEPTH_TOLERANCE)
+    # A closed lid is nearer to the eyeball than the tolerance: parts that lids and lips can occlude must have the same
+    # label in the source.
     seen &= ~np.isin(label[..., 3], (EYE, TEETH, TONGUE)) | (source_label[row, column, 3] == label[..., 3])
-    seen &= (label[..., 3] == HAND) == (source_label[row, column, 3] == HAND)  # thin fingers hide a few pixels only
+    seen &= (label[..., 3] == HAND) == (
+        source_label[row, column, 3] == HAND
+    )  # the 3 x 3 maximum of depth misses thin fingers
     visible = np.where(person, seen, source_label[..., 3] == BACKGROUND)
     return np.stack([x, y], -1).astype(np.float32), visible

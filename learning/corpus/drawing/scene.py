@@ -1,4 +1,4 @@
-"""A person in a setting: light, camera, backdrop; all that stays while the motion changes."""
+"""A scene: person, light, camera and background, everything that does not change with the motion."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ..person.arms import ArmShape
 from ..person.identity import Identity
-from ..person.rig import Posed, Rig
+from ..person.rig import PosedMesh, Rig
 from .backgrounds import background, pattern
 from .shadows import light_frame
 from .textures import noise_bank
@@ -28,7 +28,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole `distance` in front of the head's centre; `half` the view's height there; centre (x, y)."""
+    """A pinhole `distance` in front of the head's centre; half: half the height of its view there; centre (x, y)."""
 
     distance: float
     half: float
@@ -49,7 +49,7 @@ def _direction(x: float, y: float, z: float) -> np.ndarray:
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """Soft frontal, side or top light with a weaker fill, a rim and a sky; tungsten to daylight."""
+    """Soft key light from the front, a side or above, a weaker fill, a rim light and the sky; tungsten to daylight."""
     u = rng.uniform
     warmth = rng.normal() * 0.10
 
@@ -58,7 +58,7 @@ def random_light(rng: np.random.Generator) -> Light:
         return strength * np.clip(tint, 0.4, 1.6)
 
     exposure = np.exp(0.16 + rng.normal() * 0.2)
-    ratio = u(0.25, 0.85)  # how much of the light has a direction
+    ratio = u(0.25, 0.85)  # of directional to all light
     key = _direction(rng.normal() * 0.7, u(-0.1, 1.0), u(0.35, 1.2))
     return Light(
         key=key,
@@ -73,7 +73,7 @@ def random_light(rng: np.random.Generator) -> Light:
 
 
 def random_camera(rng: np.random.Generator) -> Camera:
-    """Mostly a portrait crop; one in six nearer, farther or off the centre, so that the frame cuts the face."""
+    """Mostly a portrait crop; one in six nearer, farther or off centre, so that the frame may cut the face."""
     if rng.random() < 0.17:
         return Camera(rng.uniform(3.2, 9), rng.uniform(0.85, 2.1), (rng.normal() * 0.28, -0.12 + rng.normal() * 0.25))
     return Camera(
@@ -84,7 +84,10 @@ def random_camera(rng: np.random.Generator) -> Camera:
 
 
 class Scene:
-    """One person with light, camera, textures and backdrop: all that stays while the motion changes."""
+    """One person with light, camera, textures and background.
+
+    pattern_image: replaces the skin (None: none); noise: index of a texture of `textures.noise_bank`.
+    """
 
     def __init__(
         self,
@@ -92,39 +95,45 @@ class Scene:
         light: Light,
         camera: Camera,
         backdrop: np.ndarray,
-        painted: np.ndarray | None,
+        pattern_image: np.ndarray | None,
         noise: int,
         arms: ArmShape | None = None,
     ):
         self.identity, self.rig, self.light_frame = identity, Rig(identity, arms), light_frame(light.key)
         self.arms = arms
-        self.light, self.camera, self.backdrop, self.painted, self.noise = light, camera, backdrop, painted, noise
+        self.light, self.camera, self.backdrop, self.pattern_image, self.noise = (
+            light,
+            camera,
+            backdrop,
+            pattern_image,
+            noise,
+        )
 
-    def project(self, posed: Posed) -> np.ndarray:
+    def project(self, posed: PosedMesh) -> np.ndarray:
         """Vertices in clip space with depth (n, 3)."""
         return self.camera.project(posed.position)
 
-    def landmarks(self, posed: Posed) -> np.ndarray:
+    def landmarks(self, posed: PosedMesh) -> np.ndarray:
         """Landmarks (K, 2) in image coordinates: [0, 1], x right, y down."""
         clip = self.camera.project(posed.landmarks)[:, :2]
         return (clip * np.array([0.5, -0.5]) + 0.5).astype(np.float32)
 
 
 def random_scene(rng: np.random.Generator, identity: Identity, size: int = 256) -> Scene:
-    """`identity` in a random setting whose backdrop is `size` pixels square."""
-    painted = pattern(rng) if identity.look.pattern > 0 else None
+    """`identity` with random light and camera, before a random background of `size` pixels a side."""
+    pattern_image = pattern(rng) if identity.look.pattern > 0 else None
     return Scene(
         identity,
         random_light(rng),
         random_camera(rng),
         background(rng, size),
-        painted,
+        pattern_image,
         int(rng.integers(len(noise_bank()))),
     )
 
 
 def uniforms(scene: Scene) -> dict:
-    """The shaders' uniforms (see `shaders.PRELUDE`) of a person in a setting."""
+    """The shaders' uniforms (see `shaders.PRELUDE`) of a scene."""
     person, light = scene.identity, scene.light
     shape, look, hair, clothes, spectacles, hat = (
         person.shape, person.look, person.hair, person.clothes, person.glasses, person.hat,
@@ -146,8 +155,8 @@ def uniforms(scene: Scene) -> dict:
         "hairline": (hair.hairline_y, hair.opening, hair.parting, hair.frizz),
         "hair_kind": (hair.style == "bald", hair.length_y, hair.style == "tied", hair.bangs),
         "weave": (clothes.weave, clothes.frequency, clothes.neckline, clothes.collar),
-        "misc": (*look.offset, look.pattern, look.chance),
-        "eye": (shape.iris, shape.iris * (0.36 + 0.2 * look.chance)),
+        "misc": (*look.offset, look.pattern, look.variation),
+        "eye": (shape.iris, shape.iris * (0.36 + 0.2 * look.variation)),
     }
     if spectacles:
         values |= {"frame": spectacles.colour, "tint": spectacles.tint}

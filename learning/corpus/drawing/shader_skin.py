@@ -1,7 +1,7 @@
 """GLSL of the skin, in two programs: below the eyes (nose, mouth, beard) and from the lids up (eyes, brows, scalp).
 
-Software rendering evaluates both sides of every branch, so each half carries only its own features. Coordinates q are
-the canonical x, y of the head before any displacement, so that paint sticks to the skin.
+Software rendering evaluates both sides of every branch, so each program has the features of its half only. Coordinates
+q are the canonical x, y of the head before any displacement: texture coordinates that move with the skin.
 """
 
 COMMON = """

@@ -1,4 +1,4 @@
-"""The GLSL programs of the drawn parts: one a part, as a single large one was three to four times slower in software.
+"""The GLSL programs, one for each part: a single large one was three to four times slower in software.
 
 Every fragment shader is PRELUDE + its own `surface()`, which fills albedo, normal, occlusion and gloss, + LIGHTING.
 Attachment 0 is the colour premultiplied by coverage, attachment 1 = (source x, y in clip space, source depth, label).

@@ -1,7 +1,8 @@
-"""Soft shadows of the key light, a value a vertex: brow, nose, chin, hair, glasses and hats darken what lies behind.
+"""Soft shadows of the key light, a value for each vertex, cast by brow, nose, chin, hair, glasses and hats.
 
-Vertices are splatted into a coarse depth grid seen from the light; a vertex well behind the grid's surface is in
-shadow. The coarseness makes the penumbra; it costs a millisecond where a rendered shadow map costs five in software.
+A shadow map of points: vertices are splatted into a coarse depth grid seen from the light, and a vertex well behind the
+grid's surface is in shadow. The coarse grid gives a penumbra. It takes a millisecond; a rasterized shadow map takes
+five in software.
 """
 
 import cv2
@@ -10,21 +11,21 @@ import numpy as np
 from ..person.geometry import unit
 
 _CELLS, _EXTENT = 56, 1.7  # grid over [-extent, extent]; a cell is about six millimetres
-_EMPTY = -1.2  # depth where nothing throws a shadow: near enough that blurring makes a soft edge
+_EMPTY = -1.2  # depth of empty cells: so near that the blurred edge of a shadow is soft
 _BIAS, _PENUMBRA = 0.12, 0.18
-_CHEST = np.array([0.0, -1.55, 0.6], np.float32)  # the middle of what gesturing arms can shade
+_CHEST = np.array([0.0, -1.55, 0.6], np.float32)  # centre of the region that gesturing arms can shade
 
 
 def light_frame(direction: np.ndarray) -> np.ndarray:
-    """Rows (3, 3): two axes across the light and the direction towards it."""
+    """Rows (3, 3): two axes perpendicular to the light, and the direction towards it."""
     across = unit(np.cross([0.0, 1.0, 0.1], direction))
     return np.stack([across, np.cross(direction, across), direction]).astype(np.float32)
 
 
 def lit_fraction(position: np.ndarray, casters: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    """How much of the key light reaches each vertex: (n,) float32, 1 lit .. 0 in full shadow.
+    """Share of the key light that reaches each vertex: (n,) float32, 1 lit .. 0 in full shadow.
 
-    position (n, 3) camera space; casters: indices of vertices that throw shadows; frame from `light_frame`.
+    position (n, 3) camera space; casters: indices of vertices that cast shadows; frame from `light_frame`.
     """
     local = position @ frame.T
     cell = (local[:, :2] + _EXTENT) * (_CELLS / (2 * _EXTENT))
@@ -40,9 +41,9 @@ def lit_fraction(position: np.ndarray, casters: np.ndarray, frame: np.ndarray) -
 
 
 def arms_shade(position: np.ndarray, arms: slice, frame: np.ndarray) -> np.ndarray:
-    """How much of the key light gesturing arms let through to each vertex: (n,), as `lit_fraction`.
+    """Share of the key light that gesturing arms let through to each vertex: (n,), as `lit_fraction`.
 
-    A grid of its own around the chest; what of the arms lies outside throws no shadow.
+    The depth grid is centred on the chest; vertices of the arms outside it cast no shadow.
     """
     local = (position - _CHEST) @ frame.T
     near = np.abs(local[arms, :2]).max(1) < 0.93 * _EXTENT

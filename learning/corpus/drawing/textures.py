@@ -1,4 +1,4 @@
-"""Noise and pattern images shared by skins, cloths and backgrounds; pure functions of their random generator."""
+"""Noise textures for skin, cloth and hair; pure functions of their random generator."""
 
 from functools import lru_cache
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def periodic_noise(rng: np.random.Generator, size: int, cells: int, octaves: int, gain: float = 0.6) -> np.ndarray:
-    """Value noise (size, size) that repeats at its borders, deviation 1, from `cells` cells across upwards."""
+    """Fractal value noise (size, size) that tiles, standard deviation 1; its first octave has `cells` cells across."""
     total, weight = np.zeros((size, size), np.float32), 1.0
     for octave in range(octaves):
         count = cells << octave
@@ -39,7 +39,7 @@ def _spots(rng: np.random.Generator, size: int, count: int) -> np.ndarray:
 
 
 def noise_texture(rng: np.random.Generator, size: int = 512) -> np.ndarray:
-    """(size, size, 4) uint8: coarse, middle and fine noise around 128, and sparse spots: four scales in one fetch."""
+    """(size, size, 4) uint8: coarse, middle and fine noise around 128, and sparse spots, for one texture fetch."""
     layers = [
         periodic_noise(rng, size, 4, 3) * 0.33,
         periodic_noise(rng, size, 24 - 8, 3) * 0.33,

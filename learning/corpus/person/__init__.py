@@ -1,1 +1,1 @@
-"""Who is drawn: faces and bodies as meshes, their shapes, their hair, and the parameters that move them."""
+"""Drawn people: random traits, meshes of face, hair, body and hands, and the rig that poses them."""

@@ -1,4 +1,4 @@
-"""Arms that gesture: where shoulder, elbow, wrist and fingers are, and the skin and sleeves drawn over them.
+"""Arms for gestures: inverse kinematics of shoulder, elbow, wrist and fingers, and the meshes of skin and sleeves.
 
 Both arms are posed as an anatomical left one, x away from the body; the other is its mirror image. A gesture is a
 vector of GESTURE numbers, four of the body and then twelve of either hand, the image's left one first (`BODY`, `HAND`).
@@ -10,7 +10,7 @@ import numpy as np
 
 from ....vocabulary import HAND
 from .geometry import grid_normals, grid_triangles, rotation, smooth_step, unit
-from .hands import BONES, FOREARM, bend, hand_skin
+from .hands import BONES, FOREARM, bone_transforms, hand_skin
 from .identity import Clothes, Look
 from .parts import SLEEVE
 
@@ -25,19 +25,19 @@ HAND_STATE: tuple[str, ...] = (
 )  # fmt: skip
 GESTURE: int = len(BODY) + 2 * len(HAND_STATE)
 IN_LAP = np.array([0.9, -4.4, 1.2, 0.3, 0.1, 0, 0.3, 0.3, 0.35, 0.4, 0.45, 0.3])
-"""The state of a hand at rest, below every frame."""
+"""The state of a hand at rest, below the edge of every picture."""
 AT_REST = np.concatenate([np.zeros(len(BODY)), IN_LAP, IN_LAP])
-"""The gesture of nobody who speaks."""
+"""The gesture of a person who is silent."""
 
 _UPPER_ARM, _FOREARM = 2.45, 2.2  # lengths
-_POLE = np.array([0.6, -1.0, -0.2])  # where elbows point
-_HIPS = np.array([0.0, -3.6, -0.25], np.float32)  # where the body tilts
+_POLE = np.array([0.6, -1.0, -0.2])  # pole vector of the two-bone inverse kinematics: where elbows point
+_HIPS = np.array([0.0, -3.6, -0.25], np.float32)  # the point about which the body tilts
 _ROWS, _SIDES = 34, 20  # of a sleeve
 
 
 @dataclass(frozen=True)
 class ArmShape:
-    """length: of the hand; sleeve: share of the forearm under cloth; nail: linear colour."""
+    """length: of the hand; sleeve: share of the forearm under cloth; nail: linear-light RGB."""
 
     length: float
     sleeve: float
@@ -83,7 +83,7 @@ class Arms:
         self.occlusion = np.tile(np.concatenate([self.skin.occlusion, np.ones(sleeve)]), 2).astype(np.float32)
 
     def pose(self, shift: np.ndarray, gesture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and normals (n, 3) for a gesture (GESTURE,), shoulders carried along by `shift` (3,)."""
+        """Positions and normals (n, 3) for a gesture (GESTURE,), shoulders moved by `shift` (3,)."""
         body, hands = gesture[: len(BODY)], gesture[len(BODY) :].reshape(2, -1)
         shoulders = move_body(self.shoulders, body) + shift
         position, normal = np.empty((2, self._one, 3), np.float32), np.empty((2, self._one, 3), np.float32)
@@ -98,7 +98,7 @@ class Arms:
         elbow, wrist = solve_elbow(shoulder, hand[:3])
         forearm = _forearm_frame(unit(wrist - elbow), hand[3])
         palm = forearm @ rotation(0, -hand[4], -hand[5])
-        bones = bend(hand[6:11], hand[11])
+        bones = bone_transforms(hand[6:11], hand[11])
         bones = np.concatenate([palm @ bones[:, :, :3], (palm @ bones[:, :, 3:])], 2)
         bones[FOREARM] = np.concatenate([forearm, np.zeros((3, 1))], 1)
         blend = (self.skin.weights @ bones.reshape(BONES, 12).astype(np.float32)).reshape(-1, 3, 4)
@@ -135,7 +135,7 @@ class Arms:
 
 
 def solve_elbow(shoulder: np.ndarray, wrist: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Elbow, and the wrist itself or the nearest point to it within reach; the two bones keep their lengths."""
+    """Two-bone inverse kinematics: the elbow (3,), and the wrist or the nearest point to it within reach (3,)."""
     offset = wrist - shoulder
     far = np.clip(np.linalg.norm(offset), 0.6, 0.985 * (_UPPER_ARM + _FOREARM))
     towards = unit(offset)

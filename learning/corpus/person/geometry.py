@@ -1,4 +1,4 @@
-"""Small geometry shared by every drawn part: smooth steps, bumps, grids of vertices, their triangles and normals.
+"""Geometry shared by all drawn parts: smooth steps, bumps, grids of vertices, their triangles and normals.
 
 Axes: x to the image's right, y up, z towards the camera. One unit is about ten centimetres; the head spans y in
 [-1, 1].
@@ -82,7 +82,7 @@ def tube(curve: np.ndarray, radius: float, sides: int = 6) -> np.ndarray:
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     """Head rotation (3, 3), radians: yaw turns the nose to the right, pitch down, roll tilts the crown to the left.
 
-    Applied roll after yaw after pitch, the order of a neck: nod on the turned head, tilt in the picture plane.
+    Pitch is applied first, then yaw, then roll: the head nods about its own axis and tilts in the picture plane.
     """
     (cy, cp, cr), (sy, sp, sr) = np.cos([yaw, pitch, roll]), np.sin([yaw, pitch, roll])
     turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])

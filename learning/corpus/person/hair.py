@@ -1,4 +1,4 @@
-"""Hair and hats: shells around the skull whose silhouettes vary; strands and edges are cut in the shader.
+"""Hair and hats: shells around the skull of varied silhouette; the shader discards the gaps between strands.
 
 Canonical coordinates of both: angle around the head, height y, layer (0 body, 1 loose outer strands), unused.
 """
@@ -16,8 +16,8 @@ _ANGLES = np.linspace(-np.pi, np.pi, 53)[None]
 BODY, STRANDS = 0.0, 1.0
 
 
-def _lumps(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """Smooth noise (rows, columns), periodic across columns, deviation about 1."""
+def _periodic_noise(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """Smooth noise (rows, columns), periodic across columns, standard deviation about 1."""
     total = np.zeros((rows, columns), np.float32)
     for cells, weight in ((5, 0.8), (11, 0.5), (23, 0.35)):
         coarse = rng.normal(size=(max(3, cells * rows // columns), cells)).astype(np.float32)
@@ -41,8 +41,8 @@ def _shell(skull: Skull, heights: np.ndarray, volume: np.ndarray | float, swell:
     return np.stack([side * sine * swell, top, depth * cosine * swell], -1)
 
 
-def _drawn(hair: Hair, angle: np.ndarray, y: np.ndarray, outer: bool) -> np.ndarray:
-    """Which triangles can show: those wholly in the face's opening, below short hair or behind are dropped."""
+def _visible_triangles(hair: Hair, angle: np.ndarray, y: np.ndarray, outer: bool) -> np.ndarray:
+    """(m,) bool: triangles that can be visible: not in the opening for the face, below short hair or behind."""
     side = np.abs(angle)
     hidden = (y < hair.hairline_y - 0.38) & (side < hair.opening - 0.1)
     if hair.length_y > -0.25:
@@ -58,7 +58,7 @@ def _hair_parts(hair: Hair, skull: Skull) -> list[Part]:
     if hair.length_y < -0.25:
         heights = np.concatenate([np.linspace(hair.length_y, 0.0, 12)[:-1], np.linspace(0.0, 1.0, 20)])
     angle, y = np.broadcast_arrays(_ANGLES, heights[:, None])
-    lumps = _lumps(rng, *y.shape)
+    lumps = _periodic_noise(rng, *y.shape)
     falling = smooth_step(-0.35, -1.2, y)
     swell = 1 + (0.010 + 0.05 * hair.frizz + 0.10 * hair.volume) * lumps * 0.8 + rng.uniform(-0.12, 0.12) * falling
     volume = hair.volume * np.ones_like(y)
@@ -75,7 +75,7 @@ def _hair_parts(hair: Hair, skull: Skull) -> list[Part]:
             continue
         grid = _shell(skull, heights, volume + extra, swell)
         canonical = np.stack([angle, y, np.full_like(y, layer), np.zeros_like(y)], -1).astype(np.float32)
-        parts.append(Part(grid, canonical, HAIR, "hair", shade, _drawn(hair, angle, y, layer == STRANDS)))
+        parts.append(Part(grid, canonical, HAIR, "hair", shade, _visible_triangles(hair, angle, y, layer == STRANDS)))
     return parts
 
 

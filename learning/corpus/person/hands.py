@@ -1,4 +1,4 @@
-"""A hand with its forearm: one smooth skin over bones, drawn at rest from a signed distance and bent with the bones.
+"""A hand with its forearm: a mesh extracted from a signed distance field at rest, posed by linear blend skinning.
 
 Lengths are in hand lengths (wrist to tip of the middle finger), the wrist is the origin; axes of an anatomical left
 hand: x to the thumb, y to the fingertips, z out of its back. Proportions are those of adult hands (palm half as long as
@@ -24,19 +24,19 @@ _LENGTHS = ((0.225, 0.165, 0.125), (0.230, 0.132, 0.095), (0.250, 0.150, 0.100),
             (0.180, 0.102, 0.085))  # fmt: skip
 _RADII = ((0.078, 0.060, 0.058, 0.045), (0.052, 0.048, 0.042, 0.035), (0.053, 0.049, 0.043, 0.036),
           (0.050, 0.046, 0.040, 0.034), (0.044, 0.039, 0.034, 0.029))  # fmt: skip
-_FAN = np.radians([0.0, -13.0, -2.0, 9.0, 22.0])  # spread of the stretched fingers, about z
-_THUMB = (0.66, 0.68, -0.34)  # where the stretched thumb points
+_FAN = np.radians([0.0, -13.0, -2.0, 9.0, 22.0])  # angle of each straight, spread finger about z
+_THUMB = (0.66, 0.68, -0.34)  # direction of the straight thumb
 _BEND = np.radians([[26, 40, 55], [75, 95, 60], [78, 98, 62], [78, 98, 62], [80, 95, 62]])  # of a full fist
 _BLEND, _FLESH, _WRIST = 0.014, 0.018, 0.03  # radii of the fillets: between bones, within one, at the wrist
-_SOFT = 0.012  # width over which the skin passes from one bone to the next
-_STEP = 0.026
+_SOFT = 0.012  # width over which the skinning weights pass from one bone to the next
+_STEP = 0.026  # of the grid on which the signed distance is sampled
 
 
 @dataclass(frozen=True)
 class HandSkin:
-    """Rest vertices and normals (n, 3), triangles (m, 3), weights (n, BONES), ambient occlusion (n,).
+    """Rest vertices and normals (n, 3), triangles (m, 3), skinning weights (n, BONES), ambient occlusion (n,).
 
-    canonical (n, 4): x, y at rest, palm side 0..1, nail 0..1 (negative: blood under knuckles and tips).
+    canonical (n, 4): x, y at rest, palm side 0..1, nail 0..1 (negative: redness of knuckles and fingertips).
     """
 
     rest: np.ndarray
@@ -55,7 +55,7 @@ def _rotation_about(axis: np.ndarray, angle: float) -> np.ndarray:
 
 
 def _directions() -> tuple[np.ndarray, np.ndarray]:
-    """Where each stretched finger points, and the axis about which it curls into the palm: (5, 3) each."""
+    """Direction of each straight finger, and the axis about which it curls into the palm: (5, 3) each."""
     point = np.stack([-np.sin(_FAN), np.cos(_FAN), 0 * _FAN], 1)
     point[0] = unit(np.array(_THUMB))
     inwards = np.array([[-0.75, 0.25, -0.6]] + 4 * [[0.0, 0.0, -1.0]])
@@ -63,15 +63,15 @@ def _directions() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _joints() -> np.ndarray:
-    """Joints of the stretched fingers from knuckle to tip (5, 4, 3)."""
+    """Joints of the straight fingers from knuckle to tip (5, 4, 3)."""
     along = np.concatenate([np.zeros((5, 1)), np.cumsum(_LENGTHS, 1)], 1)
     return np.array(_KNUCKLES)[:, None] + along[..., None] * _directions()[0][:, None]
 
 
-def bend(curls: np.ndarray, spread: float) -> np.ndarray:
-    """Motion (BONES, 3, 4) of each bone in the palm's frame; the forearm's stays at rest.
+def bone_transforms(curls: np.ndarray, spread: float) -> np.ndarray:
+    """Rigid transform (BONES, 3, 4) of each bone from rest, in the palm's frame; the forearm's is the identity.
 
-    curls (5,), thumb first: 0 stretched .. 1 fist; spread: 0 fingers side by side .. 1 fanned.
+    curls (5,), thumb first: 0 straight .. 1 fist; spread: 0 fingers side by side .. 1 fanned.
     """
     joints, (_, axes) = _joints(), _directions()
     motion = np.zeros((BONES, 3, 4))
@@ -91,7 +91,7 @@ def bend(curls: np.ndarray, spread: float) -> np.ndarray:
 
 
 def _primitives() -> list[tuple[int, np.ndarray, np.ndarray, float, float]]:
-    """Tapered capsules of the flesh: bone, both ends, both radii."""
+    """Tapered capsules that make up the hand: bone, both ends, both radii."""
     joints, pieces = _joints(), []
     for finger in range(5):
         for bone in range(3):
@@ -116,7 +116,7 @@ def _primitives() -> list[tuple[int, np.ndarray, np.ndarray, float, float]]:
 
 
 def _distances(points: np.ndarray) -> np.ndarray:
-    """Signed distance (n, BONES) of points (n, 3) to the flesh of each bone."""
+    """Signed distance (n, BONES) of points (n, 3) to the capsules of each bone, joined smoothly."""
     nearest = np.full((BONES, len(points)), np.inf)
     for bone, start, stop, first, last in _primitives():
         along = np.clip((points - start) @ (stop - start) / ((stop - start) ** 2).sum(), 0, 1)
@@ -127,7 +127,7 @@ def _distances(points: np.ndarray) -> np.ndarray:
 
 
 def _skin_distance(points: np.ndarray) -> np.ndarray:
-    """Signed distance (n,) to the skin: the smooth union of all bones' flesh."""
+    """Signed distance (n,) to the skin: the smooth union over all bones."""
     bones = _distances(points)
     bones[:, PALM] = -_WRIST * np.logaddexp(-bones[:, PALM] / _WRIST, -bones[:, FOREARM] / _WRIST)
     return -_BLEND * np.log(np.exp(-bones[:, PALM:] / _BLEND).sum(1) + 1e-300)
@@ -140,13 +140,13 @@ def _gradient(points: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def hand_skin() -> HandSkin:
-    """The skin of an average hand, the same for everyone; persons differ by its scale."""
+    """The mesh of an average hand, the same for everyone but for its scale."""
     low, high = np.array([-0.36, -FOREARM_LENGTH - 0.1, -0.34]), np.array([0.50, 1.14, 0.20])
     axes = [np.arange(a, b, _STEP) for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     vertices, triangles = surface_nets(_skin_distance(grid.reshape(-1, 3)).reshape(grid.shape[:3]))
     vertices = vertices * _STEP + low
-    for _ in range(2):  # from the cells' middles onto the surface
+    for _ in range(2):  # Newton steps from the cells' middles onto the surface
         vertices -= _skin_distance(vertices)[:, None] * unit(_gradient(vertices))
     normal = unit(_gradient(vertices))
     weights = np.exp(-(_distances(vertices) - _distances(vertices).min(1, keepdims=True)) / _SOFT)
@@ -158,11 +158,11 @@ def hand_skin() -> HandSkin:
     return HandSkin(
         vertices.astype(np.float32), normal.astype(np.float32), triangles.astype(np.int32),
         weights.astype(np.float32), np.clip(0.45 + 0.55 * open_air, 0.4, 1).astype(np.float32),
-        _paint(vertices, normal),
+        _canonical_coordinates(vertices, normal),
     )  # fmt: skip
 
 
-def _paint(vertices: np.ndarray, normal: np.ndarray) -> np.ndarray:
+def _canonical_coordinates(vertices: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """The canonical coordinates (n, 4) of the skin."""
     joints, (point, axes) = _joints(), _directions()
     palm = smooth_step(0.35, -0.35, normal[:, 2])

@@ -1,8 +1,8 @@
-"""The face and skull: one surface with true slits for the mouth and the eyes, and its displacement for each expression.
+"""The mesh of face and skull, with slits for the mouth and the eyes, and a blendshape for each expression.
 
 The surface is a grid over (height, angle around the head). Its rows are three bands that meet at the closed lip line
-and at the closed lid line; the row on a line exists twice, so that bands part there and leave a hole. Everything is
-smooth and analytic.
+and at the closed lid line; the row on a line exists twice, so that the bands can separate there and leave a hole. All
+shapes are smooth analytic functions.
 """
 
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ class Skull:
 
 
 @dataclass
-class Head:
-    """The skin's rest vertices and displacement fields; n vertices, bands stacked.
+class HeadMesh:
+    """The skin's rest vertices and blendshapes; n vertices, bands stacked.
 
-    rest (n, 3); fields (COUNT, n, 3): linear displacements of unit parameters;
+    rest (n, 3): mouth and eyes closed; blendshapes (COUNT, n, 3): displacement where a parameter is 1;
     lids (2, n, 3): displacement that opens each eye;
-    shut (2, n): how far a closed line sags;
+    shut (2, n): how far the line of a closed eye sinks;
     lid_vertices: indices near each eye, kept in front of the eyeball;
     canonical (n, 4): x, y, angle, band before any displacement;
     occlusion (n,); closed (2, columns): 1 where a line's two rows stay together (0 inside mouth or eyes).
@@ -46,7 +46,7 @@ class Head:
     skull: Skull
     bands: list[tuple[int, int]]
     rest: np.ndarray
-    fields: np.ndarray
+    blendshapes: np.ndarray
     lids: np.ndarray
     shut: np.ndarray
     lid_vertices: list[np.ndarray]
@@ -136,11 +136,11 @@ def lip_width(shape: FaceShape, x: np.ndarray) -> np.ndarray:
     return np.clip(1 - (x / (shape.mouth_half * 1.05)) ** 2, 0, 1) ** 0.5
 
 
-def _fields(
+def _blendshapes(
     shape: FaceShape, rest: np.ndarray, x: np.ndarray, y: np.ndarray, band: np.ndarray, front: np.ndarray
 ) -> np.ndarray:
-    """Displacement (COUNT, rows, columns, 3) of each expression at 1; pose and eyes are rigid and stay zero here."""
-    fields = np.zeros((COUNT, *rest.shape), np.float32)
+    """Blendshapes (COUNT, rows, columns, 3) of the expressions; pose and eyes, which are rigid, have zeros."""
+    blendshapes = np.zeros((COUNT, *rest.shape), np.float32)
     upper, lower, over = band >= MIDDLE, band == LOWER, y - shape.mouth_y
     opening = np.clip(1 - (x / shape.mouth_half) ** 2, 0, 1) ** 0.6
     near, wide = bump(over, 0.19) * front, bump(x, 0.36)
@@ -149,23 +149,23 @@ def _fields(
     parting = opening * bump(over, 0.15)
     descent = np.where(upper, descent * (1 - parting), descent + (1 - descent) * parting)
     descent = descent * (1 - 0.75 * smooth_step(0.35, 0.72, np.abs(x))) * front * (y < 0.2)
-    jaw = fields[INDEX["jaw"]]
+    jaw = blendshapes[INDEX["jaw"]]
     jaw[..., 1] = -descent * np.maximum(rest[..., 2] + 0.05, 0.3) * 0.36
     jaw[..., 1] += np.where(upper, 0.035 * opening * bump(over, 0.08) * front, 0)  # the upper lip rises a little
     jaw[..., 2] = descent * rest[..., 1] * 0.30
     jaw[..., 0] = -0.07 * x * bump(over, 0.3) * bump(x, 0.5) * front
 
-    pucker = fields[INDEX["pucker"]]
+    pucker = blendshapes[INDEX["pucker"]]
     pucker[..., 0], pucker[..., 2] = -0.46 * x * near * wide, 0.09 * near * bump(x, 0.26)
     pucker[..., 1] = np.where(upper, 0.018, -0.018) * bump(np.abs(over) - 0.05, 0.05) * bump(x, 0.2) * opening * front
-    spread = fields[INDEX["spread"]]
+    spread = blendshapes[INDEX["spread"]]
     spread[..., 0], spread[..., 2] = 0.34 * x * near * wide, -0.03 * near * wide
 
     for name, side in (("smile_left", -1), ("smile_right", 1)):
         corner = bump(x - side * shape.mouth_half * 1.02, 0.16) * bump(over, 0.15) * front
         cheek = bump(x - side * 0.4, 0.16) * bump(y + 0.2, 0.15) * front
         lift = np.where(upper, 0.022, 0.0) * bump(over, 0.09) * opening * smooth_step(-0.1, 0.1, side * x) * front
-        smile = fields[INDEX[name]]
+        smile = blendshapes[INDEX[name]]
         smile[..., 0], smile[..., 2] = side * 0.060 * corner, -0.035 * corner + 0.028 * cheek
         smile[..., 1] = (
             0.085 * corner
@@ -174,28 +174,29 @@ def _fields(
             + 0.012 * bump(x - side * shape.eye_x, 0.16) * bump(y - shape.slit_y + 0.03, 0.06) * (band < UPPER)
         )
 
-    press = fields[INDEX["press"]]
+    press = blendshapes[INDEX["press"]]
     press[..., 1] = -0.6 * over * bump(over, 0.08) * lip_width(shape, x) * front
     press[..., 2] = -0.03 * bump(over, 0.06) * lip_width(shape, x) * front
     lip = bump(over, 0.10) * front * opening
-    fields[INDEX["upper_lip"]][..., 1] = np.where(
+    blendshapes[INDEX["upper_lip"]][..., 1] = np.where(
         upper, 0.08 * lip + 0.02 * bump(over - 0.15, 0.12) * smooth_step(0.0, 0.06, over) * bump(x, 0.25) * front, 0
     )
-    fields[INDEX["lower_lip"]][..., 1] = np.where(lower, -0.085 * lip, 0)
+    blendshapes[INDEX["lower_lip"]][..., 1] = np.where(lower, -0.085 * lip, 0)
 
     brow_y = shape.eye_y + 0.2
     for name, side in (("brow_left", -1), ("brow_right", 1)):
         reach = np.where(y > brow_y, bump(y - brow_y, 0.28), bump(y - brow_y, 0.10))
-        fields[INDEX[name]][..., 1] = 0.085 * bump(x - side * shape.eye_x, 0.21) * reach * front
+        blendshapes[INDEX[name]][..., 1] = 0.085 * bump(x - side * shape.eye_x, 0.21) * reach * front
     knit = bump(np.abs(x) - 0.16, 0.14) * bump(y - shape.eye_y - 0.17, 0.11) * front
-    fields[INDEX["furrow"]][..., 0], fields[INDEX["furrow"]][..., 1] = -np.sign(x) * 0.035 * knit, -0.045 * knit
-    return fields
+    furrow = blendshapes[INDEX["furrow"]]
+    furrow[..., 0], furrow[..., 1] = -np.sign(x) * 0.035 * knit, -0.045 * knit
+    return blendshapes
 
 
 def _lids(
     shape: FaceShape, x: np.ndarray, y: np.ndarray, band: np.ndarray, front: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Displacement that opens each eye, the sag of its closed line, and the vertices that ride on the eyeball."""
+    """Displacement that opens each eye, how far its closed line sinks, and the vertices near the eyeball."""
     lids, shut, around = np.zeros((2, *x.shape, 3), np.float32), np.zeros((2, *x.shape), np.float32), []
     over = y - shape.slit_y
     for eye, side in enumerate((-1, 1)):
@@ -222,7 +223,7 @@ def _occlusion(shape: FaceShape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.clip(shade - 0.4 * smooth_step(-0.85, -1.0, y), 0.2, 1)
 
 
-def build_head(shape: FaceShape, look: Look) -> Head:
+def build_head(shape: FaceShape, look: Look) -> HeadMesh:
     """The skin of one person."""
     rng = np.random.default_rng(shape.seed)
     skull, angles = _skull(shape, rng), _columns()
@@ -255,7 +256,7 @@ def build_head(shape: FaceShape, look: Look) -> Head:
     rest[..., 1] += shape.eye_slant * tilt * bump(y - shape.slit_y, 0.12) * bump(np.abs(x) - shape.eye_x, 0.3) * front
     rest = rest.astype(np.float32)
 
-    fields = _fields(shape, rest, x, y, band, front)
+    blendshapes = _blendshapes(shape, rest, x, y, band, front)
     lids, shut, around = _lids(shape, x, y, band, front)
     mouth_line, eye_line = (
         np.abs(skull.side(line) * signed_power(np.sin(angles), power)) for line in (shape.mouth_y, shape.slit_y)
@@ -265,12 +266,12 @@ def build_head(shape: FaceShape, look: Look) -> Head:
         [~((mouth_line < shape.mouth_half) & facing), ~((np.abs(eye_line - shape.eye_x) < shape.eye_half) & facing)]
     ).astype(np.float32)
     canonical = np.stack([x, y, angle, band], -1).reshape(-1, 4).astype(np.float32)
-    head = Head(
+    head = HeadMesh(
         shape,
         skull,
         [(len(r), len(angles)) for r in rows],
         rest.reshape(-1, 3),
-        fields.reshape(COUNT, -1, 3),
+        blendshapes.reshape(COUNT, -1, 3),
         lids.reshape(2, -1, 3),
         shut.reshape(2, -1),
         around,

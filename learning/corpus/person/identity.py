@@ -1,7 +1,7 @@
-"""Who is drawn: the random traits of a person, without any mesh.
+"""The random traits of a person, from which the meshes are built.
 
 Lengths are in the units of `geometry` (about ten centimetres), colours are linear-light RGB in 0..1.
-The ranges were chosen by eye from the proportions of adult faces; clipped normals keep freaks out.
+The ranges were chosen by eye from the proportions of adult faces; normal distributions are clipped against extremes.
 """
 
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 
-def spread(rng: np.random.Generator, deviation: float) -> float:
-    """A normal draw cut at 2.2 deviations."""
+def clipped_normal(rng: np.random.Generator, deviation: float) -> float:
+    """A sample of a normal distribution, clipped at 2.2 standard deviations."""
     return float(np.clip(rng.normal(0, deviation), -2.2 * deviation, 2.2 * deviation))
 
 
@@ -91,9 +91,9 @@ class Look:
     beard_length: float
     stubble: float
     shine: float
-    pattern: float  # how far a non-skin pattern replaces the albedo (section 5.2 of the design: force warping)
-    offset: tuple[float, float]  # where this skin lies in the noise texture
-    chance: float
+    pattern: float  # how far a pattern replaces the albedo: a renderer must warp it, as it cannot guess it from skin
+    offset: tuple[float, float]  # of this person's texture coordinates in the noise texture
+    variation: float  # a random number for details without a trait of their own, such as the size of the pupils
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Clothes:
     shoulder_width: float
     shoulder_height: float
     neck_half: float
-    turn: float  # of the body against the camera, radians
+    turn: float  # yaw of the body, radians
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Identity:
 
 
 def _shape(rng: np.random.Generator) -> FaceShape:
-    u, n = rng.uniform, lambda deviation: spread(rng, deviation)
+    u, n = rng.uniform, lambda deviation: clipped_normal(rng, deviation)
     lid_up = 0.081 + n(0.013)
     return FaceShape(
         mouth_y=-0.555 + n(0.03),
@@ -181,7 +181,7 @@ def _shape(rng: np.random.Generator) -> FaceShape:
 
 
 def skin_tone(rng: np.random.Generator) -> np.ndarray:
-    """Linear albedo between pale, olive and deep skin, with some change of redness."""
+    """Linear-light albedo (3,) between light, olive and dark skin, with some variation of hue."""
     tones = np.array(
         [[0.72, 0.50, 0.40], [0.58, 0.37, 0.26], [0.40, 0.235, 0.15], [0.21, 0.115, 0.072], [0.10, 0.055, 0.036]]
     )
@@ -290,12 +290,12 @@ def _look(rng: np.random.Generator, hair: Hair) -> Look:
         shine=u(0.0, 1.0),
         pattern=u(0.5, 1.0) if rng.random() < 0.12 else 0.0,
         offset=(u(0, 1), u(0, 1)),
-        chance=u(0, 1),
+        variation=u(0, 1),
     )
 
 
 def _clothes(rng: np.random.Generator) -> Clothes:
-    u, n = rng.uniform, lambda deviation: spread(rng, deviation)
+    u, n = rng.uniform, lambda deviation: clipped_normal(rng, deviation)
     return Clothes(
         colour=tuple(rng.random(3) ** 2 * u(0.1, 0.9)),
         second=tuple(rng.random(3) ** 2),
@@ -346,5 +346,5 @@ def random_identity(rng: np.random.Generator) -> Identity:
         clothes=_clothes(rng),
         glasses=_glasses(rng) if rng.random() < 0.17 else None,
         hat=_hat(rng) if rng.random() < 0.07 else None,
-        ears=(spread(rng, 0.1), spread(rng, 0.03), float(rng.uniform(0.3, 0.75))),
+        ears=(clipped_normal(rng, 0.1), clipped_normal(rng, 0.03), float(rng.uniform(0.3, 0.75))),
     )

@@ -1,4 +1,4 @@
-"""A triangle mesh from a signed distance: naive surface nets (Gibson 1998), one vertex a cell that the surface cuts."""
+"""Isosurface extraction from a signed distance field: naive surface nets (Gibson 1998), a vertex in each cut cell."""
 
 from itertools import product
 

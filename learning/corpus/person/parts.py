@@ -1,6 +1,6 @@
-"""Everything rigid on a person besides the skin: eyes, mouth interior, ears, neck, shoulders, glasses.
+"""Meshes of a person besides the skin of the head: eyes, mouth interior, ears, neck, shoulders, glasses.
 
-Each part is a grid of vertices with canonical coordinates for its shader, a part id, and what it follows (`mount`).
+Each part is a grid of vertices with canonical coordinates for its shader, a shader id, and a `mount`: what it follows.
 """
 
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ import numpy as np
 
 from ....vocabulary import BACKGROUND, CAVITY, EAR, EYE, GLASS, HAIR, NECK, SKIN, TEETH, TONGUE, TORSO
 from .geometry import rotation, signed_power, smooth_step, sphere_grid, tube
-from .head import LOWER, MIDDLE, Head
+from .head import LOWER, MIDDLE, HeadMesh
 from .identity import Clothes, Glasses, Identity
 
 LENS, LIP, UPPER_SKIN, HAT, INSIDE = range(11, 16)
 SLEEVE = 17
 LABEL_OF = {LENS: BACKGROUND, LIP: SKIN, UPPER_SKIN: SKIN, HAT: HAIR, INSIDE: CAVITY, SLEEVE: TORSO}
-"""Shader ids beside the part numbers of vocabulary.py, and the part that each is labelled as. Lenses let the label
-behind them through; INSIDE is the skin seen from within the head, which closes mouth and eye sockets at the sides."""
+"""Shader ids beside the part numbers of vocabulary.py, and the part that each is labelled as. Lenses keep the label
+behind them; INSIDE is the back of the skin, which closes mouth and eye sockets at the sides."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ def _canonical(*channels: np.ndarray) -> np.ndarray:
     return np.stack([*channels, *blank], -1).astype(np.float32)
 
 
-def eyeball(head: Head, eye: int) -> Part:
+def eyeball(head: HeadMesh, eye: int) -> Part:
     """The front of an eyeball around its own centre; canonical: angle from the pupil, direction x, y, eye."""
     polar = np.concatenate([np.linspace(0.0, 0.62, 10), np.linspace(0.62, 1.75, 9)[1:]])[::-1, None]
     around = np.linspace(np.pi, -np.pi, 25)[None]
@@ -54,8 +54,8 @@ def eyeball(head: Head, eye: int) -> Part:
     return Part(grid, _canonical(polar, direction_x, direction_y, float(eye)), EYE, f"eye{eye}")
 
 
-def socket(head: Head, eye: int) -> Part:
-    """Flesh behind the inner corner of an eye, where a turned head would show a gap beside the eyeball."""
+def socket(head: HeadMesh, eye: int) -> Part:
+    """Tissue behind the inner corner of an eye: without it a turned head shows a gap beside the eyeball."""
     side = -1 if eye == 0 else 1
     ball = sphere_grid(9, 13)[:, 3:10]
     grid = ball * np.array([0.20, 0.14, 0.125]) + head.eyes[eye] - np.array([side * 0.05, 0, 0])
@@ -64,8 +64,8 @@ def socket(head: Head, eye: int) -> Part:
     )
 
 
-def mouth_interior(identity: Identity, head: Head) -> list[Part]:
-    """Both rows of teeth, tongue, the dark behind, inner lips; teeth canonical: arc length, height, lower?"""
+def mouth_interior(identity: Identity, head: HeadMesh) -> list[Part]:
+    """Both rows of teeth, tongue, oral cavity, inner lips; canonical of teeth: arc length, height, 1 for lower ones."""
     shape = identity.shape
     lip_z, mouth_y, half = head.rest[head.nearest(0, shape.mouth_y, LOWER), 2], shape.mouth_y, shape.mouth_half
     bend, height = np.linspace(-1.2, 1.2, 27)[None], np.linspace(0, 1, 6)[:, None]
@@ -103,7 +103,7 @@ def mouth_interior(identity: Identity, head: Head) -> list[Part]:
     return parts
 
 
-def ears(identity: Identity, head: Head) -> list[Part]:
+def ears(identity: Identity, head: HeadMesh) -> list[Part]:
     """Two flattened shells; canonical: position on the unit sphere, side."""
     size, height, angle = identity.ears
     parts = []
@@ -137,20 +137,20 @@ def neck_and_torso(clothes: Clothes) -> list[Part]:
     body = signed_power(ball, 0.85) * np.array([clothes.shoulder_width, 0.9, 0.62])
     slope = 0.26 * np.clip(np.abs(body[..., 0]) / clothes.shoulder_width, 0, 1) ** 1.5
     body = body + np.stack([0 * slope, clothes.shoulder_height - 2.18 - slope, -0.25 + 0 * slope], -1)
-    body = body @ rotation(clothes.turn, 0, 0).T  # the body faces another way than the head
+    body = body @ rotation(clothes.turn, 0, 0).T
     return [
         Part(neck, _canonical(angle * 0.37, y, angle), NECK, "neck", shadow),
         Part(body, _canonical(body[..., 0], body[..., 1], ball[..., 2]), TORSO, "torso"),
     ]
 
 
-def _clear(head: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Depths moved forwards as a whole until the curve clears the face."""
+def _in_front_of_face(head: HeadMesh, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Depths (n,) of a curve, all moved forwards alike until it lies in front of the face."""
     skin = np.array([head.rest[head.nearest(*point), 2] for point in zip(x, y, strict=True)])
     return z + max(0.0, float((skin + 0.025 - z).max()))
 
 
-def glasses(frame: Glasses, head: Head) -> list[Part]:
+def glasses(frame: Glasses, head: HeadMesh) -> list[Part]:
     """Rims, bridge, temples and two lenses; lens canonical: position in the lens."""
     shape, around = head.shape, np.linspace(-np.pi, np.pi, 37)
     z, y, half = head.eyes[0][2] + shape.eye_radius + 0.075, shape.eye_y - 0.02, frame.half_width
@@ -164,7 +164,7 @@ def glasses(frame: Glasses, head: Head) -> list[Part]:
     for side in (-1, 1):
         ring_x, ring_y = side * (shape.eye_x + 0.01) + half * cosine, y + frame.half_height * sine
         ring_z = z - 0.12 * np.clip(np.cos(around) * side, 0, 1) ** 2
-        ring = np.stack([ring_x, ring_y, _clear(head, ring_x, ring_y, ring_z)], -1)
+        ring = np.stack([ring_x, ring_y, _in_front_of_face(head, ring_x, ring_y, ring_z)], -1)
         wire(ring)
         t = np.linspace(0, 1, 12)
         hinge = shape.eye_x + 0.01 + half

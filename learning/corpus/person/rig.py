@@ -1,4 +1,4 @@
-"""Motion parameters -> vertices: the whole person, posed."""
+"""The rig of a person: from motion parameters to the positions and normals of all vertices."""
 
 from dataclasses import dataclass
 
@@ -23,8 +23,8 @@ from .parts import (
     socket,
 )
 
-_PIVOT = np.array([0, -0.95, -0.15], np.float32)  # where the head turns: the top of the neck
-_OF_FIELDS = slice(0, INDEX["blink_left"])  # mouth and brows, which displacement fields move
+_PIVOT = np.array([0, -0.95, -0.15], np.float32)  # of the head's rotation: the top of the neck
+_OF_BLENDSHAPES = slice(0, INDEX["blink_left"])  # the parameters of mouth and brows
 _JAW_SHARE = {"jaw": 1.0, "tongue": 0.8, "cavity": 0.6}
 _LID_CLEARANCE = 0.014
 
@@ -35,7 +35,7 @@ def _kept(part: Part, offset: int) -> np.ndarray:
 
 
 @dataclass
-class Posed:
+class PosedMesh:
     """Camera-space vertices (n, 3), normals (n, 3), ambient occlusion (n,) and landmarks (K, 3)."""
 
     position: np.ndarray
@@ -45,17 +45,17 @@ class Posed:
 
 
 class Rig:
-    """All vertices of one person and the way each follows the 24 parameters.
+    """All vertices of one person, and how the 24 parameters move them.
 
-    canonical (n, 4); triangles: shader id -> (m, 3) int32 indices. arms: none are drawn without their shape; they are
-    the last vertices.
+    canonical (n, 4); triangles: shader id -> (m, 3) int32 indices. arms: their shape, or None for a person without;
+    their vertices come last.
     """
 
     def __init__(self, identity: Identity, arms: ArmShape | None = None):
         shape = identity.shape
         self.identity, self.head = identity, build_head(shape, identity.look)
         head = self.head
-        self.fields = head.fields.reshape(COUNT, -1)
+        self.blendshapes = head.blendshapes.reshape(COUNT, -1)
         self.parts: list[Part] = [
             eyeball(head, 0),
             eyeball(head, 1),
@@ -70,7 +70,7 @@ class Rig:
         self.skin_count = len(head.rest)
         self.arms = Arms(arms, identity.clothes) if arms else None
         self._stack()
-        self._mark_vertices()
+        self._choose_landmark_vertices()
 
     def _stack(self) -> None:
         rest, normal, occlusion, canonical = (
@@ -112,7 +112,7 @@ class Rig:
         self.casters = self._casters()
 
     def _casters(self) -> np.ndarray:
-        """Vertices that throw shadows: skin, glasses, hats, and hair outside the face's opening."""
+        """Vertices that cast shadows: skin, glasses, hats, and hair outside the opening for the face."""
         hair = self.identity.hair
         used = np.concatenate([self.triangles[s] for s in (SKIN, UPPER_SKIN, HAIR, HAT, GLASS) if s in self.triangles])
         solid = np.zeros(len(self.rest), bool)
@@ -123,7 +123,7 @@ class Rig:
             solid[part] &= (y > 0.1) | (angle > 1.75) | (hair.length_y < -0.25)
         return np.flatnonzero(solid)
 
-    def _mark_vertices(self) -> None:
+    def _choose_landmark_vertices(self) -> None:
         shape, head = self.identity.shape, self.head
         mouth_y, slit_y, tip = shape.mouth_y, shape.slit_y, shape.nose_tip_y
         brow_y, half = shape.eye_y + shape.brow_y, shape.mouth_half
@@ -166,11 +166,11 @@ class Rig:
             (-0.66, 0.3, UPPER),
             (0.66, 0.3, UPPER),
         ]
-        self._marks = np.array([head.nearest(*spot) for spot in spots])
-        self._marks_top = np.array([head.nearest(0, 0.6, UPPER), head.nearest(0, 0.99, UPPER)])
+        self._landmark_vertices = np.array([head.nearest(*spot) for spot in spots])
+        self._scalp_vertices = np.array([head.nearest(0, 0.6, UPPER), head.nearest(0, 0.99, UPPER)])
 
-    def pose(self, parameters: np.ndarray, gesture: np.ndarray | None = None) -> Posed:
-        """Vertices for motion parameters (24,), and a gesture (`arms.GESTURE`,) of one with arms (None: at rest)."""
+    def pose(self, parameters: np.ndarray, gesture: np.ndarray | None = None) -> PosedMesh:
+        """Vertices for motion parameters (24,), and for a gesture (`arms.GESTURE`,) of arms (None: at rest)."""
         p = {name: float(parameters[i]) for name, i in INDEX.items()}
         position, normal, occlusion = self.rest.copy(), self.normal.copy(), self.occlusion.copy()
         skin = position[: self.skin_count]
@@ -183,9 +183,9 @@ class Rig:
             rotation(p["yaw"], p["pitch"], p["roll"]),
             np.array([p["shift_x"], p["shift_y"], p["shift_z"]], np.float32),
         )
-        marks = np.concatenate([skin[self._marks], pupils, skin[self._marks_top]])
+        marks = np.concatenate([skin[self._landmark_vertices], pupils, skin[self._scalp_vertices]])
 
-        def carry(points: np.ndarray) -> np.ndarray:
+        def follow_head(points: np.ndarray) -> np.ndarray:
             return (points - _PIVOT) @ turn.T + _PIVOT + shift
 
         shoulders = np.array([p["shoulder_x"], p["shoulder_y"], 0], np.float32)
@@ -195,22 +195,22 @@ class Rig:
                 rest = self.rest[part]
                 follow = smooth_step(start, stop, rest[:, 1:2]).astype(np.float32)
                 body = rest if gesture is None else move_body(rest, gesture[: len(BODY)])
-                position[part] = (body + shoulders) * (1 - follow) + carry(rest) * follow
+                position[part] = (body + shoulders) * (1 - follow) + follow_head(rest) * follow
                 normal[part] = unit(self.normal[part] * (1 - follow) + (self.normal[part] @ turn.T) * follow)
         loose = self.slices["torso"] + self.slices["neck"] + self.slices.get("hair", []) + [self.arm_slice]
         rigid = np.ones(len(position), bool)
         for part in loose:
             rigid[part] = False
-        position[rigid], normal[rigid] = carry(position[rigid]), normal[rigid] @ turn.T
+        position[rigid], normal[rigid] = follow_head(position[rigid]), normal[rigid] @ turn.T
         if self.arms:
             state = AT_REST if gesture is None else gesture
             position[self.arm_slice], normal[self.arm_slice] = self.arms.pose(shoulders, state)
-        return Posed(position, normal, occlusion, carry(marks))
+        return PosedMesh(position, normal, occlusion, follow_head(marks))
 
     def _move_skin(self, skin: np.ndarray, parameters: np.ndarray, p: dict[str, float]) -> None:
-        """Expressions as a sum of displacement fields, then lids over the eyeballs."""
+        """Add the weighted blendshapes, then lay the lids over the eyeballs."""
         weights = np.array(parameters, np.float32)
-        skin += (weights[_OF_FIELDS] @ self.fields[_OF_FIELDS]).reshape(-1, 3)
+        skin += (weights[_OF_BLENDSHAPES] @ self.blendshapes[_OF_BLENDSHAPES]).reshape(-1, 3)
         head, radius = self.head, self.identity.shape.eye_radius
         for eye, name in enumerate(("blink_left", "blink_right")):
             near = head.lid_vertices[eye]
@@ -224,7 +224,7 @@ class Rig:
             skin[near, 2] = np.where(inside > 0, np.maximum(skin[near, 2], surface), skin[near, 2])
 
     def _skin_normals(self, skin: np.ndarray) -> np.ndarray:
-        """Normals of each band, made one across a line wherever the line is closed."""
+        """Normals of each band, averaged across a line where it is closed."""
         normal = np.concatenate(
             [
                 grid_normals(skin[a * self._columns : b * self._columns].reshape(b - a, self._columns, 3))
@@ -238,7 +238,7 @@ class Rig:
         return normal.reshape(-1, 3)
 
     def _move_mouth(self, position: np.ndarray, normal: np.ndarray, p: dict[str, float]) -> None:
-        """Lower teeth, tongue and cavity follow the jaw; the inner lips roll in from the parted lines."""
+        """Move lower teeth, tongue and cavity with the jaw; build the inner lips from the edges of the open mouth."""
         for mount, share in _JAW_SHARE.items():
             for part in self.slices[mount]:
                 rest, jaw = self.rest[part], p["jaw"] * share

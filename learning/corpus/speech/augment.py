@@ -1,6 +1,6 @@
-"""Making synthetic speech sound like many mouths, rooms and microphones, without changing what the lips do.
+"""Augmentation of synthetic speech with other vocal tracts, rooms and microphones; its timing stays that of the lips.
 
-On about half of the samples: on all of them a short training learns the damage instead of the speech.
+About half of the samples are augmented: in a short training on augmented ones alone, a model fits the distortions.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from scipy.signal import fftconvolve, firwin2, istft, resample, stft
 
 from ....visemes.phones import Phone
 from ....vocabulary import SAMPLE_RATE
-from .engines import Speech
+from .engines import Utterance
 from .prosody import track_pitch
 
 SHARE = 0.5
@@ -21,10 +21,10 @@ _PEAK = np.nextafter(np.float32(0.98), np.float32(0))  # the float32 nearest to 
 
 
 @dataclass(frozen=True)
-class Chances:
-    """Probability of each change to an augmented sample."""
+class Probabilities:
+    """Probability of each change to a sample that is augmented."""
 
-    tract: float = 0.7
+    vocal_tract: float = 0.7
     equaliser: float = 0.8
     mask: float = 0.3
     gain: float = 0.5
@@ -34,16 +34,16 @@ class Chances:
     band: float = 0.3
 
 
-def change_speed(speech: Speech, factor: float) -> Speech:
-    """Play `factor` times faster (0.8..1.25 is natural), pitch and formants with it; the phones are retimed exactly."""
+def change_speed(speech: Utterance, factor: float) -> Utterance:
+    """Speed perturbation: `factor` times faster (0.8..1.25 is natural), with pitch and formants; phones are retimed."""
     if not 0.5 <= factor <= 2:
         raise ValueError(f"The speed factor must lie in 0.5..2, not {factor}.")
     audio = resample(speech.audio, max(round(len(speech.audio) / factor), 1)).astype(np.float32)
     scale = len(audio) / max(len(speech.audio), 1)
-    return Speech(audio, tuple(phone.moved(0.0, scale) for phone in speech.phones))
+    return Utterance(audio, tuple(phone.moved(0.0, scale) for phone in speech.phones))
 
 
-def join(parts: list[Speech], pauses: list[float]) -> Speech:
+def join(parts: list[Utterance], pauses: list[float]) -> Utterance:
     """Utterances with silences around them: pauses[i] seconds before parts[i], and one more after the last.
 
     Raises ValueError unless there is exactly one more pause than parts.
@@ -63,20 +63,23 @@ def join(parts: list[Speech], pauses: list[float]) -> Speech:
             audio.append(part.audio)
             phones.extend(phone.moved(now / SAMPLE_RATE) for phone in part.phones)
             now += len(part.audio)
-    return Speech(np.concatenate(audio), tuple(phones))
+    return Utterance(np.concatenate(audio), tuple(phones))
 
 
 def augment(
-    audio: np.ndarray, rng: np.random.Generator, babble: np.ndarray | None = None, chances: Chances | None = None
+    audio: np.ndarray,
+    rng: np.random.Generator,
+    babble: np.ndarray | None = None,
+    probabilities: Probabilities | None = None,
 ) -> np.ndarray:
     """A changed copy of audio (N,) float32 at 16 kHz, of the same length and timing, peaks below 1.
 
     babble: other speech (M,) to lay under it, repeated or cut to length.
     """
-    chances = chances or Chances()
-    do = {name: rng.random() < chance for name, chance in vars(chances).items()}
-    if do["tract"]:
-        audio = change_tract(audio, float(np.exp(rng.uniform(-0.2, 0.2))))
+    probabilities = probabilities or Probabilities()
+    do = {name: rng.random() < chance for name, chance in vars(probabilities).items()}
+    if do["vocal_tract"]:
+        audio = scale_vocal_tract(audio, float(np.exp(rng.uniform(-0.2, 0.2))))
     if do["equaliser"]:
         audio = _equalise(audio, rng)
     if do["mask"]:
@@ -86,9 +89,9 @@ def augment(
     if do["reverb"]:
         audio = _reverberate(audio, rng)
     if do["babble"] and babble is not None and len(babble):
-        audio = audio + _at_ratio(audio, np.resize(babble, len(audio)), rng.uniform(8, 30))
+        audio = audio + _at_snr(audio, np.resize(babble, len(audio)), rng.uniform(8, 30))
     if do["noise"]:
-        audio = audio + _at_ratio(audio, _coloured_noise(len(audio), rng), rng.uniform(0, 37))
+        audio = audio + _at_snr(audio, _coloured_noise(len(audio), rng), rng.uniform(0, 37))
     if do["band"]:
         audio = _limit_band(audio, rng)
     return set_level(audio, float(rng.uniform(-33, -15)))
@@ -102,8 +105,8 @@ def set_level(audio: np.ndarray, decibels: float) -> np.ndarray:
     return limited.clip(-_PEAK, _PEAK)
 
 
-def change_tract(audio: np.ndarray, factor: float) -> np.ndarray:
-    """Move the formants by `factor` (above 1: a shorter vocal tract) and leave pitch and time alone.
+def scale_vocal_tract(audio: np.ndarray, factor: float) -> np.ndarray:
+    """Vocal tract length perturbation: formants times `factor` (above 1: a shorter tract), pitch and timing unchanged.
 
     The spectral envelope is stretched along frequency; the fine structure and the phase stay.
     """
@@ -120,8 +123,8 @@ def change_tract(audio: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _envelope(log: np.ndarray, keep: int) -> np.ndarray:
-    """(bins, frames) smooth curve over the peaks of a log spectrum: the cepstrum's first `keep` samples, iterated so
-    that it rests on the harmonics instead of cutting through them (Imai and Abe's true envelope, 1979)."""
+    """(bins, frames) spectral envelope of a log spectrum: its first `keep` cepstral coefficients, iterated until the
+    curve passes through the harmonics' peaks rather than their mean (the true envelope of Imai and Abe, 1979)."""
     smooth = log
     for _ in range(6):
         cepstrum = np.fft.irfft(np.maximum(log, smooth), axis=0)
@@ -151,7 +154,7 @@ def _filter(audio: np.ndarray, points: np.ndarray, gains: np.ndarray) -> np.ndar
 
 
 def _mask(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Silence one or two frequency bands throughout, and up to two moments of 20 to 80 ms."""
+    """SpecAugment: attenuate one or two frequency bands, and up to two stretches of 20 to 80 ms, by 26 dB."""
     spectrum = _spectrum(audio)
     rows, columns = spectrum.shape
     for _ in range(rng.integers(1, 3)):
@@ -170,7 +173,7 @@ def _slow_gain(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _reverberate(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The direct sound and a decaying noise tail, reverberation time 0.15 to 0.8 s, 3 to 20 dB under it."""
+    """Convolve with an impulse and a decaying noise tail, 3 to 20 dB below it; reverberation time 0.15 to 0.8 s."""
     decay = rng.uniform(0.15, 0.8)
     time = np.arange(int(decay * SAMPLE_RATE)) / SAMPLE_RATE
     tail = rng.normal(size=len(time)) * 10 ** (-3 * time / decay)
@@ -190,14 +193,14 @@ def _coloured_noise(length: int, rng: np.random.Generator) -> np.ndarray:
     return noise * level
 
 
-def _at_ratio(audio: np.ndarray, other: np.ndarray, ratio: float) -> np.ndarray:
-    """`other` scaled to lie `ratio` dB under the speech (its loud parts: the 90th percentile of power)."""
+def _at_snr(audio: np.ndarray, other: np.ndarray, ratio: float) -> np.ndarray:
+    """`other` scaled to a signal-to-noise ratio of `ratio` dB; the signal's power is its 90th percentile over time."""
     power = (audio[: len(audio) // _HOP * _HOP].reshape(-1, _HOP) ** 2).mean(1)
     loud = np.percentile(power, 90) if len(power) else 1e-6
     return (other * np.sqrt((loud + 1e-9) / (np.mean(other**2) + 1e-12) * 10 ** (-ratio / 10))).astype(np.float32)
 
 
 def _limit_band(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A telephone or a poor codec: nothing above 2.8..6 kHz, little below 60..350 Hz."""
+    """Band-pass as of a telephone or a poor codec: nothing above 2.8..6 kHz, little below 60..350 Hz."""
     low, high = rng.uniform(60, 350) / (SAMPLE_RATE / 2), rng.uniform(2800, 6000) / (SAMPLE_RATE / 2)
     return _filter(audio, np.array([0, low * 0.5, low * 1.2, high, high * 1.1, 1]), np.array([0, 0.1, 1, 1, 0, 0]))

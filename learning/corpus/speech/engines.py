@@ -1,7 +1,7 @@
-"""Speech synthesizers that say when each phone is spoken: espeak-ng, flite, festival.
+"""Speech synthesizers that give the time of each phone: espeak-ng, flite, festival.
 
-None of them is needed to use the pack; they draw the training voices. espeak-ng is reached through its shared library
-(its command line gives no phone times), flite and festival are run as programs. Only their outputs are kept.
+They are needed to make training data only. espeak-ng is called through its shared library (its command line gives no
+phone times), flite and festival are run as programs. Only their outputs are kept.
 """
 
 import ctypes
@@ -25,15 +25,15 @@ from ....vocabulary import SAMPLE_RATE
 from . import espeak
 
 RECORDED_DELAY = 0.010
-"""Sound of flite and festival comes 5-15 ms after their labels."""
+"""Seconds added to the labels of flite and festival, whose sound comes 5-15 ms later."""
 
 STOP_RELEASE = 0.025
 """Seconds from the burst of espeak-ng's p and b to the end of the phone, measured on its English and German."""
 
 
 @dataclass(frozen=True)
-class Speech:
-    """audio (N,) float32 in [-1, 1] at 16 kHz, and its phones in order of time."""
+class Utterance:
+    """audio (N,) float32 in [-1, 1] at 16 kHz, and its phones in order of time (a phone alignment)."""
 
     audio: np.ndarray
     phones: tuple[Phone, ...]
@@ -44,12 +44,12 @@ class Speech:
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How to say it: speed (1 is the voice's own), pitch and liveliness (0..1, 0.5 is the voice's own)."""
+class ProsodySettings:
+    """rate: of speaking, 1 is the voice's own; pitch, and pitch_range about its mean: 0..1, 0.5 is the voice's own."""
 
-    speed: float = 1.0
+    rate: float = 1.0
     pitch: float = 0.5
-    liveliness: float = 0.5
+    pitch_range: float = 0.5
 
 
 # --- espeak-ng --------------------------------------------------------------------------------------------------------
@@ -66,12 +66,12 @@ def _espeak_library() -> str | None:
     return path
 
 
-def say_espeak(text: str, voice: str, manner: Manner) -> Speech:
+def say_espeak(text: str, voice: str, prosody: ProsodySettings) -> Utterance:
     """Speak with espeak-ng. voice: "language" or "language+variant", such as "en-us+f3"."""
     library = _espeak_library()
     if library is None:
         raise RuntimeError("espeak-ng is not installed; install the package espeak-ng.")
-    numbers = (round(175 * manner.speed), round(100 * manner.pitch), round(100 * manner.liveliness))
+    numbers = (round(175 * prosody.rate), round(100 * prosody.pitch), round(100 * prosody.pitch_range))
     command = [sys.executable, "-I", "-S", espeak.__file__, library, voice, *map(str, numbers)]
     done = subprocess.run(command, input=text.encode("utf8"), capture_output=True, timeout=120, check=False)
     if done.returncode == espeak.NO_VOICE:
@@ -89,10 +89,11 @@ def say_espeak(text: str, voice: str, manner: Manner) -> Speech:
 def _stops_at_their_closures(
     audio: np.ndarray, marks: list[tuple[float, float, str]]
 ) -> list[tuple[float, float, str]]:
-    """Stops moved to where the mouth is closed: espeak-ng marks a voiceless one late and counts the release to each.
+    """Move the marks of stops to their closures. espeak-ng marks a voiceless stop late, without the silence of its
+    closure, and counts the release as part of every stop.
 
-    The start of a voiceless stop goes back over the quiet before it, up to 120 ms; the end of p and b comes forward by
-    the release and its breath, STOP_RELEASE.
+    The start of a voiceless stop is moved back over the silence before it, by up to 120 ms; the end of p and b is moved
+    back by STOP_RELEASE.
     """
     power = np.convolve(audio**2, np.full(160, 1 / 160), "same")[::80]  # every 5 ms
     quiet = np.sqrt(power) < 0.004
@@ -116,12 +117,12 @@ def _stops_at_their_closures(
 # --- flite and festival ----------------------------------------------------------------------------------------------
 
 
-def say_flite(text: str, voice: str, manner: Manner) -> Speech:
+def say_flite(text: str, voice: str, prosody: ProsodySettings) -> Utterance:
     """Speak with flite. voice: a name of `flite -lv`."""
     program = _program("flite")
-    mean = {"slt": 180, "rms": 100, "awb": 120, "kal16": 110}.get(voice, 120) * 2 ** (manner.pitch - 0.5)
-    settings = (f"duration_stretch={1 / manner.speed:.3f}", f"int_f0_target_mean={mean:.0f}",
-                f"int_f0_target_stddev={40 * manner.liveliness:.0f}")  # fmt: skip
+    mean = {"slt": 180, "rms": 100, "awb": 120, "kal16": 110}.get(voice, 120) * 2 ** (prosody.pitch - 0.5)
+    settings = (f"duration_stretch={1 / prosody.rate:.3f}", f"int_f0_target_mean={mean:.0f}",
+                f"int_f0_target_stddev={40 * prosody.pitch_range:.0f}")  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
         command = [program, "-voice", voice, *(part for s in settings for part in ("--setf", s)), "-psdur", "-t", text]
@@ -156,10 +157,8 @@ FESTIVAL_VOICES: dict[str, tuple[str, str]] = {
 """Festival voices whose phones are known here: name -> (phone set, text encoding)."""
 
 
-def say_festival(text: str, voice: str, manner: Manner) -> Speech:
-    """Speak with festival. voice: a key of FESTIVAL_VOICES. Its speed is set where the voice allows; its pitch is its
-    own.
-    """
+def say_festival(text: str, voice: str, prosody: ProsodySettings) -> Utterance:
+    """Speak with festival. voice: a key of FESTIVAL_VOICES. Pitch is the voice's own, rate where it cannot be set."""
     program = _program("festival")
     if voice not in FESTIVAL_VOICES:
         raise ValueError(f"festival's voice {voice!r} has unknown phones; choose {', '.join(FESTIVAL_VOICES)}.")
@@ -168,7 +167,7 @@ def say_festival(text: str, voice: str, manner: Manner) -> Speech:
     with tempfile.TemporaryDirectory() as folder:
         path, labels, script = (Path(folder) / name for name in ("speech.wav", "speech.lab", "speech.scm"))
         script.write_bytes(
-            f"(voice_{voice})\n(Parameter.set 'Duration_Stretch {1 / manner.speed:.3f})\n"
+            f"(voice_{voice})\n(Parameter.set 'Duration_Stretch {1 / prosody.rate:.3f})\n"
             f'(set! u (Utterance Text "{spoken}"))\n(utt.synth u)\n'
             f'(utt.save.wave u "{path}" \'riff)\n(utt.save.segs u "{labels}")\n'.encode(encoding, "ignore")
         )
@@ -202,7 +201,7 @@ def installed_voices(engine: str) -> frozenset[str]:
 # --- shared ----------------------------------------------------------------------------------------------------------
 
 
-ENGINES: dict[str, Callable[[str, str, Manner], Speech]] = {
+ENGINES: dict[str, Callable[[str, str, ProsodySettings], Utterance]] = {
     "espeak-ng": say_espeak,
     "flite": say_flite,
     "festival": say_festival,
@@ -255,6 +254,6 @@ def _to_rate(samples: np.ndarray, rate: int) -> np.ndarray:
     return resample_poly(samples, SAMPLE_RATE // common, rate // common).astype(np.float32)
 
 
-def _speech(audio: np.ndarray, marks: list[tuple[float, float, str]], phone_set: str, delay: float = 0.0) -> Speech:
+def _speech(audio: np.ndarray, marks: list[tuple[float, float, str]], phone_set: str, delay: float = 0.0) -> Utterance:
     held = [mark for mark in marks if mark[1] - mark[0] > 1e-4]
-    return Speech(audio, tuple(phone.moved(delay) for mark in held for phone in split_classes(*mark, phone_set)))
+    return Utterance(audio, tuple(phone.moved(delay) for mark in held for phone in split_classes(*mark, phone_set)))

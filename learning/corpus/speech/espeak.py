@@ -1,9 +1,9 @@
-"""Speak one text with libespeak-ng and say when each phone comes: a program of its own, run by `engines`.
+"""Speak one text with libespeak-ng and print the time of each phone: a program of its own, run by `engines`.
 
     python espeak.py LIBRARY VOICE SPEED PITCH RANGE < text
 
-Its own process for each text, for two reasons: espeak-ng carries state from one text to the next, so that only a fresh
-one gives the same sound again; and the library (GPL) stays outside the pack, which keeps nothing but its output. Only
+Each text has a process of its own, for two reasons: espeak-ng keeps state from one text to the next, so that only a new
+process gives the same sound again; and the library (GPL) is not loaded into the pack, which uses its output alone. Only
 ctypes is imported, to start quickly. Written to standard output: one line of JSON {"rate": Hz, "phones": [[seconds,
 symbol], ...]}, then the samples as 16-bit little-endian. Exit status 2: no such library, 3: no such voice.
 """

@@ -1,4 +1,4 @@
-"""What a voice's melody says about the moving head: loudness, pitch, accents, phrases."""
+"""Prosody of speech, to which head motion and gestures are timed: energy, pitch (F0), pitch accents, phrases."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ....visemes.phones import SILENCE, VOWELS
 from ....vocabulary import SAMPLE_RATE
-from .engines import Speech
+from .engines import Utterance
 
 HOP, WINDOW = SAMPLE_RATE // 100, SAMPLE_RATE // 25  # samples: 100 values a second, each of 40 ms for the pitch
 PHRASE_GAP = 0.15  # s of silence that ends a phrase
@@ -14,7 +14,7 @@ PHRASE_GAP = 0.15  # s of silence that ends a phrase
 
 @dataclass(frozen=True)
 class Accent:
-    """A stressed vowel: time of its middle in seconds, strength 0..1."""
+    """An accented vowel: time of its middle in seconds, strength 0..1."""
 
     time: float
     strength: float
@@ -22,9 +22,8 @@ class Accent:
 
 @dataclass(frozen=True)
 class Prosody:
-    """energy (n,) log power and pitch (n,) in Hz (0 where unvoiced), 100 a second; accents; phrases as (start, end) in
-    s.
-    """
+    """energy (n,) log power and pitch (n,) F0 in Hz (0 where unvoiced), 100 a second; accents; phrases: (start, end) in
+    seconds."""
 
     energy: np.ndarray
     pitch: np.ndarray
@@ -42,8 +41,8 @@ class Prosody:
         voiced = self.pitch[self.pitch > 0]
         return float(np.std(np.log2(voiced))) if len(voiced) > 1 else 0.0
 
-    def melody(self) -> np.ndarray:
-        """(n,) pitch in octaves about its median, held through unvoiced stretches."""
+    def pitch_contour(self) -> np.ndarray:
+        """(n,) pitch in octaves relative to its median, interpolated through unvoiced stretches."""
         voiced = np.flatnonzero(self.pitch > 0)
         if len(voiced) == 0:
             return np.zeros_like(self.pitch)
@@ -51,14 +50,15 @@ class Prosody:
         return np.interp(np.arange(len(self.pitch)), voiced, octaves)
 
 
-def analyse(speech: Speech) -> Prosody:
-    """Prosody of clean speech with its phones."""
+def analyse(speech: Utterance) -> Prosody:
+    """Prosody of clean speech with aligned phones."""
     energy, pitch = _energy(speech.audio), track_pitch(speech.audio)
     return Prosody(energy, pitch, _accents(speech, energy, pitch), _phrases(speech))
 
 
 def track_pitch(audio: np.ndarray, low: float = 60.0, high: float = 420.0) -> np.ndarray:
-    """(n,) pitch in Hz, 100 a second, 0 where unvoiced: peak of the normalised autocorrelation of 40 ms windows."""
+    """(n,) F0 in Hz, 100 a second, 0 where unvoiced: the peak of the normalised autocorrelation of 40 ms windows, which
+    is divided by that of the window (Boersma 1993)."""
     frames = _windows(audio, WINDOW)
     frames = frames - frames.mean(1, keepdims=True)
     window = np.hanning(WINDOW)
@@ -69,7 +69,7 @@ def track_pitch(audio: np.ndarray, low: float = 60.0, high: float = 420.0) -> np
     first, last = int(SAMPLE_RATE / high), int(SAMPLE_RATE / low)
     lags = correlation[:, first:last]
     best = lags.argmax(1)
-    # The shortest lag that is nearly as good: longer ones are its multiples.
+    # The shortest lag whose correlation is nearly as high: longer ones are its multiples (octave errors).
     good = lags >= 0.9 * lags.max(1, keepdims=True)
     peaks = good[:, 1:-1] & (lags[:, 1:-1] >= lags[:, :-2]) & (lags[:, 1:-1] >= lags[:, 2:])
     best = np.where(peaks.any(1), peaks.argmax(1) + 1, best)
@@ -87,8 +87,8 @@ def _energy(audio: np.ndarray) -> np.ndarray:
     return np.log((_windows(audio, 400) ** 2).mean(1) + 1e-7)
 
 
-def _accents(speech: Speech, energy: np.ndarray, pitch: np.ndarray) -> tuple[Accent, ...]:
-    """Vowels that stand out from their neighbours by loudness, pitch and length together."""
+def _accents(speech: Utterance, energy: np.ndarray, pitch: np.ndarray) -> tuple[Accent, ...]:
+    """Vowels that stand out from their neighbours by a weighted sum of loudness, pitch and duration."""
     vowels = [phone for phone in speech.phones if phone.kind in VOWELS]
     if len(vowels) < 3:
         return ()
@@ -103,7 +103,7 @@ def _accents(speech: Speech, energy: np.ndarray, pitch: np.ndarray) -> tuple[Acc
     return tuple(Accent((vowels[i].start + vowels[i].end) / 2, float(np.clip(score[i] / 2, 0, 1))) for i in chosen)
 
 
-def _phrases(speech: Speech) -> tuple[tuple[float, float], ...]:
+def _phrases(speech: Utterance) -> tuple[tuple[float, float], ...]:
     phrases: list[list[float]] = []
     for phone in speech.phones:
         if phone.kind == SILENCE:

@@ -1,7 +1,7 @@
 """Sentences to speak: English from templates, other languages from stock sentences and their shuffled words.
 
-Meaning does not matter, sounds do: the templates lean on labials, rounded and open vowels so that every mouth shape
-comes often. All sentences were written for this project.
+The meaning is irrelevant. Labials, rounded and open vowels are frequent in the templates, so that every mouth shape is.
+All sentences were written for this project.
 """
 
 import re
@@ -106,7 +106,7 @@ LANGUAGES: tuple[str, ...] = ("en", *_STOCK)
 
 
 def sentence(rng: np.random.Generator, language: str = "en") -> str:
-    """One random sentence with its final mark. Raises ValueError for a language that is not in LANGUAGES."""
+    """One random sentence with its punctuation. Raises ValueError for a language that is not in LANGUAGES."""
     if language == "en":
         return _english(rng)
     if language not in _STOCK:

@@ -1,4 +1,4 @@
-"""The voices that speak in the corpus: which engine, which languages, how often, and the licence of what they say."""
+"""The voices of the corpus: engine, languages, how often each is drawn, its split, and the licence of its output."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ OUTPUT_LICENCE = "output of a free synthesizer speaking our own text; Apache-2.0
 
 @dataclass(frozen=True)
 class Voice:
-    """speaker: who is heard, the unit of the split (one person recorded for two engines is one speaker).
+    """speaker: the unit of the split (a person recorded for two engines is one speaker).
 
-    name: the engine's name of the voice; language codes as in text.LANGUAGES; share: how often it is drawn.
+    name: of the voice in its engine; languages: codes as in text.LANGUAGES; share: how often it is drawn.
     """
 
     speaker: str
@@ -36,10 +36,10 @@ ESPEAK_LANGUAGES: dict[str, tuple[str, ...]] = {
     "es": ("es", "es-419"),
     "pt": ("pt", "pt-br"),
 }
-"""Accents of espeak-ng (names of its voice files) for a language code; a code that is not here is its own voice."""
+"""Accents of espeak-ng (names of its voice files) for a language code; other codes are such names themselves."""
 
 _ESPEAK = ("en",) * 14 + tuple("de fr es it pt ru pl cs tr fi ca nl sv ja ko hi ar id".split())
-"""Half of what espeak-ng says is English."""
+"""Languages of an espeak-ng voice, drawn evenly: almost half of its sentences are English."""
 
 _RECORDED = (
     Voice("cmu-slt", "flite", "slt", ("en",), 3.0),
@@ -65,8 +65,8 @@ _RECORDED = (
 def installed() -> tuple[Voice, ...]:
     """The voices that this machine can speak with; raises RuntimeError when no engine is installed.
 
-    Shares are scaled so that espeak-ng says half and the recorded voices of flite and festival the other half, which
-    carried over to real speakers best.
+    Shares are scaled so that espeak-ng and the recorded voices of flite and festival speak half of the clips each, the
+    mixture that generalised best to real speakers.
     """
     require_engines()
     engines = available_engines()

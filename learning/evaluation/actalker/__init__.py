@@ -1,1 +1,1 @@
-"""What ACTalker costs: memory and arithmetic of the full-size networks, counted without running them."""
+"""Memory and arithmetic of ACTalker's full-size networks, counted without running them."""

@@ -1,4 +1,4 @@
-"""What one full-size UNet call of ACTalker costs, and decoding a chunk: counted on the meta device, measured on a GPU.
+"""Cost of a full-size UNet call of ACTalker and of decoding a chunk: counted on the meta device, measured on a GPU.
 
 python -m mamba_portrait.learning.evaluation.actalker.cost                   # count: no weights, no GPU, a minute
 python -m mamba_portrait.learning.evaluation.actalker.cost --device cuda     # and measure, random weights in fp16
@@ -16,7 +16,7 @@ from torch import Tensor
 from ....networks.actalker import pcm
 from ....networks.actalker.config import ACTalkerConfig
 from ....networks.actalker.model import build_part
-from .ledger import MACHINES, Cost, Ledger
+from .operation_counter import MACHINES, Cost, OperationCounter
 
 
 def unet_inputs(
@@ -64,9 +64,9 @@ def estimate(
     config = config or ACTalkerConfig()
     unet = _part("unet", config, "meta", dtype)
     given = unet_inputs(config, (height, width), rows, gates, "meta", dtype)
-    with Ledger().following() as ledger:
+    with OperationCounter().counting() as counter:
         unet(**given)
-    return Cost(_weights(unet), ledger.peak, ledger.operations, ledger.scan_steps // (rows * config.window))
+    return Cost(_weights(unet), counter.peak, counter.operations, counter.scan_steps // (rows * config.window))
 
 
 def estimate_decoding(
@@ -80,9 +80,9 @@ def estimate_decoding(
     config = config or ACTalkerConfig()
     vae = _part("vae", config, "meta", dtype)
     latents = torch.zeros(chunk, config.vae["latent_channels"], height // 8, width // 8, device="meta", dtype=dtype)
-    with Ledger().following() as ledger:
+    with OperationCounter().counting() as counter:
         vae.decode(latents, num_frames=chunk)
-    return Cost(_weights(vae), ledger.peak, ledger.operations)
+    return Cost(_weights(vae), counter.peak, counter.operations)
 
 
 @dataclass
@@ -96,24 +96,24 @@ class Measured:
 
 @dataclass
 class _Clock:
-    """Seconds within wrapped calls, the device brought to rest at both ends."""
+    """Seconds within wrapped calls, the device synchronised before and after each."""
 
     device: torch.device
     seconds: float = 0.0
 
-    def rest(self) -> float:
+    def synchronised_time(self) -> float:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
 
-    def around(self, function: Callable) -> Callable:
-        def timed(*args, **kwargs):
-            begin = self.rest()
+    def timed(self, function: Callable) -> Callable:
+        def call(*args, **kwargs):
+            begin = self.synchronised_time()
             result = function(*args, **kwargs)
-            self.seconds += self.rest() - begin
+            self.seconds += self.synchronised_time() - begin
             return result
 
-        return timed
+        return call
 
 
 @torch.inference_mode()
@@ -126,7 +126,7 @@ def measure(
     dtype: torch.dtype = torch.float16,
     calls: int = 3,
 ) -> Measured:
-    """Time one UNet call with random weights on a device: the least of `calls` after one to warm up.
+    """Time one UNet call with random weights on a device: the minimum of `calls` after a warm-up call.
 
     The scans are timed in calls of their own, because waiting for each of them slows the whole.
     """
@@ -139,10 +139,10 @@ def measure(
     whole, scans = [], []
     for _ in range(calls):
         clock = _Clock(device)
-        clock.around(unet)(**given)
+        clock.timed(unet)(**given)
         whole.append(clock.seconds)
         clock = _Clock(device)
-        with mock.patch.object(pcm.BidirectionalScan, "forward", clock.around(pcm.BidirectionalScan.forward)):
+        with mock.patch.object(pcm.BidirectionalScan, "forward", clock.timed(pcm.BidirectionalScan.forward)):
             unet(**given)
         scans.append(clock.seconds)
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
@@ -154,7 +154,7 @@ def _giga(count: int) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the counts and, with --device, what is measured."""
+    """Print the counts and, with --device, the measurements."""
     parser = argparse.ArgumentParser(description="Memory and time of one full-size UNet call of ACTalker in fp16.")
     parser.add_argument("--device", help="measure there too, with random weights; cuda at full size wants 16 GB")
     parser.add_argument("--reduced", action="store_true", help="the size of the tests instead, in fp32")

@@ -1,1 +1,1 @@
-"""The face finder learns from drawn heads in made-up scenes."""
+"""Training of the face finder on drawn heads in composed scenes."""

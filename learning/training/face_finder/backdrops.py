@@ -1,4 +1,4 @@
-"""Pictures without a face: what the face finder must stay silent about."""
+"""Negatives for the face finder: pictures without a face, and objects laid over scenes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ import cv2
 import numpy as np
 
 from ...corpus.drawing.backgrounds import background
+from .distractors import blob, eye, wheel
 from .textures import mirrored, related_colours, surface
-from .things import eye, thing, wheel
 
 
 def backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
-    """(size,size,3) uint8: the corpus's own backgrounds, and surfaces whose dots, rings and bumps look a little like
-    features; one in ten is alike on its left and its right, as a face is."""
+    """(size,size,3) uint8: the corpus's own backgrounds, and surfaces with dots, rings and bumps similar to facial
+    features; one in ten has the mirror symmetry of a face."""
     kinds: tuple[Callable, ...] = (background, surface, spectrum, pebbles, strokes, rings)
     image = kinds[rng.choice(len(kinds), p=(0.4, 0.24, 0.1, 0.1, 0.08, 0.08))](rng, size)
     return mirrored(rng, image) if rng.random() < 0.1 else image
 
 
 def spectrum(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Noise with a power-law spectrum, from clouds to sand, sometimes drawn out in one direction as grass and wood
-    are."""
+    """Noise with a power-law spectrum, like clouds or sand, sometimes stretched in one direction like grass or wood."""
     y, x = np.meshgrid(np.fft.fftfreq(size), np.fft.rfftfreq(size), indexing="ij")
     stretch = np.exp(rng.normal(0, 0.7, 2))
     power = np.hypot(y * stretch[0], x * stretch[1]) + 1 / size
@@ -35,7 +34,7 @@ def spectrum(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def pebbles(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Discs in rows or in heaps, shaded as balls, coins, buttons and stones are."""
+    """Discs in rows or in heaps, shaded like balls, coins, buttons and stones."""
     image = np.ascontiguousarray(background(rng, size))
     radius = float(np.exp(rng.uniform(np.log(4), np.log(size / 5))))
     ordered, shade = rng.random() < 0.4, rng.uniform(-0.5, 0.5, 2) * radius
@@ -57,7 +56,7 @@ def pebbles(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def strokes(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Short lines and dots, thick or thin, along one direction or all over: fur, leaves, writing, windows at night."""
+    """Short lines and dots, thick or thin, in one direction or all: like fur, leaves, writing, windows at night."""
     image = np.full((size, size, 3), related_colours(rng, 1)[0].astype(np.uint8))
     count, along = int(np.exp(rng.uniform(np.log(30), np.log(900)))), rng.uniform(0, np.pi)
     length, spread, width = np.exp(rng.uniform(0, np.log(30))), rng.choice([0.15, 0.6, 3.0]), int(rng.integers(1, 5))
@@ -72,7 +71,7 @@ def strokes(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def rings(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Wheels, cups, lamps and eyes that belong to no face: rings and dots, alone or in pairs."""
+    """Rings and dots, alone or in pairs: like wheels, cups, lamps and eyes without a face."""
     image = np.ascontiguousarray(background(rng, size))
     for _ in range(int(rng.integers(1, 9))):
         center, radius = rng.uniform(0, size, 2), float(np.exp(rng.uniform(np.log(3), np.log(size / 4))))
@@ -85,10 +84,10 @@ def rings(rng: np.random.Generator, size: int) -> np.ndarray:
     return image
 
 
-def object_near(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
-    """Lay a hand, a flower, a knot, a badge, a body, an eye or a wheel of about `extent` pixels over a copy of the
+def add_distractor(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
+    """Lay a hand, a flower, a tie, a badge, a blob, an eye or a wheel of about `extent` pixels over a copy of the
     picture."""
-    kinds: tuple[Callable, ...] = (_hand, _flower, _knot, _badge, thing, eye, wheel)
+    kinds: tuple[Callable, ...] = (_hand, _flower, _knot, _badge, blob, eye, wheel)
     chosen = kinds[rng.choice(len(kinds), p=(0.34, 0.1, 0.1, 0.1, 0.2, 0.06, 0.1))]
     return chosen(rng, np.ascontiguousarray(image.copy()), center, extent)
 
@@ -114,7 +113,7 @@ def _hand(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, exten
 
 
 def _flower(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
-    """Petals around one or several hearts: flowers, patterned cloth, jewels."""
+    """Petals around one or several centres: flowers, patterned cloth, jewels."""
     for _ in range(int(rng.integers(1, 5))):
         heart, radius = center + rng.normal(0, 0.3, 2) * extent, extent * rng.uniform(0.12, 0.4)
         petals, colours = int(rng.integers(4, 10)), related_colours(rng, 3)
@@ -129,7 +128,7 @@ def _flower(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, ext
 
 
 def _knot(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
-    """A collar and a tie: light wedges around a dark, striped or dotted one."""
+    """A collar and a tie, plain or dotted."""
     shirt, tie, dots = related_colours(rng, 3)
     x, y, e = center[0], center[1], 0.5 * extent
     for points, colour in (

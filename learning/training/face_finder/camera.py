@@ -1,4 +1,4 @@
-"""What cameras and files do to a picture: light, colour, blur, noise, JPEG; for scenes as uint8 arrays."""
+"""Augmentation of scenes as by cameras and files: light, colour, blur, noise, JPEG."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import numpy as np
 
 
 def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """(H,W,3) uint8 -> a photographed copy. Each change comes with a chance of its own; one picture in eight is
-    gray."""
+    """(H,W,3) uint8 -> an augmented copy. Each change has a probability of its own; one picture in eight is gray."""
     image = _light(rng, image.astype(np.float32) / 255)
     if rng.random() < 0.13:
         image = np.repeat((image @ np.float32([0.3, 0.59, 0.11]))[..., None], 3, axis=2)
@@ -16,9 +15,9 @@ def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     if rng.random() < 0.3:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.4)))
     if rng.random() < 0.08:
-        image = _shaken(rng, image)
+        image = _motion_blurred(rng, image)
     if rng.random() < 0.15:
-        image = _enlarged(rng, image)
+        image = _resampled(rng, image)
     if rng.random() < 0.3:
         noise = rng.standard_normal(image.shape[:2] + (3 if rng.random() < 0.6 else 1,), np.float32)
         image = image + noise * np.float32(rng.uniform(0.005, 0.06))
@@ -49,7 +48,7 @@ def _light(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _shaken(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+def _motion_blurred(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     length = int(rng.integers(3, 8))
     kernel = np.zeros((length, length), np.float32)
     a, b = rng.integers(0, length, 2), rng.integers(0, length, 2)
@@ -57,8 +56,8 @@ def _shaken(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return cv2.filter2D(image, -1, kernel / kernel.sum())
 
 
-def _enlarged(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """Shrunk and blown up again."""
+def _resampled(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Downsampled, and upsampled to the size that it had."""
     height, width = image.shape[:2]
     factor = rng.uniform(0.45, 0.8)
     small = cv2.resize(image, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)

@@ -1,5 +1,4 @@
-"""Training scenes for the face finder: drawn heads at any size over procedural backgrounds, and things that are no
-faces.
+"""Training scenes for the face finder: drawn heads at any size over procedural backgrounds, and distractors.
 
 A scene is a square picture and its faces as rows (centre x, y, side of the box, five landmarks x, y) in pixels. The
 box is the one of media/finders/face.py: a square around the brows and the chin.
@@ -14,7 +13,7 @@ import cv2
 import numpy as np
 
 from ....vocabulary import LANDMARKS
-from .backdrops import backdrop, object_near
+from .backdrops import add_distractor, backdrop
 
 _INDEX = {name: i for i, name in enumerate(LANDMARKS)}
 _BROWS = [_INDEX[f"{side}_brow_{part}"] for side in ("left", "right") for part in ("outer", "middle", "inner")]
@@ -24,22 +23,22 @@ BOX_SIDE = 1.12  # in heights from the chin to the brows
 BOX_SHIFT = 0.09  # centre of the box above the middle of brows and chin, in the same heights
 
 KINDS = {"portrait": 0.38, "group": 0.38, "empty": 0.24}
-SMALLEST = 13.0  # pixels: smaller faces, dots to any eye, are neither faces nor background
-VISIBLE = 0.6  # part of the box that must lie in the picture for a face to count
+SMALLEST = 13.0  # pixels: smaller faces are ignored in the loss, neither positive nor negative, as they are mere dots
+VISIBLE = 0.6  # part of the box that must lie in the picture for a face to be positive
 
 
-class Head(NamedTuple):
-    """A drawn portrait: picture (s,s,3) uint8, person (s,s) uint8 opacity, landmarks (K,2) in pixels."""
+class HeadCutout(NamedTuple):
+    """A drawn portrait: picture (s,s,3) uint8, the person's opacity (s,s) uint8, landmarks (K,2) in pixels."""
 
     picture: np.ndarray
-    person: np.ndarray
+    opacity: np.ndarray
     marks: np.ndarray
 
 
 class HeadStore:
     """Random heads from the shards of learning/corpus/stills.py, memory-mapped.
 
-    `refresh` sees shards drawn meanwhile."""
+    `refresh` adds shards drawn since."""
 
     def __init__(self, root: str | Path):
         self.folder = Path(root) / "stills" if (Path(root) / "stills").is_dir() else Path(root)
@@ -57,20 +56,20 @@ class HeadStore:
                 names = ("rgb", "mark", "part0", "label")
                 self.shards[stem] = tuple(np.load(self.folder / f"{stem}_{n}.npy", mmap_mode="r") for n in names)
 
-    def draw(self, rng: np.random.Generator) -> Head:
+    def draw(self, rng: np.random.Generator) -> HeadCutout:
         rgb, mark, part0, label = self.shards[list(self.shards)[rng.integers(len(self.shards))]]
         group, twin, frame = rng.integers(len(rgb)), rng.integers(2), rng.integers(4)
         parts = part0[group, twin] if frame == 0 else label[group, twin, frame - 1] >> 1
         picture, size = np.asarray(rgb[group, twin, frame]), rgb.shape[3]
-        person = cv2.resize((parts > 0).astype(np.uint8) * 255, (size, size), interpolation=cv2.INTER_LINEAR)
+        opacity = cv2.resize((parts > 0).astype(np.uint8) * 255, (size, size), interpolation=cv2.INTER_LINEAR)
         marks = np.asarray(mark[group, twin, frame], np.float32) * size
-        return _mirror(picture, person, marks) if rng.random() < 0.5 else Head(picture, person, marks)
+        return _mirror(picture, opacity, marks) if rng.random() < 0.5 else HeadCutout(picture, opacity, marks)
 
 
-def _mirror(picture: np.ndarray, person: np.ndarray, marks: np.ndarray) -> Head:
+def _mirror(picture: np.ndarray, opacity: np.ndarray, marks: np.ndarray) -> HeadCutout:
     swap = [_INDEX.get(_other_side(name), i) for i, name in enumerate(LANDMARKS)]
     marks = marks[swap] * np.float32([-1, 1]) + np.float32([picture.shape[1], 0])
-    return Head(np.ascontiguousarray(picture[:, ::-1]), np.ascontiguousarray(person[:, ::-1]), marks)
+    return HeadCutout(np.ascontiguousarray(picture[:, ::-1]), np.ascontiguousarray(opacity[:, ::-1]), marks)
 
 
 def _other_side(name: str) -> str:
@@ -90,7 +89,7 @@ def face_row(marks: np.ndarray) -> np.ndarray:
 
 
 def scene(rng: np.random.Generator, heads: HeadStore, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """One scene as drawn, before any camera: picture (size,size,3) uint8 and faces (n,13)."""
+    """One scene before augmentation by `camera`: picture (size,size,3) uint8 and faces (n,13)."""
     kind = rng.choice(list(KINDS), p=list(KINDS.values()))
     if kind == "portrait":
         image, faces = _portrait(rng, heads.draw(rng), size)
@@ -98,89 +97,91 @@ def scene(rng: np.random.Generator, heads: HeadStore, size: int) -> tuple[np.nda
         image, faces = _close_up(rng, heads, size) if rng.random() < 0.12 else backdrop(rng, size), []
         count = 0 if kind == "empty" else int(rng.integers(1, 6))
         for _ in range(int(rng.integers(0, 4)) if kind == "empty" or rng.random() < 0.4 else 0):
-            image = _lay(image, *_placed(rng, _spoiled(rng, heads.draw(rng)), size)[:2])
+            image = _composite(image, *_placed(rng, _without_face(rng, heads.draw(rng)), size)[:2])
         for _ in range(int(rng.integers(0, 4))):
             extent = np.exp(rng.uniform(np.log(0.06), np.log(0.6))) * size
-            image = object_near(rng, image, rng.uniform(0, size, 2), extent)
+            image = add_distractor(rng, image, rng.uniform(0, size, 2), extent)
         for _ in range(count):
-            picture, person, marks = _placed(rng, heads.draw(rng), size)
+            picture, opacity, marks = _placed(rng, heads.draw(rng), size)
             row = face_row(marks)
             if all(np.hypot(*(row[:2] - f[:2])) > 0.75 * (row[2] + f[2]) for f in faces):
-                image = _lay(image, picture, person)
+                image = _composite(image, picture, opacity)
                 faces.append(row)
     image = _occluded(rng, image, faces)
     return image, np.array(faces, np.float32).reshape(-1, 13)
 
 
-def _warp(head: Head, matrix: np.ndarray, size: int, border: int) -> Head:
-    """A head under a similarity (2,3); strong reductions go through an area average first, so that nothing aliases."""
-    picture, person = head.picture, head.person
+def _warp(head: HeadCutout, matrix: np.ndarray, size: int, border: int) -> HeadCutout:
+    """A head under a similarity transform (2,3); for strong reductions averaged over areas first, against aliasing."""
+    picture, opacity = head.picture, head.opacity
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 0.6:
         reduced = max(8, round(picture.shape[0] * scale * 1.3))
         factor = reduced / picture.shape[0]
         picture = cv2.resize(picture, (reduced, reduced), interpolation=cv2.INTER_AREA)
-        person = cv2.resize(person, (reduced, reduced), interpolation=cv2.INTER_AREA)
+        opacity = cv2.resize(opacity, (reduced, reduced), interpolation=cv2.INTER_AREA)
         small = matrix.copy()
         small[:, :2] /= factor
     else:
         small = matrix
     options = {"flags": cv2.INTER_LINEAR, "borderMode": border}
     warped = cv2.warpAffine(picture, small, (size, size), **options)
-    person = cv2.warpAffine(person, small, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return Head(warped, person, head.marks @ matrix[:, :2].T + matrix[:, 2])
+    opacity = cv2.warpAffine(opacity, small, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return HeadCutout(warped, opacity, head.marks @ matrix[:, :2].T + matrix[:, 2])
 
 
-def _similarity(rng: np.random.Generator, head: Head, side: float, target: np.ndarray) -> np.ndarray:
-    """The matrix (2,3) that brings the head's face to `side` pixels at `target`, turned by some 14 degrees either
-    way."""
+def _similarity(rng: np.random.Generator, head: HeadCutout, side: float, target: np.ndarray) -> np.ndarray:
+    """The similarity transform (2,3) that brings the head's face to `side` pixels at `target`, rotated by a random
+    angle, standard deviation 14 degrees."""
     row, angle = face_row(head.marks), rng.normal(0, 0.24)
     scale = side / row[2]
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return np.hstack([linear, (target - linear @ row[:2])[:, None]]).astype(np.float32)
 
 
-def _portrait(rng: np.random.Generator, head: Head, size: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """One head with its own background fills the scene; the face is a quarter to all of it."""
+def _portrait(rng: np.random.Generator, head: HeadCutout, size: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """One head with its own background fills the scene; the face's side is a fifth of the scene's to all of it."""
     side = size * np.exp(rng.uniform(np.log(0.22), np.log(1.0)))
     target = size / 2 + rng.normal(0, 0.13, 2) * size
     target = np.clip(target, side * 0.35, size - side * 0.35) if side < 0.9 * size else np.full(2, size / 2)
     border = cv2.BORDER_REFLECT if rng.random() < 0.6 else cv2.BORDER_REPLICATE
     warped = _warp(head, _similarity(rng, head, side, target), size, border)
-    if border == cv2.BORDER_REFLECT:  # a mirror image of the face at the edge would be a face without a label
-        image = _lay(backdrop(rng, size), warped.picture, warped.person) if side < 0.45 * size else warped.picture
+    if border == cv2.BORDER_REFLECT:  # the mirror image of a small face at the edge would be a face without a label
+        image = (
+            _composite(backdrop(rng, size), warped.picture, warped.opacity) if side < 0.45 * size else warped.picture
+        )
     else:
         image = warped.picture
     row = face_row(warped.marks)
-    if rng.random() < 0.4:  # hands and collars are where faces are
+    if rng.random() < 0.4:  # hands and collars are mostly near faces
         angle, distance = rng.normal(np.pi / 2, 0.8), rng.uniform(1.0, 1.8) * row[2]
         center = row[:2] + distance * np.array([np.cos(angle), np.sin(angle)])
-        image = object_near(rng, image, center, rng.uniform(0.25, 0.7) * row[2])
+        image = add_distractor(rng, image, center, rng.uniform(0.25, 0.7) * row[2])
     return image, [row]
 
 
 def _close_up(rng: np.random.Generator, heads: HeadStore, size: int) -> np.ndarray:
-    """Skin, hair, cloth or a single feature of a drawn person, so near that no face is left to be seen."""
+    """Skin, hair, cloth or a single feature of a drawn person, so near that the picture shows no face."""
     head = heads.draw(rng)
     side = size * rng.uniform(2.5, 5)
     target = size / 2 + rng.uniform(-0.6, 0.6, 2) * side
     return _warp(head, _similarity(rng, head, side, target), size, cv2.BORDER_REFLECT).picture
 
 
-def _placed(rng: np.random.Generator, head: Head, size: int) -> Head:
-    """The head somewhere in the scene, its face from too small to count to half of the scene large."""
+def _placed(rng: np.random.Generator, head: HeadCutout, size: int) -> HeadCutout:
+    """The head somewhere in the scene, the side of its face from below SMALLEST to half of the scene's."""
     side = np.exp(rng.uniform(np.log(0.8 * SMALLEST), np.log(0.55 * size)))
     target = rng.uniform(0.2 * side, size - 0.2 * side, 2)
     return _warp(head, _similarity(rng, head, side, target), size, cv2.BORDER_REPLICATE)
 
 
-def _lay(image: np.ndarray, picture: np.ndarray, person: np.ndarray) -> np.ndarray:
-    alpha = person[..., None].astype(np.float32) / 255
+def _composite(image: np.ndarray, picture: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    alpha = opacity[..., None].astype(np.float32) / 255
     return (image + alpha * (picture.astype(np.float32) - image) + 0.5).astype(np.uint8)
 
 
-def _spoiled(rng: np.random.Generator, head: Head) -> Head:
-    """A head that is no face: its features wiped away, or its face's tiles shuffled."""
+def _without_face(rng: np.random.Generator, head: HeadCutout) -> HeadCutout:
+    """A hard negative: a head whose facial features are painted over, or whose face is cut in tiles and shuffled."""
     picture = head.picture.copy()
     x, y, side = face_row(head.marks)[:3]
     x0, y0, x1, y1 = (
@@ -200,12 +201,12 @@ def _spoiled(rng: np.random.Generator, head: Head) -> Head:
         mask = cv2.GaussianBlur(cv2.fillConvexPoly(np.zeros(picture.shape[:2], np.uint8), hull, 255), (0, 0), 3)
         skin = np.full_like(picture, np.median(patch[::4, ::4].reshape(-1, 3), axis=0) if patch.size else 128)
         shading = cv2.resize(cv2.resize(picture, (6, 6), interpolation=cv2.INTER_AREA), picture.shape[1::-1])
-        picture = _lay(picture, cv2.addWeighted(skin, 0.8, shading, 0.2, 0), mask)
-    return Head(picture, head.person, head.marks)
+        picture = _composite(picture, cv2.addWeighted(skin, 0.8, shading, 0.2, 0), mask)
+    return HeadCutout(picture, head.opacity, head.marks)
 
 
 def _occluded(rng: np.random.Generator, image: np.ndarray, faces: list[np.ndarray]) -> np.ndarray:
-    """A hand, a microphone or a scarf in the way: a blob over an edge of one face in six."""
+    """Occlude one face in six with an ellipse over an edge of its box, as by a hand, a microphone or a scarf."""
     for row in faces:
         if rng.random() < 0.16:
             x, y, side = row[:3]

@@ -1,4 +1,4 @@
-"""What the face finder should answer for a scene, and how far off it is."""
+"""Targets of the face finder for a scene, and its losses."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 from ....networks.face_finder import BASES, STRIDES
 from .scenes import SMALLEST, VISIBLE
 
-RANGES = ((8.0, 36.0), (28.0, 86.0), (66.0, 1e9))  # box sides in pixels that each level answers for; neighbours overlap
-MARGIN = 1.3  # faces this factor outside a level's range are neither wanted nor punished there
+RANGES = ((8.0, 36.0), (28.0, 86.0), (66.0, 1e9))  # box sides in pixels assigned to each level; neighbours overlap
+MARGIN = 1.3  # faces up to this factor outside a level's range are ignored in its loss
 SPREAD = 0.14  # sigma of the heat map's Gaussian in box sides
-NEAR = 0.16  # cells closer to the centre than this, in box sides, answer for the face (centre sampling, FCOS)
+NEAR = 0.16  # cells closer to the centre than this, in box sides, are positive (centre sampling, FCOS)
 
 
 def make_targets(faces: np.ndarray, size: int) -> list[np.ndarray]:
     """Faces (n,13) of a scene -> for each level (16,s,s) float32.
 
-    Channels: 0 heat, 1 its weight, 2 whether the cell answers for a face, 3.. that face's row in pixels."""
+    Channels: 0 heat, 1 its weight in the loss, 2 whether a face is assigned to the cell, 3.. its row in pixels."""
     targets = []
     for stride, (low, high) in zip(STRIDES, RANGES, strict=True):
         cells = size // stride

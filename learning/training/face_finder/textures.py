@@ -1,8 +1,7 @@
-"""Surfaces without a face on them: relief in slanting light, fur, folds of cloth, and the mirror images of these.
+"""Procedural textures as negatives: relief in raking light, fur, folds of cloth, and mirror-symmetric versions of them.
 
-Where the finder was wrong in photographs it had taken gravel, fruit, mushrooms, curtains, foliage and ornaments for
-faces: bumps in a raking light, and anything that is alike on its left and its right. Heights, flows and folds are
-drawn by chance; nothing is copied from a photograph.
+False positives in photographs were gravel, fruit, mushrooms, curtains, foliage and ornaments: bumps in raking light and
+surfaces with mirror symmetry. All textures are random; nothing is copied from a photograph.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ import numpy as np
 
 
 def related_colours(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Related colours (count,3): one hue and brightness, and what varies about it; one set in three is gray, one in
-    three brown or the colour of skin."""
+    """Related colours (count,3): random deviations from one colour; one set in three is gray, one in three brown or the
+    colour of skin."""
     spread, kind = rng.uniform(8, 70), rng.random()
     drawn = (
         rng.uniform(30, 220, 3)
@@ -30,14 +29,15 @@ def related_colours(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def surface(rng: np.random.Generator, size: int) -> np.ndarray:
-    """(size,size,3) uint8: one of the surfaces below, in three of ten cases alike on its left and its right."""
+    """(size,size,3) uint8: one of the textures below, in three of ten cases mirror-symmetric."""
     kinds: tuple[Callable, ...] = (relief, fur, folds)
     image = kinds[rng.choice(len(kinds), p=(0.5, 0.25, 0.25))](rng, size)
     return mirrored(rng, image) if rng.random() < 0.3 else image
 
 
 def noise(rng: np.random.Generator, size: int, grain: float, roughness: float) -> np.ndarray:
-    """Field (size,size) of deviation 1: bumps of `grain` pixels, and finer ones `roughness` (0..1) as high each."""
+    """Fractal noise (size,size), standard deviation 1: bumps of `grain` pixels; each finer octave is `roughness` (0..1)
+    as high."""
     field, height = np.zeros((size, size), np.float32), 1.0
     while grain >= 2 and height > 0.05:
         cells = max(2, int(np.ceil(size / grain)) + 1)
@@ -48,7 +48,7 @@ def noise(rng: np.random.Generator, size: int, grain: float, roughness: float) -
 
 
 def relief(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Bumps, cells, ridges or creases, lit from a side: gravel, fruit, bark, crumpled cloth, carvings."""
+    """A height field of bumps, cells or ridges, lit from a side: like gravel, fruit, bark, crumpled cloth, carvings."""
     grain = float(np.exp(rng.uniform(np.log(5), np.log(size / 2))))
     kind = rng.choice(["bumps", "cells", "ridges"])
     if kind == "cells":
@@ -63,7 +63,7 @@ def relief(rng: np.random.Generator, size: int) -> np.ndarray:
     around, above = rng.normal(-np.pi / 2, 1.2), rng.uniform(0.2, 1.2)
     light = np.array([np.cos(around) * np.cos(above), np.sin(around) * np.cos(above), np.sin(above)])
     lit = (light[2] - slope_x * light[0] - slope_y * light[1]) / np.sqrt(1 + slope_x**2 + slope_y**2)
-    low = np.clip(0.5 + rng.uniform(0, 0.5) * height, 0.2, 1)  # what lies low sees less of the sky
+    low = np.clip(0.5 + rng.uniform(0, 0.5) * height, 0.2, 1)  # ambient occlusion: low points see less of the sky
     shade = (rng.uniform(0.1, 0.5) * low + rng.uniform(0.5, 1.1) * np.clip(lit, 0, 1))[..., None]
     first, second = related_colours(rng, 2)
     paint = height if rng.random() < 0.5 else noise(rng, size, 2 * grain, 0.5)
@@ -72,11 +72,13 @@ def relief(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _cells(rng: np.random.Generator, size: int, grain: float) -> np.ndarray:
-    """Heights (size,size) of stones or scales: high in the middle of each of the cells around random points."""
+    """Heights (size,size) of stones or scales: Voronoi cells around jittered points, high in their middles."""
     steps = np.arange(0, size + grain, grain)
     places = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
     places = places + rng.normal(0, rng.choice([0.08, 0.35]) * grain, places.shape)
-    places[:, 0] += (np.arange(len(places)) // len(steps) % 2) * grain / 2  # rows stand on gaps, as scales do
+    places[:, 0] += (
+        (np.arange(len(places)) // len(steps) % 2) * grain / 2
+    )  # every other row is offset by half a cell, like scales
     points = np.full((size, size), 255, np.uint8)
     inside = np.clip(places.astype(int), 0, size - 1)
     points[inside[:, 1], inside[:, 0]] = 0
@@ -85,7 +87,7 @@ def _cells(rng: np.random.Generator, size: int, grain: float) -> np.ndarray:
 
 
 def _bent(rng: np.random.Generator, image: np.ndarray, pixels: float) -> np.ndarray:
-    """The picture pushed about by about so many pixels."""
+    """The picture under a smooth random displacement of about so many pixels."""
     size = image.shape[0]
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     grain = max(8.0, rng.uniform(1.5, 4) * pixels)
@@ -94,7 +96,7 @@ def _bent(rng: np.random.Generator, image: np.ndarray, pixels: float) -> np.ndar
 
 
 def fur(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Noise drawn out along a flow that turns: fur, hair, grass, feathers."""
+    """Noise smeared along a smooth flow field (line integral convolution): like fur, hair, grass, feathers."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     turns = rng.uniform(0, 2 * np.pi) + rng.uniform(0.2, 2.0) * noise(rng, size, rng.uniform(0.15, 0.8) * size, 0.3)
     step = np.float32(np.exp(rng.uniform(np.log(0.6), np.log(3))))
@@ -114,7 +116,7 @@ def fur(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def folds(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Bands that bend: curtains, drapery, planks, stripes, grain of wood, waves."""
+    """Bent bands: like curtains, drapery, planks, stripes, grain of wood, waves."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
     turn, swag = rng.uniform(0, np.pi), rng.uniform(-1.5, 1.5) * (rng.random() < 0.4)
     across = x * np.cos(turn) + y * np.sin(turn) + swag * (x - rng.uniform(0.2, 0.8)) ** 2
@@ -129,8 +131,8 @@ def folds(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def mirrored(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """The picture with one half replaced by the mirror image of the other, and then not quite: ornaments, beetles,
-    fronts of houses and shoes."""
+    """The picture with one half replaced by the mirror image of the other, then slightly distorted: like ornaments,
+    beetles, fronts of houses and shoes."""
     size = image.shape[1]
     axis = int(rng.uniform(0.3, 0.7) * size)
     columns = np.abs(axis - np.abs(np.arange(size) - axis))

@@ -1,11 +1,11 @@
-"""Clips of drawn people: a seed is a person, motion is all that changes."""
+"""Clips of drawn people: the scene follows from the seed, and only the motion changes between frames."""
 
 import numpy as np
 import pytest
 
 pytest.importorskip("moderngl")
 
-from mamba_portrait.learning.corpus.clips import ClipRenderer, clip_scene  # noqa: E402
+from mamba_portrait.learning.corpus.clips import ClipRasterizer, clip_scene  # noqa: E402
 from mamba_portrait.learning.corpus.drawing.rasterizer import backward_flow  # noqa: E402
 from mamba_portrait.learning.corpus.person.arms import AT_REST, BODY, GESTURE  # noqa: E402
 from mamba_portrait.learning.corpus.sheet import warp_by_flow  # noqa: E402
@@ -14,29 +14,29 @@ from mamba_portrait.vocabulary import COUNT, HAND, INDEX, LANDMARKS  # noqa: E40
 
 
 @pytest.fixture(scope="module")
-def renderer() -> ClipRenderer:
+def rasterizer() -> ClipRasterizer:
     try:
-        return ClipRenderer(128)
+        return ClipRasterizer(128)
     except RuntimeError as fault:
         pytest.skip(str(fault))
 
 
-def test_a_clip_has_one_frame_per_state_and_repeats_exactly(renderer):
+def test_a_clip_has_one_frame_per_state_and_repeats_exactly(rasterizer):
     motion = np.zeros((3, COUNT), np.float32)
     motion[1, INDEX["jaw"]] = 0.6
-    frames = list(renderer.clip(5, motion))
+    frames = list(rasterizer.clip(5, motion))
     assert len(frames) == 3 and frames[0].shape == (128, 128, 3) and frames[0].dtype == np.uint8
     assert np.array_equal(frames[0], frames[2])
     assert np.abs(frames[1].astype(int) - frames[0]).max() > 30
-    assert np.array_equal(frames[1], list(renderer.clip(5, motion))[1])
+    assert np.array_equal(frames[1], list(rasterizer.clip(5, motion))[1])
 
 
-def test_a_speaking_mouth_changes_the_mouth_and_nothing_far_from_it(renderer):
+def test_a_speaking_mouth_changes_the_mouth_and_nothing_far_from_it(rasterizer):
     motion = np.zeros((2, COUNT), np.float32)
     motion[1, INDEX["upper_lip"]] = 0.8
-    rest, raised = renderer.clip(8, motion)
+    rest, raised = rasterizer.clip(8, motion)
     changed = np.abs(raised.astype(int) - rest).max(-1) > 8
-    top = renderer.landmarks(motion[0])[:, 1].min()
+    top = rasterizer.landmarks(motion[0])[:, 1].min()
     assert changed.any() and not changed[: int(128 * max(0.0, top) + 10)].any()
 
 
@@ -64,19 +64,19 @@ def raised(outwards: float, up: float) -> np.ndarray:
 
 
 @pytest.fixture
-def person_with_arms(renderer):
-    renderer.open(8, hands=True)
-    return renderer.renderer
+def person_with_arms(rasterizer):
+    rasterizer.open(8, hands=True)
+    return rasterizer.rasterizer
 
 
 def hand_pixels(label: np.ndarray) -> np.ndarray:
     return label[..., 3] == HAND
 
 
-def test_hands_at_rest_are_below_the_frame(renderer):
+def test_hands_at_rest_are_below_the_frame(rasterizer):
     for seed in (5, 8):
-        renderer.open(seed, hands=True)
-        _, label, _, _ = renderer.renderer.draw(REST, gesture=AT_REST)
+        rasterizer.open(seed, hands=True)
+        _, label, _, _ = rasterizer.rasterizer.draw(REST, gesture=AT_REST)
         assert not hand_pixels(label).any()
 
 
@@ -109,7 +109,7 @@ def test_what_a_hand_covered_and_a_hand_that_rises_into_the_frame_are_not_visibl
     _, covered, source, _ = person_with_arms.draw(REST, gesture=up)
     _, free, _, _ = person_with_arms.draw(REST, source, down)
     _, visible = backward_flow(free, covered)
-    still = (free[..., 3] == 1) | (free[..., 3] == 0)  # face and background stand where they were
+    still = (free[..., 3] == 1) | (free[..., 3] == 0)  # face and background have not moved
     behind = hand_pixels(covered) & still
     assert behind.sum() > 30 and not visible[behind].any()
     assert visible[still & (covered[..., 3] == free[..., 3])].mean() > 0.97
@@ -120,43 +120,43 @@ def test_what_a_hand_covered_and_a_hand_that_rises_into_the_frame_are_not_visibl
     assert hand.sum() > 300 and not visible[hand].any() and (flow[hand][:, 1] > 1).all()
 
 
-def test_landmarks_stay_under_a_hand(renderer):
-    scene = renderer.open(8, hands=True)
-    before = renderer.landmarks(REST)
-    _, label, _, posed = renderer.renderer.draw(REST, gesture=raised(0.4, -1.5))
+def test_landmarks_stay_under_a_hand(rasterizer):
+    scene = rasterizer.open(8, hands=True)
+    before = rasterizer.landmarks(REST)
+    _, label, _, posed = rasterizer.rasterizer.draw(REST, gesture=raised(0.4, -1.5))
     marks = scene.landmarks(posed)
     assert np.array_equal(marks, before)
     column, row = (marks * 128).astype(int).clip(0, 127).T
     assert hand_pixels(label)[row, column].any()
 
 
-def test_shoulders_rise_and_the_face_stays(renderer):
-    renderer.open(8, hands=True)
+def test_shoulders_rise_and_the_face_stays(rasterizer):
+    rasterizer.open(8, hands=True)
     lifted = AT_REST.copy()
     lifted[: len(BODY)] = 0.12, 0.12, 0.0, 0.0
-    plain, shrugged = (renderer.frame(REST, gesture).astype(int) for gesture in (AT_REST, lifted))
+    plain, shrugged = (rasterizer.frame(REST, gesture).astype(int) for gesture in (AT_REST, lifted))
     changed = np.abs(plain - shrugged).max(-1) > 8
-    marks = dict(zip(LANDMARKS, (128 * renderer.landmarks(REST)).astype(int), strict=True))
+    marks = dict(zip(LANDMARKS, (128 * rasterizer.landmarks(REST)).astype(int), strict=True))
     left, right, chin = marks["jaw_left"][0], marks["jaw_right"][0], marks["chin"][1]
     assert changed[chin + 12 :].sum() > 50 and not changed[: chin - 6, left + 2 : right - 2].any()
 
 
-def test_a_clip_with_hands_repeats_exactly(renderer):
+def test_a_clip_with_hands_repeats_exactly(rasterizer):
     gestures = np.stack([AT_REST, raised(0.9, -1.9)])
-    first, second = (list(renderer.clip(8, np.zeros((2, COUNT)), gestures=gestures)) for _ in range(2))
+    first, second = (list(rasterizer.clip(8, np.zeros((2, COUNT)), gestures=gestures)) for _ in range(2))
     assert np.array_equal(first, second) and not np.array_equal(first[0], first[1])
 
 
-def test_gestures_of_another_length_are_refused(renderer):
+def test_gestures_of_another_length_are_refused(rasterizer):
     with pytest.raises(ValueError, match="gestures"):
-        next(renderer.clip(1, np.zeros((4, COUNT)), gestures=np.zeros((3, GESTURE))))
+        next(rasterizer.clip(1, np.zeros((4, COUNT)), gestures=np.zeros((3, GESTURE))))
 
 
-def test_motion_of_another_shape_is_refused(renderer):
+def test_motion_of_another_shape_is_refused(rasterizer):
     with pytest.raises(ValueError, match="must be"):
-        next(renderer.clip(1, np.zeros((4, 7))))
+        next(rasterizer.clip(1, np.zeros((4, 7))))
 
 
 def test_sizes_that_cannot_be_encoded_are_refused():
     with pytest.raises(ValueError, match="even size"):
-        ClipRenderer(131)
+        ClipRasterizer(131)

@@ -5,7 +5,7 @@ import pytest
 
 moderngl = pytest.importorskip("moderngl")
 
-from mamba_portrait.learning.corpus.drawing.rasterizer import HeadRenderer, backward_flow  # noqa: E402
+from mamba_portrait.learning.corpus.drawing.rasterizer import HeadRasterizer, backward_flow  # noqa: E402
 from mamba_portrait.learning.corpus.drawing.scene import random_scene  # noqa: E402
 from mamba_portrait.learning.corpus.person.identity import random_identity  # noqa: E402
 from mamba_portrait.learning.corpus.sheet import warp_by_flow  # noqa: E402
@@ -24,9 +24,9 @@ from mamba_portrait.vocabulary import (  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def renderer() -> HeadRenderer:
+def renderer() -> HeadRasterizer:
     try:
-        return HeadRenderer(256)
+        return HeadRasterizer(256)
     except RuntimeError as fault:
         pytest.skip(str(fault))
 

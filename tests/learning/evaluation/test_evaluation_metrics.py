@@ -1,4 +1,4 @@
-"""Measures on cases whose value is known."""
+"""Metrics on cases with known values."""
 
 import math
 

@@ -13,8 +13,8 @@ from mamba_portrait.learning.datasets.tracks import load_tracks
 from mamba_portrait.learning.evaluation.metrics import psnr
 from mamba_portrait.learning.evaluation.reenactment import measure_reenactment
 from mamba_portrait.learning.evaluation.report import FACES, evaluate, held_out_tracks, speaking_faces, table
-from mamba_portrait.learning.evaluation.sheets import COMMANDS, command, motion_sheet, parameters_of
-from mamba_portrait.learning.evaluation.voices import measure_rendered, measure_voices
+from mamba_portrait.learning.evaluation.sheets import COMMANDS, motion_sheet, parameters_of, render_parameters
+from mamba_portrait.learning.evaluation.voices import measure_lip_sync, measure_rendered_lip_sync
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
 from mamba_portrait.vocabulary import COUNT, INDEX
 
@@ -78,9 +78,11 @@ def test_a_perfect_voice_scores_one(networks, drawn_clips, monkeypatch):
             self.values = torch.zeros(len(loud), COUNT)
             self.values[:, INDEX["jaw"]] = loud / 9000 * 32768
 
-    monkeypatch.setattr("mamba_portrait.learning.evaluation.voices._speak", lambda model, audio, *_: Perfect(audio))
+    monkeypatch.setattr(
+        "mamba_portrait.learning.evaluation.voices._generate_motion", lambda model, audio, *_: Perfect(audio)
+    )
     monkeypatch.setattr(type(renderer), "read_parameters", lambda self, motion: motion)
-    figures = measure_voices(renderer, model, tracks, None)
+    figures = measure_lip_sync(renderer, model, tracks, None)
     assert figures["jaw"] > 0.98 and figures["lag"] == 0 and figures["silence"] < 0.01
     assert figures["amplitude"] == pytest.approx(1, abs=0.1) and figures["velocity"] == pytest.approx(1, abs=0.1)
 
@@ -99,7 +101,7 @@ def test_faces_that_speak_are_measured_one_by_one(networks, drawn_clips, monkeyp
         level = opening if float(source) > 0.5 else torch.zeros(50)
         return [level[:, None, None, None].expand(-1, settings.size, settings.size, 3)]
 
-    monkeypatch.setattr("mamba_portrait.learning.evaluation.voices._speak", speak)
+    monkeypatch.setattr("mamba_portrait.learning.evaluation.voices._generate_motion", speak)
     monkeypatch.setattr("mamba_portrait.learning.evaluation.voices.render", render)
     monkeypatch.setattr("mamba_portrait.learning.evaluation.voices.encode_source", lambda renderer, photo: photo.mean())
     monkeypatch.setattr("mamba_portrait.learning.evaluation.voices.extract_appearance", lambda renderer, source: source)
@@ -110,9 +112,9 @@ def test_faces_that_speak_are_measured_one_by_one(networks, drawn_clips, monkeyp
         lambda self, motion: torch.nn.functional.one_hot(torch.tensor(jaw), COUNT) * motion[:, None],
     )
     moving, still = torch.ones(8, 8, 3), torch.zeros(8, 8, 3)
-    figures = measure_rendered(renderer, networks[1], tracks, [moving, moving, moving], seconds=2.0)
+    figures = measure_rendered_lip_sync(renderer, networks[1], tracks, [moving, moving, moving], seconds=2.0)
     assert figures == pytest.approx({"rendered_jaw": 1, "rendered_jaw_lowest": 1, "faces": 3}) and spoken == [50] * 3
-    figures = measure_rendered(renderer, networks[1], tracks, [moving, still], seconds=2.0)
+    figures = measure_rendered_lip_sync(renderer, networks[1], tracks, [moving, still], seconds=2.0)
     assert figures == pytest.approx({"rendered_jaw": 0.5, "rendered_jaw_lowest": 0, "faces": 2})
 
 
@@ -148,7 +150,7 @@ def test_only_voices_held_out_count(drawn_clips, tmp_path):
     with pytest.raises(FileNotFoundError, match="training voices"):
         held_out_tracks(tmp_path)
     with pytest.raises(ValueError, match="drawn clips"):
-        measure_voices(None, None, [])
+        measure_lip_sync(None, None, [])
     assert len(load_tracks(drawn_clips, None)) == 3
 
 
@@ -156,7 +158,7 @@ def test_commands_are_parameters_and_rest_changes_nothing(networks):
     values = parameters_of({"jaw": 0.5, "yaw": -0.1})
     assert values[INDEX["jaw"]] == 0.5 and values.count_nonzero() == 2
     photo = torch.rand(3, 80, 80)
-    still = command(networks[0], photo, parameters_of({})[None], 80)
+    still = render_parameters(networks[0], photo, parameters_of({})[None], 80)
     assert (still[0] - photo).abs().mean() < 0.03
     with pytest.raises(ValueError, match="corpus"):
         evaluate(*networks)

@@ -1,4 +1,4 @@
-"""The outside judge, with the exact landmarks of drawn heads in the place of MediaPipe."""
+"""Measures by landmarks of a face mesh, with the exact landmarks of drawn heads in place of MediaPipe's."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from mamba_portrait.learning.evaluation.face_mesh import (
     MESH,
     MOVES,
     STEPS,
-    commanded,
+    commanded_parameters,
     drawn_range,
     measure_portrait,
     movement,
@@ -19,7 +19,7 @@ from mamba_portrait.vocabulary import LANDMARKS
 
 
 class Actor:
-    """Stands for renderer and mesh at once: a drawn head makes `share` of what is commanded, and its marks are read."""
+    """Replaces renderer and mesh: a drawn head makes `share` of the commanded movement, and gives its landmarks."""
 
     def __init__(self, share, monkeypatch):
         self.scene, self.queue = clip_scene(3, 64), []
@@ -29,7 +29,7 @@ class Actor:
             self.queue += list((begin + share * (parameters - begin)).numpy())
             return torch.zeros(len(parameters), 3, 8, 8)
 
-        monkeypatch.setattr(face_mesh, "command", act)
+        monkeypatch.setattr(face_mesh, "render_parameters", act)
 
     def mesh(self, picture):
         marks = self.scene.landmarks(self.scene.rig.pose(self.queue.pop(0)))
@@ -55,7 +55,7 @@ def test_half_a_movement_has_half_the_slope(monkeypatch):
 
 
 def test_moves_and_their_ranges():
-    assert commanded("yaw").shape == (STEPS, 24) and drawn_range("jaw") > 0.1 and drawn_range("yaw") > 0.05
+    assert commanded_parameters("yaw").shape == (STEPS, 24) and drawn_range("jaw") > 0.1 and drawn_range("yaw") > 0.05
     points = {name: np.zeros(2) for name in MESH}
     points["right_eye_outer"] = np.array([2.0, 0.0])
     points["nose_tip"] = np.array([1.5, 1.0])

@@ -1,4 +1,4 @@
-"""Measures on real files, with judges whose answers are known in the place of MediaPipe."""
+"""Measures on real files, with detectors of known answers in place of MediaPipe's."""
 
 import json
 from fractions import Fraction
@@ -24,7 +24,7 @@ from mamba_portrait.learning.evaluation.real import (
     real_table,
 )
 from mamba_portrait.learning.evaluation.speakers import (
-    Speech,
+    TalkingHead,
     commanded_opening,
     loudness,
     measure_speakers,
@@ -41,7 +41,7 @@ BOXES = {"portrait.jpg": (176.8, 82.6, 272.7, 178.5), "portrait_2.jpg": (171.4, 
 
 
 def brightness_mesh(picture):
-    """A judge of pictures in which the brightness of the middle is the opening of a mouth; black ones show no face."""
+    """A face mesh whose mouth opens with the brightness of the picture's middle; it finds no face in black pictures."""
     level = picture[picture.shape[0] // 2, picture.shape[1] // 2].mean() / 255
     if level < 0.02:
         return None
@@ -86,7 +86,7 @@ def test_a_film_gives_the_lips_and_the_sound(film, curve):
 
 def test_lips_that_follow_late_are_judged_at_their_lag(film, curve, monkeypatch, tmp_path):
     late = torch.roll(curve, 2)
-    monkeypatch.setattr(speakers, "let_speak", lambda *_: Speech(late, flat_frames(late)))
+    monkeypatch.setattr(speakers, "animate_portrait", lambda *_: TalkingHead(late, flat_frames(late)))
     figures = measure_speakers(None, None, [film], None, brightness_mesh, out=tmp_path)["someone"]
     assert figures["lips"] > 0.98 and figures["lag"] == 2 and figures["rendered"] > 0.98
     assert figures["loudness"] > 0.9 and (tmp_path / "someone.mp4").is_file()

@@ -1,4 +1,4 @@
-"""The bench measures every stage once for each precision and batch, and its sums are those of its rows."""
+"""The benchmark measures every stage for each precision and batch, and its sums are those of its rows."""
 
 import json
 

@@ -1,10 +1,10 @@
-"""Gestures: in time with the voice, at rest in its silences."""
+"""Gestures: in time with the voice, at rest in silence."""
 
 import numpy as np
 import pytest
 
-from mamba_portrait.learning.corpus.acting.gestures import SHARE, gesticulate, has_hands, spans
-from mamba_portrait.learning.corpus.acting.performance import style_of
+from mamba_portrait.learning.corpus.acting.gestures import SHARE, gesticulate, gesture_units, has_hands
+from mamba_portrait.learning.corpus.acting.performance import motion_style
 from mamba_portrait.learning.corpus.person.arms import AT_REST, BODY, GESTURE, HAND_STATE, IN_LAP
 from mamba_portrait.learning.corpus.speech.prosody import Accent, Prosody
 
@@ -18,7 +18,7 @@ PROSODY = Prosody(
 
 
 def drawn(seed: int) -> np.ndarray:
-    return gesticulate(PROSODY, style_of("anyone", PROSODY), FRAMES, np.random.default_rng(seed))
+    return gesticulate(PROSODY, motion_style("anyone", PROSODY), FRAMES, np.random.default_rng(seed))
 
 
 def hands(gestures: np.ndarray) -> np.ndarray:
@@ -27,7 +27,7 @@ def hands(gestures: np.ndarray) -> np.ndarray:
 
 
 def test_short_pauses_do_not_lower_the_hands():
-    assert spans(PROSODY) == [(0.8, 3.0), (6.5, 8.0)]
+    assert gesture_units(PROSODY) == [(0.8, 3.0), (6.5, 8.0)]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -77,7 +77,7 @@ def test_gestures_repeat_by_seed_and_differ_between_seeds():
 
 def test_a_silent_clip_has_idle_hands():
     silent = Prosody(np.full(100, -16.0), np.zeros(100), (), ())
-    gestures = gesticulate(silent, style_of("anyone", silent), 25, np.random.default_rng(0))
+    gestures = gesticulate(silent, motion_style("anyone", silent), 25, np.random.default_rng(0))
     assert np.allclose(hands(gestures), IN_LAP)
 
 

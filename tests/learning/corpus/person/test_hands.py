@@ -1,10 +1,10 @@
-"""Hands and arms: a closed skin over bones that bend and keep their lengths."""
+"""Hands and arms: a closed mesh, posed by bones of constant length."""
 
 import numpy as np
 import pytest
 
 from mamba_portrait.learning.corpus.person.arms import solve_elbow
-from mamba_portrait.learning.corpus.person.hands import BONES, bend, hand_skin
+from mamba_portrait.learning.corpus.person.hands import BONES, bone_transforms, hand_skin
 from mamba_portrait.learning.corpus.person.implicit import surface_nets
 
 
@@ -34,7 +34,7 @@ def test_the_skin_is_closed_and_its_normals_point_outwards():
 
 
 def posed(curls: list[float], spread: float) -> np.ndarray:
-    skin, motion = hand_skin(), bend(np.array(curls), spread)
+    skin, motion = hand_skin(), bone_transforms(np.array(curls), spread)
     blend = (skin.weights @ motion.reshape(BONES, 12)).reshape(-1, 3, 4)
     return np.einsum("nij,nj->ni", blend[:, :, :3], skin.rest) + blend[:, :, 3]
 

@@ -1,4 +1,4 @@
-"""Drawn heads: motion parameters move what they name, the way their signs say."""
+"""Drawn heads: each motion parameter moves the part that it names, in the direction of its sign."""
 
 import numpy as np
 import pytest

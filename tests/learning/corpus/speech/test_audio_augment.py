@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-from mamba_portrait.learning.corpus.speech.augment import Chances, augment, change_speed, change_tract, join, set_level
-from mamba_portrait.learning.corpus.speech.engines import Speech
+from mamba_portrait.learning.corpus.speech.augment import (
+    Probabilities,
+    augment,
+    change_speed,
+    join,
+    scale_vocal_tract,
+    set_level,
+)
+from mamba_portrait.learning.corpus.speech.engines import Utterance
 from mamba_portrait.learning.corpus.speech.prosody import track_pitch
 from mamba_portrait.visemes.phones import Phone
 from mamba_portrait.vocabulary import SAMPLE_RATE
@@ -24,7 +31,7 @@ def peak_frequency(audio: np.ndarray) -> float:
     return float(np.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE)[smooth.argmax()])
 
 
-ALWAYS = Chances(*[1.0] * len(vars(Chances())))
+ALWAYS = Probabilities(*[1.0] * len(vars(Probabilities())))
 
 
 def test_every_change_keeps_length_and_is_reproducible(buzz):
@@ -35,9 +42,9 @@ def test_every_change_keeps_length_and_is_reproducible(buzz):
     assert np.isfinite(first).all() and np.abs(first).max() < 1
 
 
-@pytest.mark.parametrize("name", ["tract", "equaliser", "gain", "reverb", "band"])
+@pytest.mark.parametrize("name", ["vocal_tract", "equaliser", "gain", "reverb", "band"])
 def test_changes_do_not_delay_the_sound(buzz, name):
-    only = Chances(**{key: float(key == name) for key in vars(Chances())})
+    only = Probabilities(**{key: float(key == name) for key in vars(Probabilities())})
     for seed in range(4):
         changed = augment(buzz, np.random.default_rng(seed), None, only)
         envelope = np.convolve(np.abs(changed), np.ones(80) / 80, "same")
@@ -47,26 +54,26 @@ def test_changes_do_not_delay_the_sound(buzz, name):
 
 @pytest.mark.parametrize("factor", [0.85, 1.2])
 def test_vocal_tract_moves_formants_and_keeps_pitch(buzz, factor):
-    changed = change_tract(buzz, factor)
+    changed = scale_vocal_tract(buzz, factor)
     assert peak_frequency(changed) / peak_frequency(buzz) == pytest.approx(factor, rel=0.07)
     voiced = track_pitch(changed)[35:65]
     assert np.median(voiced[voiced > 0]) == pytest.approx(120, rel=0.04)
 
 
 def test_vocal_tract_of_one_changes_nothing(buzz):
-    assert np.abs(change_tract(buzz, 1.0) - buzz).max() < 1e-4
+    assert np.abs(scale_vocal_tract(buzz, 1.0) - buzz).max() < 1e-4
 
 
 def test_speed_retimes_the_phones_with_the_sound(buzz):
-    faster = change_speed(Speech(buzz, (Phone(0.25, 0.75, "a"),)), 1.25)
+    faster = change_speed(Utterance(buzz, (Phone(0.25, 0.75, "a"),)), 1.25)
     assert len(faster.audio) == round(SAMPLE_RATE / 1.25)
     assert (faster.phones[0].start, faster.phones[0].end) == pytest.approx((0.2, 0.6))
     with pytest.raises(ValueError, match="speed"):
-        change_speed(Speech(buzz, ()), 3.0)
+        change_speed(Utterance(buzz, ()), 3.0)
 
 
 def test_join_puts_silence_between(buzz):
-    part = Speech(buzz, (Phone(0.25, 0.75, "a"),))
+    part = Utterance(buzz, (Phone(0.25, 0.75, "a"),))
     whole = join([part, part], [0.5, 0.2, 0.0])
     assert whole.duration == pytest.approx(2.7)
     assert [phone.kind for phone in whole.phones] == ["sil", "a", "sil", "a"]

@@ -4,9 +4,9 @@ import wave
 import numpy as np
 import pytest
 
-from mamba_portrait.learning.corpus.acting.performance import perform, style_of
+from mamba_portrait.learning.corpus.acting.performance import add_head_motion, motion_style
 from mamba_portrait.learning.corpus.speech import engines, text, voices
-from mamba_portrait.learning.corpus.speech.engines import Manner
+from mamba_portrait.learning.corpus.speech.engines import ProsodySettings
 from mamba_portrait.learning.corpus.speech.prosody import Prosody, analyse
 from mamba_portrait.learning.corpus.tracks import draw_tracks
 from mamba_portrait.visemes.phones import SILENCE, Phone
@@ -28,7 +28,7 @@ def test_engine_speaks_with_timed_phones(engine):
         pytest.skip(f"{engine} is not installed")
     if engine != "espeak-ng" and EXAMPLES[engine] not in engines.installed_voices(engine):
         pytest.skip(f"{engine} has no voice {EXAMPLES[engine]}")
-    speech = engines.ENGINES[engine]("Papa opened the big window.", EXAMPLES[engine], Manner())
+    speech = engines.ENGINES[engine]("Papa opened the big window.", EXAMPLES[engine], ProsodySettings())
     assert 1 < speech.duration < 4 and speech.audio.dtype == np.float32
     kinds = [phone.kind for phone in speech.phones if phone.kind != SILENCE]
     assert kinds[:4] == ["p", "a", "p", kinds[3]] and kinds.count("p") >= 4
@@ -79,7 +79,7 @@ def test_missing_engines_are_named(monkeypatch):
         engines.require_engines()
     monkeypatch.setattr(engines.shutil, "which", lambda name: None)
     with pytest.raises(RuntimeError, match="flite is not installed"):
-        engines.say_flite("hello", "slt", Manner())
+        engines.say_flite("hello", "slt", ProsodySettings())
 
 
 def test_split_is_by_speaker_and_near_ninety_five_five():
@@ -102,7 +102,7 @@ def tone(pitch: float) -> Prosody:
     """Prosody of two seconds of vowels sung at one pitch."""
     time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     audio = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6)).astype(np.float32) * 0.1
-    return analyse(engines.Speech(audio, tuple(Phone(i / 10, (i + 1) / 10, "a") for i in range(20))))
+    return analyse(engines.Utterance(audio, tuple(Phone(i / 10, (i + 1) / 10, "a") for i in range(20))))
 
 
 @pytest.mark.parametrize("pitch", [90.0, 150.0, 240.0])
@@ -114,18 +114,18 @@ def test_performance_leaves_the_speaking_mouth_alone():
     prosody = tone(140.0)
     mouth = np.zeros((50, COUNT), np.float32)
     mouth[:, INDEX["jaw"]] = np.linspace(0, 0.5, 50)
-    style = style_of("someone", prosody)
-    assert style == style_of("someone", prosody) != style_of("someone else", prosody)
-    motion = perform(mouth, prosody, style, np.random.default_rng(0))
+    style = motion_style("someone", prosody)
+    assert style == motion_style("someone", prosody) != motion_style("someone else", prosody)
+    motion = add_head_motion(mouth, prosody, style, np.random.default_rng(0))
     speech = [INDEX[n] for n in ("jaw", "pucker", "spread", "press", "upper_lip", "lower_lip", "tongue")]
     assert np.array_equal(motion[:, speech], mouth[:, speech])
-    assert np.array_equal(motion, perform(mouth, prosody, style, np.random.default_rng(0)))
+    assert np.array_equal(motion, add_head_motion(mouth, prosody, style, np.random.default_rng(0)))
 
 
 def test_blinks_close_the_eyes_about_every_four_seconds():
     silent = Prosody(np.zeros(6000), np.zeros(6000), (), ())
-    style = style_of("someone", tone(140.0))
-    motion = perform(np.zeros((1500, COUNT), np.float32), silent, style, np.random.default_rng(3))
+    style = motion_style("someone", tone(140.0))
+    motion = add_head_motion(np.zeros((1500, COUNT), np.float32), silent, style, np.random.default_rng(3))
     closed = motion[:, INDEX["blink_left"]] > 0.95
     blinks = np.count_nonzero(closed[1:] & ~closed[:-1])
     assert 0.4 * style.blinks * 60 < blinks < 1.8 * style.blinks * 60

@@ -6,7 +6,7 @@ import torch
 pytest.importorskip("diffusers", reason="ACTalker needs diffusers (extra actalker)")
 
 from mamba_portrait.learning.evaluation.actalker.cost import estimate, estimate_decoding, main, measure  # noqa: E402
-from mamba_portrait.learning.evaluation.actalker.ledger import MACHINES, Ledger  # noqa: E402
+from mamba_portrait.learning.evaluation.actalker.operation_counter import MACHINES, OperationCounter  # noqa: E402
 from mamba_portrait.networks.actalker.config import ACTalkerConfig  # noqa: E402
 
 
@@ -39,9 +39,9 @@ def test_scans_take_a_part_of_the_time_that_a_faster_machine_shortens():
 
 def test_arithmetic_and_traffic_of_a_product_are_known():
     a, b = torch.empty(30, 20, device="meta"), torch.empty(20, 10, device="meta")
-    with Ledger() as ledger:
+    with OperationCounter() as counter:
         (a @ b).view(10, 30)
-    (product,) = ledger.operations  # a view moves nothing
+    (product,) = counter.operations  # a view moves nothing
     assert product.flop == 2 * 30 * 20 * 10 and product.bytes == 4 * (600 + 200 + 300)
 
 
@@ -63,7 +63,7 @@ def test_the_command_prints_counts(capsys):
 
 
 def test_live_bytes_are_those_alive_at_once():
-    with Ledger() as live, torch.device("meta"):
+    with OperationCounter() as live, torch.device("meta"):
         a = torch.empty(1000)
         b = a + 1
         del a

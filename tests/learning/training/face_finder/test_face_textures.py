@@ -1,10 +1,10 @@
-"""What the face finder's scenes hold beside faces: pictures of the promised shape, drawn anew from a seed, not flat."""
+"""Negatives of the face finder's training: of the documented shape, a function of the seed, not of one colour."""
 
 import numpy as np
 import pytest
 
+from mamba_portrait.learning.training.face_finder.distractors import blob, eye, wheel
 from mamba_portrait.learning.training.face_finder.textures import folds, fur, mirrored, noise, relief
-from mamba_portrait.learning.training.face_finder.things import eye, thing, wheel
 
 
 @pytest.mark.parametrize("draw", [relief, fur, folds])
@@ -14,8 +14,8 @@ def test_a_surface_follows_from_its_seed_and_is_not_flat(draw):
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("draw", [thing, eye, wheel])
-def test_a_thing_covers_its_place_and_no_more(draw):
+@pytest.mark.parametrize("draw", [blob, eye, wheel])
+def test_a_distractor_covers_its_place_and_no_more(draw):
     ground = np.full((128, 128, 3), 90, np.uint8)
     for seed in range(4):
         changed = (draw(np.random.default_rng(seed), ground.copy(), np.array([64.0, 64.0]), 40.0) != 90).any(-1)

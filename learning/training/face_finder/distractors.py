@@ -1,4 +1,4 @@
-"""Things that are no faces, laid over a scene: bodies with a surface of their own, lone eyes, wheels and dials."""
+"""Distractors laid over a scene: textured blobs, single eyes, wheels and dials."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from .textures import mirrored, related_colours, surface
 
 
-def thing(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
-    """A body with an outline of chance and a surface of face_textures, darker towards its edge: fruit, stones, shoes,
-    animals' backs; two in five are alike on both sides, as a face is."""
+def blob(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
+    """A random smooth outline filled with a texture, darker towards its edge: like fruit, stones, shoes, animals; two
+    in five have the mirror symmetry of a face."""
     side = int(np.clip(extent, 12, 2 * image.shape[0]))
     patch = surface(rng, max(64, side))
     angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
@@ -23,11 +23,11 @@ def thing(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, exten
     layer = np.dstack([np.clip(patch, 0, 255).astype(np.uint8), shape])
     layer = mirrored(rng, layer) if rng.random() < 0.4 else layer
     layer = cv2.resize(layer, (side, side), interpolation=cv2.INTER_AREA)
-    return _laid(image, layer, center)
+    return _composite(image, layer, center)
 
 
 def eye(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
-    """A single eye, or two far apart: dark ball, rim, glint, lids and lashes, as animals, dolls and fish have them."""
+    """A single eye, or two far apart, with rim, highlight, lids and lashes: like those of animals, dolls and fish."""
     dark, rim, lid, white = related_colours(rng, 4)
     dark, radius = dark * rng.uniform(0, 0.4), 0.5 * extent * rng.uniform(0.3, 1)
     turn = float(rng.normal(0, 30))
@@ -47,7 +47,7 @@ def eye(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent:
 
 
 def wheel(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, extent: float) -> np.ndarray:
-    """Rings about one centre with spokes, bolts, letters or notches between them: wheels, dials, saws, seals."""
+    """Concentric rings with spokes or bolts between them: like wheels, dials, saws, seals."""
     at, radius, flat = tuple(int(v) for v in center), 0.5 * extent, rng.uniform(0.6, 1.0)
     turn = float(rng.uniform(0, 180))
     inner = np.sort(rng.uniform(0.15, 0.95, int(rng.integers(1, 4))))[::-1]
@@ -71,8 +71,8 @@ def wheel(rng: np.random.Generator, image: np.ndarray, center: np.ndarray, exten
     return image
 
 
-def _laid(image: np.ndarray, layer: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """A layer (s,s,4) of colours and opacity over the picture, about a point of it."""
+def _composite(image: np.ndarray, layer: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """Alpha-blend a layer (s,s,4), colours and opacity, into the picture around a point."""
     side, size = layer.shape[0], image.shape[0]
     x, y = (int(v - side / 2) for v in center)
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + side, size), min(y + side, size)

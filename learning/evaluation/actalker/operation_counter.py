@@ -1,8 +1,8 @@
-"""The books of a network's call: every operation's arithmetic and traffic, and the memory alive, on the meta device.
+"""Counts of a network's call on the meta device: arithmetic and memory traffic of each operation, and peak memory.
 
 Operations are those of eager execution; attention and ACTalker's scans count as fused kernels, with neither the
-attention matrix nor the states ever in memory. From them follows the time on a machine of given rates: each operation
-takes the longer of its arithmetic and its traffic (the roofline model; launching kernels is left out).
+attention matrix nor the states in memory. The time on a machine of given rates is estimated by the roofline model: an
+operation takes the longer of the times for its arithmetic and for its traffic; kernel launches are left out.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ from ....networks.actalker import pcm
 
 
 class Machine(NamedTuple):
-    """Rates a second: FLOP of half-precision matrix work, bytes of memory traffic, exponentials.
+    """Rates a second: FLOP of half-precision matrix products, bytes of memory traffic, exponentials.
 
-    Those of `MACHINES` are the makers' peaks times what is usually reached of them: a half and three quarters; a third
-    of the exponentials, by the number of instructions between them in the compiled scan (372 a step of 512 states).
+    Those of `MACHINES` are the makers' peaks times usual efficiencies: 1/2 for matrix products, 3/4 for traffic, 1/3
+    for exponentials, by the number of other instructions in the compiled scan (372 a step of 512 states).
     """
 
     name: str
@@ -59,7 +59,7 @@ class Operation(NamedTuple):
 class Cost:
     """Of one call: weights and peak activations in bytes, and its operations.
 
-    scan_steps: steps of all scans one after another, each direction's run beside the other's.
+    scan_steps: sequential steps of all scans; the two directions run in parallel.
     """
 
     weight_bytes: int
@@ -73,7 +73,7 @@ class Cost:
 
     @property
     def scan_elements(self) -> int:
-        """States visited: steps x channels x N of all frames and both directions, one exponential each."""
+        """State updates: steps x channels x N of all frames and both directions, one exponential each."""
         return sum(operation.exponentials for operation in self.operations)
 
     def seconds(self, machine: Machine, scans_only: bool = False) -> float:
@@ -81,8 +81,8 @@ class Cost:
         return sum(o.seconds(machine) for o in self.operations if o.scan or not scans_only)
 
 
-class Ledger(TorchDispatchMode):
-    """Writes down what runs under it; `peak` is the most bytes alive at once of the tensors that it saw made."""
+class OperationCounter(TorchDispatchMode):
+    """Records each operation that runs under it; `peak` is the highest sum of bytes of live tensors made under it."""
 
     def __init__(self):
         super().__init__()
@@ -98,10 +98,10 @@ class Ledger(TorchDispatchMode):
         if any(made) or func._schema.is_mutable:
             count = flop_registry.get(func._overloadpacket)
             flop = count(*args, **kwargs, out_val=result) if count else 0
-            self.write(flop, *tree_leaves((args, kwargs, result)))
+            self.record(flop, *tree_leaves((args, kwargs, result)))
         return result
 
-    def write(self, flop: int, *tensors, exponentials: int = 0) -> None:
+    def record(self, flop: int, *tensors, exponentials: int = 0) -> None:
         moved = sum(x.numel() * x.element_size() for x in tensors if isinstance(x, Tensor))
         self.operations.append(Operation(flop, moved, exponentials, self.in_scan))
 
@@ -118,20 +118,20 @@ class Ledger(TorchDispatchMode):
         self.alive -= size
 
     def scan(self, u: Tensor, delta: Tensor, bias: Tensor, A: Tensor, B: Tensor, C: Tensor, skip: Tensor) -> Tensor:
-        """Stands in for `bidirectional_scan`: one kernel that reads its inputs once and writes both directions."""
+        """Replaces `bidirectional_scan`: one kernel that reads its inputs once and writes both directions."""
         y = torch.empty_like(delta)
         self.scan_steps += u.shape[0] * u.shape[1]
-        self.write(0, u, delta, B, C, y, exponentials=delta.numel() * A.shape[-1])
+        self.record(0, u, delta, B, C, y, exponentials=delta.numel() * A.shape[-1])
         return y[:, :, 0] + y[:, :, 1]
 
     def attention(self, query: Tensor, key: Tensor, value: Tensor, **kwargs) -> Tensor:
-        """Stands in for fused attention: two matrix products a head."""
+        """Replaces fused attention: two matrix products a head."""
         out = torch.empty_like(query)
-        self.write(4 * query.numel() * key.shape[-2], query, key, value, out)
+        self.record(4 * query.numel() * key.shape[-2], query, key, value, out)
         return out
 
     @contextlib.contextmanager
-    def following(self) -> Iterator["Ledger"]:
+    def counting(self) -> Iterator["OperationCounter"]:
         """Count what runs inside the `with`, fused kernels replaced."""
         scanned = pcm.BidirectionalScan.forward
 
