@@ -14,6 +14,7 @@ from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Rendered
 from ....vocabulary import EYE, SKIN, landmarks
 from ...datasets.stills import inside_mouth
+from .. import processes
 
 LIDS = landmarks("left_eye", "left_lid"), landmarks("right_eye", "right_lid")
 LEFT_EYE, RIGHT_EYE = LIDS[0] + landmarks("left_brow"), LIDS[1] + landmarks("right_brow")
@@ -150,7 +151,9 @@ def _spread(mask: Tensor, size: int) -> Tensor:
 
 
 def _mean(error: Tensor, weight: Tensor) -> Tensor:
-    return (error * weight).sum() / (weight.sum() * error.shape[1]).clamp_min(1e-6)
+    """Weighted mean of (N,C,H,W) by (N,1,H,W): the weights are divided by their mean over the whole batch, so that the
+    means of its slices are means of the batch."""
+    return (error * (weight / processes.mean(weight).clamp_min(1e-12))).mean()
 
 
 def _density(displacement: Tensor) -> Tensor:
@@ -175,7 +178,7 @@ def _flow_error(predicted: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     if predicted.shape[-1] != truth.shape[-1]:
         predicted = resize(predicted, truth.shape[-1])
     error = ((predicted - truth) * (truth.shape[-1] / 2)).square().sum(1, keepdim=True)
-    return ((error + 0.01).sqrt() * weight).sum() / weight.sum()
+    return _mean((error + 0.01).sqrt(), weight)
 
 
 def _mask_error(keep: Tensor, visible: Tensor, weight: Tensor) -> Tensor:

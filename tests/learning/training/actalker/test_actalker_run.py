@@ -13,7 +13,7 @@ pytest.importorskip("transformers", reason="ACTalker needs transformers (extra a
 
 from mamba_portrait.cli import main  # noqa: E402
 from mamba_portrait.learning.corpus.tracks import write_wave  # noqa: E402
-from mamba_portrait.learning.training.actalker.step import TRAINED  # noqa: E402
+from mamba_portrait.learning.training.actalker.task import TRAINED  # noqa: E402
 from mamba_portrait.media.faces import Face  # noqa: E402
 from mamba_portrait.media.video import VideoWriter  # noqa: E402
 from mamba_portrait.model_loaders.actalker.load import load_actalker  # noqa: E402
