@@ -130,12 +130,10 @@ def fit(
     on_report gives further values for a line of the log; on_save is called after each checkpoint. Both are called on
     all processes.
     """
-    progress, parameters = plan.progress(run), descent.parameters()
+    progress = plan.progress(run)
     if progress >= 1:
         return
-    shares = processes.shares(descent.batch, plan.accumulate)
-    weights = [len(samples) * processes.count() / descent.batch for samples in shares]
-    steps = itertools.count(run.step)
+    shares, steps = processes.shares(descent.batch, plan.accumulate), itertools.count(run.step)
     slices = (BatchSlice(plan.seed, step, samples, descent.batch) for step in steps for samples in shares)
     batches = task.batches(slices)
     rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in descent.optimizers]
@@ -143,8 +141,8 @@ def fit(
     bar, means, told, saved = _bar(run, plan, descent), Means(), run.spent, run.spent
     began = descent.clock() - run.spent
     while progress < 1:
+        means.add(gradients(task, batches, shares, progress, plan, descent))
         factor = descent.rate(run.step, progress)
-        means.add(gradients(task, batches, weights, progress, plan, parameters))
         moved = [_move(*pair, factor, descent.clip) for pair in zip(descent.optimizers, rates, strict=True)]
         if moved[0] and run.average is not None:
             run.average.update()
@@ -166,22 +164,19 @@ def fit(
 
 
 def gradients(
-    task: Task,
-    batches: Iterator[Any],
-    weights: Sequence[float],
-    progress: float,
-    plan: Plan,
-    parameters: Sequence[nn.Parameter],
+    task: Task, batches: Iterator[Any], shares: Sequence[range], progress: float, plan: Plan, descent: Descent
 ) -> dict[str, Tensor]:
-    """Put the gradient of the next batch's loss, over all processes, into `parameters`.
+    """Put the gradient of the next batch's loss, over all processes, into the parameters.
 
-    weights: of each part that this process computes, its samples over an even share. Returns the terms of the loss:
-    their mean over processes is that of the batch.
+    shares: the samples that this process computes, one batch of `batches` each. Returns the terms of the loss: their
+    mean over processes is that of the whole batch.
     """
+    parameters = descent.parameters()
     for p in parameters:
         p.grad = None
     terms: dict[str, Tensor] = {}
-    for weight in weights:
+    for samples in shares:
+        weight = len(samples) * processes.count() / descent.batch  # 1 where all have the same share
         batch = next(batches)
         with plan.mixed_precision():
             losses = task.losses(batch, progress)

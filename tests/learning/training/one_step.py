@@ -24,7 +24,7 @@ from mamba_portrait.learning.datasets.tracks import TrackBatches, load_tracks
 from mamba_portrait.learning.training import processes
 from mamba_portrait.learning.training.face_finder.batch_norm import share_batch_norms
 from mamba_portrait.learning.training.face_finder.task import FinderSchedule, FinderTask, ScenePool
-from mamba_portrait.learning.training.loop import Plan, gradients
+from mamba_portrait.learning.training.loop import Descent, Plan, gradients
 from mamba_portrait.learning.training.motion_model.task import Stage2Task
 from mamba_portrait.learning.training.renderer.losses import Stage1Weights
 from mamba_portrait.learning.training.renderer.motion_space import MotionSpaceTask, ParameterSpaceTask
@@ -60,7 +60,7 @@ def stirred(module):
 def renderer_tasks(data):
     stills, renderer = StillSet(data), stirred(Renderer(conftest.TINY_RENDERER))
     space, motion = ParameterSpaceTask(renderer, stills), MotionSpaceTask(renderer, stills)
-    yield "space", space, space.parameters(), 9
+    yield "space", space, space.parameters(), 10
     yield "motion", motion, motion.parameters(), 3
     options = {"weights": Stage1Weights.for_gpu(), "joint": True, "adversarial": True}
     task = RenderingTask(renderer, stills, 64, **options)
@@ -130,10 +130,10 @@ def step(task, parameters, batch, progress=0.5):
     """Terms and gradients of the batch of step 9, over all processes."""
     for name, value in vars(task).items():
         setattr(task, name, value.double() if isinstance(value, nn.Module) else in_float64(value))
-    (samples,) = processes.shares(batch)
-    batches = map(in_float64, task.batches(iter([BatchSlice(0, 9, samples, batch)])))
-    weight = len(samples) * processes.count() / batch
-    terms = gradients(task, batches, [weight], progress, Plan(steps=1), parameters)
+    shares = processes.shares(batch)
+    batches = map(in_float64, task.batches(BatchSlice(0, 9, samples, batch) for samples in shares))
+    descent = Descent([torch.optim.SGD(parameters)], batch)
+    terms = gradients(task, batches, shares, progress, Plan(steps=1), descent)
     terms = {name: processes.total(value) / processes.count() for name, value in terms.items()}
     return {"terms": terms, "gradients": [None if p.grad is None else p.grad.clone() for p in parameters]}
 

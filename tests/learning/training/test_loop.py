@@ -159,9 +159,9 @@ def test_a_batch_may_be_computed_in_parts():
     for parts in (1, 4):
         task, shares = Plain(), processes.shares(BATCH, parts)
         batches = task.batches(BatchSlice(0, 3, samples, BATCH) for samples in shares)
-        weights, parameters = [len(samples) / BATCH for samples in shares], list(task.network.parameters())
-        terms = gradients(task, batches, weights, 0.0, Plan(steps=1), parameters)
-        found.append((terms["loss"], *(p.grad for p in parameters)))
+        descent = Descent([torch.optim.SGD(task.network.parameters())], BATCH)
+        terms = gradients(task, batches, shares, 0.0, Plan(steps=1), descent)
+        found.append((terms["loss"], *(p.grad for p in task.network.parameters())))
     assert len(shares) == 4 and all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True))
     with pytest.raises(ValueError, match="batch of 6 cannot be shared by 1 processes in 7 parts"):
         processes.shares(BATCH, 7)
