@@ -108,7 +108,7 @@ def steps(drawn_clips, tmp_path_factory):
     for name, number, count in (("one", 0, 1), ("two", 0, 2), ("two", 1, 2)):
         (root / name).mkdir(exist_ok=True)
         place = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
-        place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1, "TQDM_DISABLE": 1}
+        place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
         given = os.environ | {key: str(value) for key, value in place.items()}
         order = [sys.executable, str(script), str(drawn_clips), str(root / name)]
         running.append(subprocess.Popen(order, env=given, stderr=subprocess.PIPE))

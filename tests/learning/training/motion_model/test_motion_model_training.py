@@ -221,10 +221,41 @@ def test_a_run_does_not_go_on_with_a_renderer_of_another_language(clips, tmp_pat
         run(clips, tmp_path, 2)
 
 
+def first_batch(task, samples=4):
+    return next(task.batches(iter([BatchSlice(0, 0, range(samples), samples)])))
+
+
+@pytest.mark.parametrize("kind", ["eps", "v", "x0"])
+def test_a_perfect_answer_of_the_config_s_kind_leaves_no_loss(clips, monkeypatch, kind):
+    model = MotionModel(dataclasses.replace(TINY, prediction=kind))
+    task = Stage2Task(model, LinearFace(), TrackBatches(load_tracks(clips)))
+    task.measure_motion(load_tracks(clips), 0)
+    batch = first_batch(task)
+    x0, eps = task.motion(batch.tracks)[:, TINY.history :], batch.noise.eps
+    alpha_bar = task.schedule.alpha_bar[batch.noise.t][:, None, None]
+    clean, dirty = alpha_bar.sqrt().float(), (1 - alpha_bar).sqrt().float()
+
+    def perfect(noisy, t, *_):
+        assert torch.allclose(noisy, clean * x0 + dirty * eps, atol=1e-5) and torch.equal(t, batch.noise.t)
+        return {"eps": eps, "v": clean * eps - dirty * x0, "x0": x0}[kind]
+
+    monkeypatch.setattr(model, "denoise", perfect)
+    found = task.losses(batch, 1.0)
+    assert all(found[name] < 1e-9 for name in ("simple", "velocity", "acceleration", "readout"))
+    monkeypatch.setattr(model, "denoise", lambda *given: perfect(*given) + 0.1 * torch.randn_like(eps))
+    worse = task.losses(batch, 1.0)
+    assert worse["simple"] == pytest.approx(0.01, rel=0.1) and worse["velocity"] > 1e-6 and worse["readout"] > 1e-6
+
+
 @pytest.mark.parametrize("kind", ["eps", "v"])
 def test_other_predictions_train(clips, tmp_path, kind):
-    run(clips, tmp_path, 3, config=dataclasses.replace(TINY, prediction=kind))
-    assert np.isfinite(history_of(tmp_path)).all()
+    config = dataclasses.replace(TINY, prediction=kind)
+    file = run(clips, tmp_path, 3, config=config, audio_first=0.0)
+    torch.manual_seed(0)
+    begun, trained = MotionModel(config).state_dict(), torch.load(file, weights_only=True)["model"]
+    weights = [name for name in begun if name.startswith("denoiser") and name.endswith("weight")]
+    assert len(weights) > 5 and not any(torch.equal(begun[name], trained[name]) for name in weights)
+    assert averaged_motion_model(file).config.prediction == kind
     with pytest.raises(ValueError, match="another config"):
         run(clips, tmp_path, 6)
 
@@ -275,17 +306,47 @@ def test_the_denoiser_waits_for_the_audio_extractors(clips, tmp_path):
 
 def test_real_clips_train_beside_drawn_ones(tmp_path):
     write_clip(tmp_path / "clips" / "drawn", 100, 0)
-    write_clip(
-        tmp_path / "clips" / "real", 100, 1, motion=np.random.default_rng(0).normal(size=(100, 48)).astype(np.float16)
-    )
-    run(tmp_path, tmp_path / "out", 3, appearances=torch.randn(5, 8))
-    assert np.isfinite(history_of(tmp_path / "out")).all()
+    real = np.random.default_rng(0).normal(size=(100, 48)).astype(np.float16)
+    write_clip(tmp_path / "clips" / "real", 100, 1, motion=real)
+    looks = torch.randn(5, 8)
+    model, face = MotionModel(TINY), LinearFace()
+    task = Stage2Task(model, face, TrackBatches(load_tracks(tmp_path)), appearances=looks)
+    model.motion_mean.fill_(0.5)
+    batch = first_batch(task, 12)
+    drawn, motion = batch.tracks.drawn, task.motion(batch.tracks)
+    assert 0 < drawn.sum() < 12 and all((looks == row).all(1).any() for row in batch.appearance)
+    assert torch.allclose(motion[drawn], face.motion_from_parameters(batch.tracks.parameters[drawn]) - 0.5)
+    rows = {row.tobytes() for row in real}
+    assert all(row.half().numpy().tobytes() in rows for row in (motion[~drawn] + 0.5).flatten(0, 1))
 
-
-def test_voices_are_measured_from_sampled_motion(clips):
+    file = run(tmp_path, tmp_path / "out", 3, appearances=looks, audio_first=0.0)
     torch.manual_seed(0)
-    found = measure_voices(MotionModel(TINY).eval(), LinearFace(), load_tracks(clips, "val"), clips=1, seconds=1.0)
-    assert {"jaw", "lag", "amplitude", "speed"} <= found.keys()
+    begun, trained = MotionModel(TINY).from_appearance, averaged_motion_model(file).from_appearance
+    assert not torch.equal(begun[1].weight, trained[1].weight)
+
+
+@pytest.mark.parametrize(
+    ("said", "jaw", "lag", "size"),
+    [
+        (lambda p: p, 1, 0, 1),
+        (lambda p: 0.5 * p, 1, 0, 0.5),
+        (lambda p: p.roll(1, 0), 1, 1, 1),
+        (lambda p: p.flip(0), 0, 0, 1),
+    ],
+    ids=["the truth", "half of it", "a frame late", "backwards"],
+)
+def test_voices_are_measured_from_sampled_motion(clips, monkeypatch, said, jaw, lag, size):
+    track, face = load_tracks(clips, "val")[0], LinearFace()
+    parameters = torch.from_numpy(track.values[:75].copy())
+    module = "mamba_portrait.learning.training.motion_model.measure"
+    answer = face.motion_from_parameters(said(parameters))
+    monkeypatch.setattr(f"{module}.sample_motion", lambda *_, frames, **__: answer[:frames])
+    found = measure_voices(MotionModel(TINY).eval(), face, [track], clips=1, seconds=3.0)
+    assert found["amplitude"] == pytest.approx(size, abs=0.01) and found["speed"] == pytest.approx(size, abs=0.02)
+    if jaw:
+        assert found["jaw"] == pytest.approx(1, abs=0.02) and abs(found["lag"]) == lag
+    else:
+        assert found["jaw"] < 0.9
 
 
 class Seeing(torch.nn.Module):
