@@ -76,10 +76,9 @@ class Plan:
 
     def progress(self, run: Run) -> float:
         """0 at the beginning of the run's present part, 1 or more when its budget is spent."""
-        steps, seconds = run.step - run.begun_step, run.spent - run.begun_spent
-        by_steps = 0.0 if self.steps is None else steps / self.steps
-        by_time = 0.0 if self.minutes is None else seconds / (60 * self.minutes) if self.minutes > 0 else 1.0
-        return max(by_steps, by_time)
+        steps, minutes = run.step - run.begun_step, (run.spent - run.begun_spent) / 60
+        budgets = ((steps, self.steps), (minutes, self.minutes))
+        return max(done / whole if whole else 1.0 for done, whole in budgets if whole is not None)
 
     def say(self, text: str) -> None:
         """Report something once, however many processes train."""
@@ -138,7 +137,7 @@ def fit(
     batches = task.batches(slices)
     rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in descent.optimizers]
     run.open_log()
-    bar, means, told, saved = _bar(run, plan, descent), Means(), run.spent, run.spent
+    bar, means, reported, saved = _bar(run, plan, descent), Means(), run.spent, run.spent
     began = descent.clock() - run.spent
     while progress < 1:
         means.add(gradients(task, batches, shares, progress, plan, descent))
@@ -150,8 +149,8 @@ def fit(
         run.samples += descent.batch if descent.counted is None else descent.counted
         run.spent = processes.from_main(descent.clock() - began)
         progress = plan.progress(run)
-        if (plan.reports or descent.reports).due(run, told) or progress >= 1:
-            told, values = run.spent, means.take()
+        if (plan.reports or descent.reports).due(run, reported) or progress >= 1:
+            reported, values = run.spent, means.take()
             run.write(**values, **(on_report() if on_report else {}))
             bar.set_postfix(loss=f"{values['loss']:.3f}", samples=run.samples)
         if plan.saves.due(run, saved) or progress >= 1:

@@ -1,4 +1,4 @@
-"""The processes that train one network together: a single one, or those that `accelerate launch` started.
+"""The processes that train one network together: a single one, or those that `accelerate launch` or torchrun started.
 
 Each computes its slice of the batch, and the loss is the mean over all samples: gradients are averaged after the
 backward pass. What is no mean over samples (a division by the sum of weights, a deviation) is reduced over all
@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")  # set by torchrun or MPI
 PATIENCE = timedelta(hours=6)  # how long a process waits for the others, such as while the main one encodes clips
 BUCKET = 1 << 24  # numbers of gradients sent at once
 
@@ -28,7 +29,7 @@ def join(device: torch.device | str) -> torch.device:
     Raises ImportError where several were started and accelerate is not installed.
     """
     device = torch.device(device)
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if max(int(os.environ.get(name, "1")) for name in SIZES) == 1:
         return device
     try:
         from accelerate import PartialState
@@ -64,10 +65,8 @@ def shares(samples: int, parts: int = 1) -> list[range]:
     Raises ValueError where there are more processes and parts than samples.
     """
     if samples < parts * count():
-        raise ValueError(
-            f"A batch of {samples} cannot be shared by {count()} processes in {parts} parts each: give a larger batch, "
-            "or fewer of them."
-        )
+        parts_each = f" in {parts} parts each" if parts > 1 else ""
+        raise ValueError(f"A batch of {samples} is too small for {count()} process(es){parts_each}: give a larger one.")
     cuts = [samples * i // (parts * count()) for i in range(parts * count() + 1)]
     mine = [part * count() + rank() for part in range(parts)]
     return [range(cuts[i], cuts[i + 1]) for i in mine]

@@ -87,7 +87,7 @@ class Run:
                 "into another folder."
             )
         if state["config"] != self.facts["config"]:
-            raise ValueError(f"{self.file} belongs to another config; train into another folder, or afresh (--fresh)")
+            raise ValueError(f"{self.file} belongs to another config; train into another folder, or afresh")
         return state
 
     def restore(self, state: dict[str, Any], task: Kept, optimizers: Sequence[Optimizer]) -> None:

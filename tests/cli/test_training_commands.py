@@ -57,7 +57,7 @@ def test_draw_train_and_export(drawn, tiny_lite, tmp_path, capsys):
     assert training["note"] == "a test" and training["step"] >= 1
 
     order = ["train", "stage2", "--data", data, "--renderer", renderer_file, "--out", str(second), "--steps", "1"]
-    assert main([*order, "--batch-size", "2", *device]) == 0
+    assert main([*order, "--batch-size", "2", "--accumulate", "2", *device]) == 0
     assert main(["export", str(second / "stage2.pt"), "-o", model_file]) == 0
     model = load_motion_model(model_file)
     assert model.motion_language == renderer.motion_language != ""

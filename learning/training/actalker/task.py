@@ -1,4 +1,4 @@
-"""ACTalker's task: windows of clips, and the denoising error of one training step on them.
+"""ACTalker's task: windows of clips, and the denoising error on them.
 
 From the papers: AdamW at 1e-5, frozen VAE and identity encoder (and the pretrained voice and motion encoders), gate
 states drawn at random, masks by gate. Not published, chosen here: the loss (EDM's weighted denoising error, which for

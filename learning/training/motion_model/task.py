@@ -122,7 +122,7 @@ class Stage2Task:
 
     @torch.no_grad()
     def weigh_parameters(self, tracks: list[Track]) -> None:
-        """Weights of the read-out from the spread of the drawn tracks' parameters; needs the motion statistics."""
+        """Weights of the read-out from the spread of the drawn tracks' parameters."""
         drawn = [torch.from_numpy(track.values[::5].copy()) for track in tracks[:512] if track.drawn]
         if drawn:
             self.parameter_weights = parameter_weights(torch.cat(drawn).std(0), self.weights.mouth).to(self.device)

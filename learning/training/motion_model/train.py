@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ....model_loaders.checkpoint import load_motion_model, load_renderer
 from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.model import MotionModel
-from ...datasets.tracks import Augment, TrackBatches, load_tracks
+from ...datasets.tracks import Augment, Track, TrackBatches, load_tracks
 from .. import processes
 from ..loop import Descent, Every, Plan, fit
 from ..run import Average, Run
@@ -50,25 +50,13 @@ def train_stage2(
     settings = settings or Stage2Settings()
     plan = replace(plan, device=processes.join(plan.device))
     renderer = load_renderer(None) if renderer is None else renderer
-    torch.manual_seed(plan.seed)
-    model = _begun(settings, renderer.motion_language).to(plan.device)
-    motion_file = "motion.npy"
     if isinstance(renderer, nn.Module):
         renderer = renderer.to(plan.device).eval().requires_grad_(False)
-        with processes.main_first():
-            motion_file = encode_clips(data, renderer)
-    tracks = load_tracks(data, "train", motion_file)
+    tracks = load_tracks(data, "train", _motion_file(data, renderer))
 
-    windows = TrackBatches(tracks, history=model.config.history, augment=settings.augment)
-    task = Stage2Task(
-        model,
-        renderer,
-        windows,
-        weights=settings.weights,
-        appearances=settings.appearances,
-        audio_first=settings.audio_first,
-        workers=settings.workers,
-    )
+    torch.manual_seed(plan.seed)
+    model = _begun(settings, renderer.motion_language).to(plan.device)
+    task = _task(settings, model, renderer, tracks)
     if settings.init is None:
         task.measure_motion(tracks, plan.seed)
     processes.copy_from_main(model)
@@ -76,13 +64,8 @@ def train_stage2(
     facts = {"config": model.config.to_dict(), "motion_language": renderer.motion_language}
     run, optimizers = Run(Path(out) / "stage2.pt", Average(model), facts), [_optimizer(task, settings.rate)]
     if plan.resume and (state := run.read(plan.device)):
-        if state["motion_language"] != renderer.motion_language:
-            raise ValueError(
-                f"{run.file} learned another renderer's motion ({state['motion_language']}, not "
-                f"{renderer.motion_language}); go on with it"
-            )
+        _check_language(str(run.file), state["motion_language"], renderer.motion_language)
         run.restore(state, task, optimizers)
-    task.weigh_parameters(tracks)
 
     model.train()
     descent = Descent(optimizers, settings.batch, reports=Every(steps=25), title="stage 2")
@@ -93,15 +76,43 @@ def train_stage2(
     return run.file
 
 
+def _motion_file(data: str | Path, renderer) -> str:
+    """The name of the files with real clips' motion, which a renderer with an encoder writes where they are missing."""
+    if not isinstance(renderer, nn.Module):
+        return "motion.npy"
+    with processes.main_first():
+        return encode_clips(data, renderer)
+
+
 def _begun(settings: Stage2Settings, language: str) -> MotionModel:
-    """A new model, or a trained one of the same language. ValueError where it speaks another."""
+    """A new model, or a trained one of the same language. ValueError where it is another."""
     if settings.init is None:
         return MotionModel(settings.config or getattr(MotionModelConfig, settings.preset)(), language)
     model = load_motion_model(settings.init).requires_grad_(True)
-    if model.motion_language not in ("", language):
-        raise ValueError(f"{settings.init} learned another renderer's motion ({model.motion_language}, not {language})")
+    _check_language(str(settings.init), model.motion_language or language, language)
     model.motion_language = language
     return model
+
+
+def _check_language(file: str, learned: str, language: str) -> None:
+    if learned != language:
+        raise ValueError(
+            f"{file} learned another renderer's motion ({learned}, not {language}): give the renderer that it belongs to"
+        )
+
+
+def _task(settings: Stage2Settings, model: MotionModel, renderer, tracks: list[Track]) -> Stage2Task:
+    task = Stage2Task(
+        model,
+        renderer,
+        TrackBatches(tracks, history=model.config.history, augment=settings.augment),
+        weights=settings.weights,
+        appearances=settings.appearances,
+        audio_first=settings.audio_first,
+        workers=settings.workers,
+    )
+    task.weigh_parameters(tracks)
+    return task
 
 
 def _optimizer(task: Stage2Task, rate: float) -> torch.optim.AdamW:

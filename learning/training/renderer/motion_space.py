@@ -1,9 +1,10 @@
-"""First parts of stage 1: a space for motion, and a motion encoder that sees where in it a face stands.
+"""First parts of stage 1: a space for motion, and a motion encoder that finds a face's place in it.
 
-The space comes from the parameters alone: a small network writes them as 768 numbers, a linear map reads them back.
-Then the encoder learns to see in pictures what would have been written, with the space held still; pulled both ways,
-encoder and space agreed on nothing and neither grew. Apart from the renderer this takes minutes; together it hardly
-starts, because the renderer finds other ways to lower its loss. Twins keep identity out of the numbers.
+The space is learnt from the parameters alone: a small network writes them as 768 numbers, a linear map reads them back.
+Then the encoder learns, from pictures, the motion that the fixed space writes for their parameters. Trained at the same
+time, encoder and space both stayed near zero. Without the renderer this takes minutes; beside it the encoder hardly
+learns, because the renderer lowers its loss without it. Every face is made by two people, which keeps identity out of
+the numbers.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from .stills_task import StillsTask
 _SCALES = {"jaw": 2.0, "yaw": 8.0, "pitch": 8.0, "roll": 10.0, "shift_x": 15.0, "shift_y": 15.0, "shift_z": 4.0}
 _SCALES |= {"shoulder_x": 12.0, "shoulder_y": 12.0, "gaze_x": 3.0, "gaze_y": 4.0, "tongue": 0.3}
 
-POINT_TIP = 0.003  # of the picture: errors beyond it count evenly
+POINT_TIP = 0.003  # of the picture: where the loss of a point turns from quadratic to linear
 
 
 def parameter_scale(device: torch.device | str = "cpu") -> Tensor:
@@ -94,16 +95,16 @@ class ParameterSpaceTask(StillsTask):
 class MotionSpaceWeights:
     absolute: float = 0.3
     relative: float = 2.0
-    agree: float = 1.0  # the encoder sees the motion that is written for the same change
-    # And stands where it is written, but for what only a portrait knows: four times as much, with head and shoulders
-    # among it, held back every change, because one number cannot tell both.
+    agree: float = 1.0  # change of motion against the change that the space writes
+    # Motion itself against the written one, without the framing parameters, which a single picture does not show. Four
+    # times this weight, with head and shoulders included, slowed down all changes.
     place: float = 0.05
-    # Its points lie on the landmarks, and move as they do: with landmarks wrong by 1 % of the picture shifts are read
-    # with an R^2 of .45, by 0.5 % with .65, exact ones with .9.
+    # The encoder's points against the landmarks, and their changes: with landmarks off by 1 % of the picture shifts are
+    # read with an R^2 of .45, by 0.5 % with .65, exact ones with .9.
     points: float = 40.0
     moves: float = 80.0
-    # What is seen carries the landmarks where they went. A pitch that is taken for a shift costs little, both wrong the
-    # same way cost much: parameters judged one by one do not know that.
+    # How far the error of all parameters together moves the landmarks: a pitch read as a shift moves them little, and
+    # the terms of single parameters do not see that errors cancel or add up.
     carries: float = 60.0
 
 
@@ -130,7 +131,7 @@ def motion_space_losses(
 
 
 def _off(error: Tensor) -> Tensor:
-    """Loss of places (...) that are off by so much of the picture."""
+    """Smooth L1 loss of errors of points, in pictures."""
     return F.smooth_l1_loss(error, torch.zeros_like(error), beta=POINT_TIP)
 
 

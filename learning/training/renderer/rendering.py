@@ -37,7 +37,7 @@ class Batch(NamedTuple):
     frames: Tensor  # (G,4,3,S,S) a driver's pictures: the person, or more often the twin
     framed: Tensor  # (G,4,24) parameters of those pictures
     written: Tensor  # (G,1) bool: driven by the parameters, not by the pictures
-    noise: Tensor  # (G,4,768) what stage 2 and the encoder get wrong must not break the picture; zeros when measuring
+    noise: Tensor  # (G,4,768) added to motion, against errors of encoder and stage 2; zeros when measuring
 
 
 class RenderingTask(StillsTask):

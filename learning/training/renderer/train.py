@@ -57,7 +57,7 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
     torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
 
     renderer = _begun(settings, plan)
-    if on_gpu:  # a CPU trains a seventh slower so: norms and copies of narrow layers cost more than convolutions win
+    if on_gpu:  # on a CPU steps take a seventh longer with it: norms and copies of narrow layers lose more than is won
         channels_last(renderer)
     resident = plan.device if on_gpu else None
     stills = StillSet(data, resident)

@@ -163,7 +163,7 @@ def test_a_batch_may_be_computed_in_parts():
         terms = gradients(task, batches, shares, 0.0, Plan(steps=1), descent)
         found.append((terms["loss"], *(p.grad for p in task.network.parameters())))
     assert len(shares) == 4 and all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True))
-    with pytest.raises(ValueError, match="batch of 6 cannot be shared by 1 processes in 7 parts"):
+    with pytest.raises(ValueError, match=r"batch of 6 is too small for 1 process\(es\) in 7 parts"):
         processes.shares(BATCH, 7)
 
 
