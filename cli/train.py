@@ -6,6 +6,7 @@ import argparse
 
 from . import train_actalker
 from .options import add_machine, command, positive_int, use_machine
+from .train_options import add_run, plan, show
 
 
 def add(commands) -> list[argparse.ArgumentParser]:
@@ -37,7 +38,7 @@ train all --data data/train --out runs/c --minutes 30 --device cuda
         add_machine(stage)
     for stage in (first, second):
         stage.add_argument("--steps", type=positive_int, help="a number of steps instead of the clock")
-        stage.add_argument("--fresh", action="store_true", help="begin anew instead of resuming the run in --out")
+        add_run(stage)
         stage.add_argument("--init", metavar="FILE", help="weights to go on from, instead of new ones")
     for stage in (first, whole):
         stage.add_argument("--validation", metavar="DIR", help="a corpus of other people, to measure on")
@@ -61,54 +62,38 @@ train all --data data/train --out runs/c --minutes 30 --device cuda
 
 def run_stage1(options: argparse.Namespace) -> None:
     """Train a renderer; prints the run's checkpoint."""
-    from ..learning.training.renderer.train import train_stage1
+    from ..learning.training.renderer.train import Stage1Settings, train_stage1
 
     with use_machine(options) as machine:
-        path = train_stage1(
-            options.data,
-            options.out,
+        settings = Stage1Settings(
             validation=options.validation,
             preset=options.preset,
-            minutes=options.minutes,
-            steps=options.steps,
-            device=str(machine.device),
-            precision="bf16" if machine.bf16 else "fp32",
-            seed=options.seed,
-            resume=not options.fresh,
-            vgg=options.vgg,
             init=options.init,
             parts=options.parts,
+            vgg=options.vgg,
         )
-    print(path)
+        show(train_stage1(options.data, options.out, plan(options, machine), settings))
 
 
 def run_stage2(options: argparse.Namespace) -> None:
     """Train a motion model; prints the run's checkpoint. Stills of the corpus lend their looks to the clips."""
     from ..learning.corpus.speech.augment import augment
-    from ..learning.training.motion_model.train import train_stage2
+    from ..learning.training.motion_model.train import Stage2Settings, train_stage2
     from ..learning.training.recipe import appearances, count_stills
     from ..model_loaders.checkpoint import load_renderer
 
     with use_machine(options) as machine:
-        renderer = load_renderer(options.renderer).to(machine.device)
-        path = train_stage2(
-            options.data,
-            options.out,
+        whole = plan(options, machine)
+        renderer = load_renderer(options.renderer).to(whole.device)
+        settings = Stage2Settings(
             preset=options.preset,
-            renderer=renderer,
-            appearances=appearances(renderer, options.data) if count_stills(options.data) else None,
-            augment=augment,
-            max_minutes=None if options.steps else options.minutes,
-            steps=options.steps,
-            batch=options.batch_size,
-            device=str(machine.device),
-            precision="bf16" if machine.bf16 else "fp32",
-            seed=options.seed,
-            resume=not options.fresh,
-            workers=options.workers,
             init=options.init,
+            batch=options.batch_size,
+            augment=augment,
+            appearances=appearances(renderer, options.data) if count_stills(options.data) else None,
+            workers=options.workers,
         )
-    print(path)
+        show(train_stage2(options.data, options.out, whole, settings, renderer))
 
 
 def run_all(options: argparse.Namespace) -> None:
@@ -130,4 +115,4 @@ def run_all(options: argparse.Namespace) -> None:
             clips=options.clips,
             vgg=options.vgg,
         )
-    print(path)
+    show(path)

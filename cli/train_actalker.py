@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .options import add_machine, command, positive_int, use_machine
+from .train_options import add_run, plan, show
 
 
 def add(stages) -> argparse.ArgumentParser:
@@ -25,28 +26,20 @@ train actalker --data data/clips --weights models/actalker --out runs/actalker -
     parser.add_argument(
         "--weights", metavar="PATH", help="published files or a converted file (default: reduced size, random weights)"
     )
-    parser.add_argument("--steps", type=positive_int, default=100, help="updates, of one window each (%(default)s)")
+    parser.add_argument("--steps", type=positive_int, default=100, help="updates over all resumed runs (%(default)s)")
+    parser.add_argument("--batch-size", type=positive_int, default=1, help="windows an update (%(default)s)")
     parser.add_argument("--rate", type=float, default=1e-5, help="AdamW's learning rate (%(default)s)")
     parser.add_argument("--size", type=positive_int, metavar="PIXELS", help="short side (default: the model's own)")
     parser.add_argument("--seed", type=int, default=0)
+    add_run(parser)
     add_machine(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> None:
     """Train; prints the file."""
-    from ..learning.training.actalker.train import train_actalker
+    from ..learning.training.actalker.train import SAVES, ACTalkerSettings, train_actalker
 
     with use_machine(options) as machine:
-        path = train_actalker(
-            options.data,
-            options.out,
-            weights=options.weights,
-            steps=options.steps,
-            rate=options.rate,
-            image_size=options.size,
-            device=machine.device,
-            bf16=machine.bf16,
-            seed=options.seed,
-        )
-    print(path)
+        settings = ACTalkerSettings(options.weights, options.batch_size, options.rate, options.size)
+        show(train_actalker(options.data, options.out, plan(options, machine, saves=SAVES), settings))

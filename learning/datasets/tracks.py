@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ...vocabulary import COUNT, INDEX, REGIONS, SAMPLE_RATE, SAMPLES_A_FRAME
+from .batch_slice import BatchSlice
 
 MOUTH = [INDEX[name] for name in REGIONS["mouth"]]
 
@@ -97,12 +98,16 @@ class TrackBatch(NamedTuple):
     begins: Tensor  # (B,) bool: the window opens its clip and has no history
     margin: int
 
+    def to(self, device: torch.device | str) -> TrackBatch:
+        """The same on a device."""
+        return TrackBatch(*(part.to(device) if isinstance(part, Tensor) else part for part in self))
+
 
 class TrackBatches(torch.utils.data.Dataset):
-    """Batch number i, a pure function of the seed and i: a resumed run sees exactly what an unbroken one would have.
+    """Slices of batches of windows, each a pure function of its samples' numbers, the step and the seed.
 
-    A `silent` share of the samples is near-silence over a resting mouth (the rest of the motion as it is): pauses of
-    speech teach parted lips, and only long silence teaches closed ones.
+    All windows of a batch have one length. A `silent` share of the samples is near-silence over a resting mouth (the
+    rest of the motion as it is): pauses of speech teach parted lips, and only long silence teaches closed ones.
     """
 
     WINDOWS = (16, 32, 48, 80)
@@ -111,8 +116,6 @@ class TrackBatches(torch.utils.data.Dataset):
     def __init__(
         self,
         tracks: list[Track],
-        batch: int,
-        seed: int = 0,
         *,
         history: int = 4,
         margin: int = 20,
@@ -120,24 +123,17 @@ class TrackBatches(torch.utils.data.Dataset):
         augment_share: float = 0.5,
         silent: float = 0.04,
     ):
-        self.tracks, self.batch, self.seed = tracks, batch, seed
-        self.history, self.margin = history, margin
+        self.tracks, self.history, self.margin = tracks, history, margin
         self.augment, self.augment_share, self.silent = augment, augment_share, silent
-        lengths = np.array([len(track.values) for track in tracks], np.float64)
-        self.chances = lengths / lengths.sum()
+        self.ends = np.cumsum([len(track.values) for track in tracks])  # a clip is chosen by its length
         self.motion_width = max((t.values.shape[1] for t in tracks if not t.drawn), default=0)
 
-    def __len__(self) -> int:
-        return 1 << 40
-
-    def __getitem__(self, number: int) -> TrackBatch:
-        rng = np.random.default_rng([self.seed, number])
-        window = int(rng.choice(self.WINDOWS, p=self.SHARES))
-        picked = [self.tracks[i] for i in rng.choice(len(self.tracks), self.batch, p=self.chances)]
-        samples = [self._sample(track, window, rng) for track in picked]
-        audio, values, begins = (list(column) for column in zip(*samples, strict=True))
-        drawn = np.array([track.drawn for track in picked])
-        shape = (self.batch, self.history + window)
+    def __getitem__(self, part: BatchSlice) -> TrackBatch:
+        window = int(part.rng_of_batch().choice(self.WINDOWS, p=self.SHARES))
+        samples = [self._sample(window, part.rng(sample)) for sample in part.samples]
+        tracks, audio, values, begins = (list(column) for column in zip(*samples, strict=True))
+        drawn = np.array([track.drawn for track in tracks])
+        shape = (len(part), self.history + window)
         parameters = np.zeros((*shape, COUNT), np.float32)
         motion = np.zeros((*shape, self.motion_width), np.float32) if self.motion_width else None
         for i, rows in enumerate(values):
@@ -151,7 +147,9 @@ class TrackBatches(torch.utils.data.Dataset):
             self.margin,
         )
 
-    def _sample(self, track: Track, window: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, bool]:
+    def _sample(self, window: int, rng: np.random.Generator) -> tuple[Track, np.ndarray, np.ndarray, bool]:
+        """A clip, a window's audio and values, and whether the window opens the clip."""
+        track = self.tracks[int(np.searchsorted(self.ends, rng.integers(self.ends[-1]), side="right"))]
         start = int(rng.integers(max(len(track.values) - window, 0) + 1))
         audio = track.audio(start - self.margin, start + window + self.margin)
         values = track.rows(start - self.history, start + window)
@@ -162,11 +160,10 @@ class TrackBatches(torch.utils.data.Dataset):
             audio = (level * rng.standard_normal(len(audio))).astype(np.float32)
         elif self.augment is not None and not track.augmented and rng.random() < self.augment_share:
             audio = np.asarray(self.augment(audio, rng), np.float32)
-        return audio, values, start < self.history
+        return track, audio, values, start < self.history
 
 
-def track_loader(batches: TrackBatches, first: int, workers: int = 0) -> torch.utils.data.DataLoader:
-    """Batches first, first + 1, ... without end; with workers > 0 made in other processes, in the same order."""
+def track_loader(batches: TrackBatches, slices: Iterable[BatchSlice], workers: int = 0) -> torch.utils.data.DataLoader:
+    """A batch for each slice; with workers > 0 made in other processes, in the same order."""
     ahead = 4 if workers else None
-    sampler = range(first, len(batches))
-    return torch.utils.data.DataLoader(batches, None, sampler=sampler, num_workers=workers, prefetch_factor=ahead)
+    return torch.utils.data.DataLoader(batches, None, sampler=slices, num_workers=workers, prefetch_factor=ahead)

@@ -29,7 +29,8 @@ def read_run(checkpoint: str | Path) -> tuple[str, nn.Module, dict[str, Any]]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ValueError(f"{path.name} cannot be read as a training checkpoint: {error}") from error
-    if not isinstance(state, dict) or not {"config", "average"} <= state.keys():
+    network = {"renderer", "model"}
+    if not isinstance(state, dict) or not {"config", "average"} <= state.keys() or not network & state.keys():
         raise ValueError(f"{path.name} is not the checkpoint of `train stage1` or `train stage2`.")
     kind = "renderer" if "renderer" in state else "motion_model"
     facts = {name: round(float(state[name]), 1) for name in FACTS if name in state}

@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,18 @@ from ..corpus.crew import SHARD, Crew
 from ..corpus.speech.augment import augment
 from ..datasets.stills import StillSet
 from ..evaluation.report import draw_held_out, evaluate, table
-from .motion_model.train import averaged_motion_model, train_stage2
-from .renderer.train import Part, averaged_renderer, train_stage1
+from . import processes
+from .loop import Plan
+from .motion_model.train import Stage2Settings, averaged_motion_model, train_stage2
+from .renderer.schedule import Part
+from .renderer.train import Stage1Settings, averaged_renderer, train_stage1
 
 APPEARANCES = 512  # portraits whose F_A are lent to clips that were never painted
 POLL = 0.2  # seconds
 
 
 @dataclass(frozen=True)
-class Plan:
+class DevicePlan:
     """Shares of the whole time, and what a device can bear. What is left over measures and writes."""
 
     first: float  # drawing before anything else
@@ -46,9 +50,9 @@ class Plan:
     precision: str
 
 
-CPU_PLAN = Plan(0.22, 0.0, 0.48, 0.22, groups=8_000, clips=4_000, batch=32, workers=0, precision="bf16")
+CPU_PLAN = DevicePlan(0.22, 0.0, 0.48, 0.22, groups=8_000, clips=4_000, batch=32, workers=0, precision="bf16")
 # One GPU with many cores: it waits for the first shards only, then drawing and learning go on side by side.
-GPU_PLAN = Plan(0.05, 0.40, 0.60, 0.25, groups=20_000, clips=8_000, batch=128, workers=12, precision="bf16")
+GPU_PLAN = DevicePlan(0.05, 0.40, 0.60, 0.25, groups=20_000, clips=8_000, batch=128, workers=12, precision="bf16")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Recipe:
     out: Path
     minutes: float = 30.0
     preset: str = "lite"
-    device: str = "cpu"
+    device: str | torch.device = "cpu"
     precision: str = "bf16"
     seed: int = 1
     jobs: int = 1
@@ -80,6 +84,15 @@ class Recipe:
         """The corpus of people and voices held out."""
         return self.held_out or self.out / "held_out"
 
+    @property
+    def weights(self) -> Path:
+        """The folder of what ships."""
+        return self.out / "weights"
+
+    def run(self, minutes: float) -> Plan:
+        """Of a training that takes part of the time."""
+        return Plan(minutes=minutes, device=self.device, precision=self.precision, seed=self.seed, report=self.report)
+
 
 def train_all(
     data: str | Path,
@@ -99,19 +112,21 @@ def train_all(
     stays spent. out/weights gets renderer_<preset>.safetensors and motion_<preset>.safetensors in shards of at most
     16 MB; figures and contact sheets lie in out/evaluation. RuntimeError when the machine cannot draw.
     """
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    plan = CPU_PLAN if torch.device(device).type == "cpu" else GPU_PLAN
+    device = processes.join(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    plan = CPU_PLAN if device.type == "cpu" else GPU_PLAN
     defaults = {"groups": plan.groups, "clips": plan.clips, "precision": plan.precision, "jobs": os.cpu_count() or 1}
     given = {name: value for name, value in options.items() if value is not None}
+    if not processes.is_main():
+        given["report"] = lambda text: None
     held_out = Path(held_out) if held_out else None
     recipe = Recipe(Path(data), Path(out), minutes, device=device, held_out=held_out, **(defaults | given))
     clock = Clock(recipe.out / "recipe.json")
-    stage1 = _render(recipe, plan, clock)
-    stage2 = _speak(recipe, plan, clock, stage1)
-    return _finish(recipe, clock, stage1, stage2)
+    stage1 = _draw_and_train_renderer(recipe, plan, clock)
+    stage2 = _train_motion_model(recipe, plan, clock, stage1)
+    return _finish(recipe, clock, stage1, stage2) if processes.is_main() else recipe.weights
 
 
-def _render(recipe: Recipe, plan: Plan, clock: Clock) -> Path:
+def _draw_and_train_renderer(recipe: Recipe, plan: DevicePlan, clock: Clock) -> Path:
     """Draw, and learn to render, the one beside the other where the plan says so; stage 1's checkpoint."""
     whole = 60 * recipe.minutes
     alone, beside = clock.left("draw", plan.first * whole), clock.left("stage1", plan.beside * whole)
@@ -125,56 +140,44 @@ def _render(recipe: Recipe, plan: Plan, clock: Clock) -> Path:
         size=recipe.size,
         shard=recipe.shard,
     )
-    with crew:
+    with crew if processes.is_main() else nullcontext():
         with clock("draw"):
-            if recipe.held_out is None:
+            if recipe.held_out is None and processes.is_main():
                 draw_held_out(recipe.measured_on, *recipe.measured)
             _wait(crew, clock, plan.first * whole, recipe.data)
         drawn = count_stills(recipe.data), count_clips(recipe.data)
         recipe.report(f"drawn in {clock.spent('draw'):.0f} s: {drawn[0]} shards of stills, {drawn[1]} clips")
         with clock("stage1"):
-            return train_stage1(
-                recipe.data,
-                recipe.out / "stage1",
+            settings = Stage1Settings(
                 validation=recipe.measured_on,
                 preset=recipe.preset,
                 config=recipe.config,
                 schedule=recipe.schedule,
-                minutes=plan.stage1 * recipe.minutes,
-                device=recipe.device,
-                precision=recipe.precision,
-                seed=recipe.seed,
                 vgg=recipe.vgg,
-                report=recipe.report,
             )
+            return train_stage1(recipe.data, recipe.out / "stage1", recipe.run(plan.stage1 * recipe.minutes), settings)
 
 
-def _speak(recipe: Recipe, plan: Plan, clock: Clock, stage1: Path) -> Path:
+def _train_motion_model(recipe: Recipe, plan: DevicePlan, clock: Clock, stage1: Path) -> Path:
     """Stage 2 on the averaged renderer of stage 1; its checkpoint."""
     renderer = averaged_renderer(stage1).to(recipe.device)
     with clock("stage2"):
-        return train_stage2(
-            recipe.data,
-            recipe.out / "stage2",
+        settings = Stage2Settings(
             preset=recipe.preset,
             config=recipe.motion_config,
-            renderer=renderer,
-            appearances=appearances(renderer, recipe.data),
-            augment=augment,
-            max_minutes=plan.stage2 * recipe.minutes,
             batch=plan.batch,
-            device=recipe.device,
-            precision=recipe.precision,
-            seed=recipe.seed,
+            augment=augment,
+            appearances=appearances(renderer, recipe.data),
             workers=plan.workers,
-            report=recipe.report,
         )
+        run = recipe.run(plan.stage2 * recipe.minutes)
+        return train_stage2(recipe.data, recipe.out / "stage2", run, settings, renderer)
 
 
 def _finish(recipe: Recipe, clock: Clock, stage1: Path, stage2: Path) -> Path:
     """Write the weights, then measure them: what was trained is safe before anything else can fail."""
     renderer, model = averaged_renderer(stage1), averaged_motion_model(stage2)
-    weights = recipe.out / "weights"
+    weights = recipe.weights
     facts = {"training": json.dumps(_facts(recipe, clock, stage1, stage2))}
     files = weights / f"renderer_{recipe.preset}.safetensors", weights / f"motion_{recipe.preset}.safetensors"
     save_checkpoint(files[0], renderer, "renderer", renderer.config, facts)
@@ -193,8 +196,12 @@ def _finish(recipe: Recipe, clock: Clock, stage1: Path, stage2: Path) -> Path:
 
 
 def _wait(crew: Crew, clock: Clock, seconds: float, data: Path) -> None:
-    """Let the crew draw until its time is over and there is something to begin with, or all is drawn."""
-    while crew.check() and (clock.left("draw", seconds) > 0 or not count_stills(data)):
+    """Let the main process's crew draw until its time is over and there is something to begin with, or all is drawn."""
+
+    def goes_on() -> bool:
+        return crew.check() and (clock.left("draw", seconds) > 0 or not count_stills(data))
+
+    while processes.from_main(processes.is_main() and goes_on()):
         time.sleep(POLL)
         clock.save()
 
@@ -230,7 +237,7 @@ def _facts(recipe: Recipe, clock: Clock, stage1: Path, stage2: Path) -> dict[str
         "stills": len(StillSet(recipe.data)),
         "clips": count_clips(recipe.data),
         "corpus_seed": recipe.seed,
-        "device": torch.cuda.get_device_name() if recipe.device != "cpu" else f"{platform.machine()} CPU",
+        "device": f"{platform.machine()} CPU" if recipe.device.type == "cpu" else torch.cuda.get_device_name(),
         "seconds": {name: round(value) for name, value in clock.seconds.items()},
     }
 
@@ -260,8 +267,9 @@ class Clock:
         now = time.monotonic()
         self.seconds[self.phase] = self.seconds.get(self.phase, 0.0) + now - self.since
         self.since = now
-        with whole_file(self.file) as partial:
-            partial.write_text(json.dumps(self.seconds), "utf8")
+        if processes.is_main():
+            with whole_file(self.file) as partial:
+                partial.write_text(json.dumps(self.seconds), "utf8")
 
     def spent(self, phase: str) -> float:
         """Seconds in a phase, now included."""

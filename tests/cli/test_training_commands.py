@@ -1,6 +1,7 @@
 """The whole way by commands: draw, train both stages, export, and load what came out."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def test_draw_train_and_export(drawn, tiny_lite, tmp_path, capsys):
     assert training["note"] == "a test" and training["step"] >= 1
 
     order = ["train", "stage2", "--data", data, "--renderer", renderer_file, "--out", str(second), "--steps", "1"]
-    assert main([*order, "--batch-size", "2", *device]) == 0
+    assert main([*order, "--batch-size", "2", "--accumulate", "2", *device]) == 0
     assert main(["export", str(second / "stage2.pt"), "-o", model_file]) == 0
     model = load_motion_model(model_file)
     assert model.motion_language == renderer.motion_language != ""
@@ -75,7 +76,8 @@ def test_draw_train_and_export(drawn, tiny_lite, tmp_path, capsys):
     ]
     assert main([*order, "--groups", "2", *device]) == 0
     figures = json.loads((tmp_path / "figures" / "figures.json").read_text())
-    assert figures and all(f"{value:.2f}" for value in figures.values())
+    assert {"gain_video", "gain_twin", "rest"} <= figures.keys() and "jaw" not in figures
+    assert all(math.isfinite(value) for value in figures.values())
     assert str(tmp_path / "figures" / "figures.json") in capsys.readouterr().out
 
 
@@ -134,6 +136,9 @@ def test_encoder_and_rendering_are_trained_side_by_side_and_put_together(drawn, 
         assert torch.allclose(value, sum(run[name] for run in three) / 3, 1e-3, 1e-4), name
     assert len(json.loads(load_checkpoint(mean)[1]["training"])["averaged"]) == 2
 
+    torch.save({"config": {}, "average": {}, "network": {}}, tmp_path / "face_finder.pt")
+    assert main(["export", str(tmp_path / "face_finder.pt"), "-o", str(joined)]) == 2
+    assert "is not the checkpoint of" in capsys.readouterr().err
     strange = torch.load(runs["motion"], weights_only=True)
     strange["average"]["parameters_of_motion.writer.weight"] += 1
     torch.save(strange, tmp_path / "strange.pt")

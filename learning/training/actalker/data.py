@@ -3,8 +3,10 @@
 A clip is a folder with video.mp4 (25 frames a second) and audio.wav, the layout that all training here shares.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,9 +22,41 @@ from ....pipelines.actalker.masks import Box, Masks, face_masks
 from ....pipelines.actalker.stages import embed_face, encode_image
 from ....pipelines.actalker.voice import speech_windows
 from ....vocabulary import ACTALKER_FPS, SAMPLE_RATE
-from .step import Window
+from ...datasets.tracks import clip_folders
 
 REFERENCE_REACH = 25  # the reference picture lies at most so many frames outside the window (published)
+
+
+class Window(NamedTuple):
+    """One window of F frames of a clip, seen by the frozen encoders; everything the loss needs.
+
+    latents (F, 4, h, w), scaled; reference (4, h, w), unscaled; face (1, 512); speech (F, 10, layers + 1, channels);
+    expression (F, 512); rotation (F, 3); masks of (H, W) = 8 (h, w).
+    """
+
+    latents: Tensor
+    reference: Tensor
+    face: Tensor
+    speech: Tensor
+    expression: Tensor
+    rotation: Tensor
+    masks: Masks
+
+
+def painted_clips(data: str | Path) -> list[Path]:
+    """The corpus's training clips that have a video; FileNotFoundError says how to make some."""
+    clips = [
+        clip
+        for clip in clip_folders(data)
+        if (clip / "video.mp4").exists()
+        and json.loads((clip / "meta.json").read_text("utf8")).get("split", "train") == "train"
+    ]
+    if not clips:
+        raise FileNotFoundError(
+            f"{data} holds no training clips with a video: draw some with "
+            f"`python -m mamba_portrait corpus --out {data} --clips 40 --painted 40`."
+        )
+    return clips
 
 
 def largest_face(picture: Tensor) -> Box:

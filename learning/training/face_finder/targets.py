@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ....networks.face_finder import BASES, STRIDES
+from .. import processes
 from .scenes import SMALLEST, VISIBLE
 
 RANGES = ((8.0, 36.0), (28.0, 86.0), (66.0, 1e9))  # box sides in pixels assigned to each level; neighbours overlap
@@ -56,23 +57,26 @@ def _add_face(
 
 
 def losses(outputs: list[Tensor], targets: list[Tensor]) -> dict[str, Tensor]:
-    """Scalars: "heat" (CenterNet's focal loss a face cell), "box" and "marks" (smooth L1 in units of the box)."""
-    heat = box = marks = cells = outputs[0].new_zeros(())
+    """Scalars: "heat" (CenterNet's focal loss a face cell), "box" and "marks" (smooth L1 in units of the box).
+
+    Each is the sum over a slice's pictures and levels by its part of the face cells in the whole batch.
+    """
+    heat = box = marks = cells = outputs[0].new_zeros(len(outputs[0]))  # of each picture
     for output, target, stride, base in zip(outputs, targets, STRIDES, BASES, strict=True):
         output = output.float()
         wanted, weight, mine = target[:, 0], target[:, 1], target[:, 2]
         p = output[:, 0].sigmoid().clamp(1e-5, 1 - 1e-5)
         found, empty = (1 - p) ** 2 * p.log(), (1 - wanted) ** 4 * p**2 * (1 - p).log()
-        heat = heat - (weight * torch.where(mine > 0, found, empty)).sum()
+        heat = heat - (weight * torch.where(mine > 0, found, empty)).sum((1, 2))
         centers = (torch.arange(output.shape[-1], device=output.device) + 0.5) * stride
         side = target[:, 5].clamp(min=1)
         offset = torch.stack([target[:, 3] - centers[None, None, :], target[:, 4] - centers[None, :, None]], 1) / base
         error = F.smooth_l1_loss(output[:, 1:3], offset, beta=0.05, reduction="none").sum(1) * (base / side)
         error = error + F.smooth_l1_loss(output[:, 3], (side / base).log(), beta=0.05, reduction="none")
-        box = box + (mine * error).sum()
+        box = box + (mine * error).sum((1, 2))
         around = (target[:, 6:].unflatten(1, (-1, 2)) - target[:, 3:5][:, None]) / side[:, None, None]
         error = F.smooth_l1_loss(output[:, 4:], around.flatten(1, 2), beta=0.05, reduction="none").mean(1)
-        marks = marks + (mine * error).sum()
-        cells = cells + mine.sum()
-    cells = cells.clamp(min=1)
-    return {"heat": heat / cells, "box": box / cells, "marks": marks / cells}
+        marks = marks + (mine * error).sum((1, 2))
+        cells = cells + mine.sum((1, 2))
+    a_picture = processes.total(cells.sum()).clamp(min=1) / processes.total(cells.new_full((), len(cells)))
+    return {name: value.mean() / a_picture for name, value in (("heat", heat), ("box", box), ("marks", marks))}

@@ -17,8 +17,8 @@ class Stage2Weights:
     velocity: float = 0.5
     acceleration: float = 0.5
     readout: float = 1.0
-    heard: float = 0.5  # what the voice alone tells of the parameters, read before anything is denoised
-    mouth: float = 4.0  # of the mouth's parameters in the read-out: they are what the voice decides
+    heard: float = 0.5  # error of the parameters as regressed from the audio features alone, without denoising
+    mouth: float = 4.0  # of the mouth's parameters in the read-out and the regression: speech determines them most
 
 
 def _per_sample(values: Tensor, like: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ def readout_loss(error: Tensor, readout: Tensor, weights: Tensor) -> Tensor:
 def parameter_weights(deviations: Tensor, mouth: float) -> Tensor:
     """(24,) weights that make parameters of given deviations equal, those of the mouth `mouth` times the others.
 
-    The deviation is floored, so that a parameter that hardly ever moves is not followed into its noise.
+    The deviation is floored: a parameter that hardly ever moves would otherwise weigh most.
     """
     weights = torch.ones(COUNT)
     weights[[INDEX[name] for name in REGIONS["mouth"]]] = mouth

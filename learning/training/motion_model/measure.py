@@ -1,4 +1,4 @@
-"""How well a motion model follows voices that it never heard: a glance during training, not the evaluation."""
+"""How well a motion model follows voices held out of training: a few figures; `evaluate` has all of them."""
 
 from __future__ import annotations
 

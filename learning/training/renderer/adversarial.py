@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ...datasets.stills import EYE_CORNERS, MOUTH_CORNERS
-from ..loop import Learner
 
 CROP = 64  # side of a region's crop
 RAMP = 0.2  # share of its part over which L_adv reaches its weight, while the discriminators catch up
@@ -51,19 +48,22 @@ def regions(pictures: Tensor, landmarks: Tensor) -> dict[str, Tensor]:
 
 
 class Adversary(nn.Module):
-    """One discriminator a region. `terms` is the renderer's side; `learn` afterwards teaches the discriminators."""
+    """One discriminator a region. `terms` is what the renderer descends on, `mistakes` what the discriminators do."""
 
-    def __init__(self, width: int = 32, rate: float = 2e-4):
+    def __init__(self, width: int = 32):
         super().__init__()
         self.discriminators = nn.ModuleDict({name: PatchDiscriminator(width) for name in ("picture", "mouth", "eyes")})
-        optimizer = torch.optim.AdamW(self.parameters(), lr=rate, betas=(0.5, 0.99), weight_decay=0.0)
-        self.learner = Learner(self, optimizer, None, rate)
-        self.ramp = 0.0
-        self.last: tuple[Tensor, Tensor, Tensor] | None = None
 
-    def terms(self, fake: Tensor, real: Tensor, landmarks: Tensor) -> dict[str, Tensor]:
-        """Hinge loss of the renderer and the distance of features, over regions; (N,3,H,W) and landmarks (N,K,2)."""
-        self.last = fake.detach().float(), real, landmarks
+    def optimizer(self, rate: float = 2e-4) -> torch.optim.Optimizer:
+        """For the discriminators."""
+        return torch.optim.AdamW(self.parameters(), lr=rate, betas=(0.5, 0.99), weight_decay=0.0)
+
+    def terms(self, fake: Tensor, real: Tensor, landmarks: Tensor, progress: float) -> dict[str, Tensor]:
+        """Hinge loss of the renderer and the distance of features, over regions; (N,3,H,W) and landmarks (N,K,2).
+
+        At `progress` 0 of this part of the schedule they count nothing, from RAMP on all. The discriminators get no
+        gradient.
+        """
         self.requires_grad_(False)
         hinge, distance = [], []
         seen, wanted = regions(fake, landmarks), regions(real, landmarks)
@@ -75,28 +75,14 @@ class Adversary(nn.Module):
             distance += [F.l1_loss(a.float(), b.float()) for a, b in zip(features, truth, strict=True)]
         self.requires_grad_(True)
         terms = {"adversarial": torch.stack(hinge).mean(), "features": torch.stack(distance).mean()}
-        return {name: self.ramp * value for name, value in terms.items()}
+        return {name: min(1.0, progress / RAMP) * value for name, value in terms.items()}
 
-    def learn(self, progress: float) -> dict[str, Tensor]:
-        """One step of the discriminators on the last pictures, at `progress` (0..1) of this part of the schedule."""
-        fake, real, landmarks = self.last
+    def mistakes(self, fake: Tensor, real: Tensor, landmarks: Tensor) -> Tensor:
+        """Hinge loss of the discriminators, over regions; the renderer gets no gradient."""
         losses = []
-        made, given = regions(fake, landmarks), regions(real, landmarks)
-        for name, discriminator in self.discriminators.items():
-            verdict = discriminator(torch.cat([made[name], given[name]]))[0]
-            no, yes = verdict.chunk(2)
-            losses.append((F.relu(1 + no).mean() + F.relu(1 - yes).mean()) / 2)
-        loss = torch.stack(losses).mean()
-        self.learner.step(loss, progress)
-        self.ramp = min(1.0, progress / RAMP)
-        return {"discriminator": loss}
-
-    def state(self) -> dict[str, Any]:
-        """For a run's checkpoint."""
-        return {"networks": self.state_dict(), "optimizer": self.learner.optimizer.state_dict(), "ramp": self.ramp}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
-        self.load_state_dict(state["networks"])
-        self.learner.optimizer.load_state_dict(state["optimizer"])
-        self.ramp = state["ramp"]
+        with torch.autocast(fake.device.type, enabled=False):
+            made, given = regions(fake.detach().float(), landmarks), regions(real, landmarks)
+            for name, discriminator in self.discriminators.items():
+                no, yes = discriminator(torch.cat([made[name], given[name]]))[0].chunk(2)
+                losses.append((F.relu(1 + no).mean() + F.relu(1 - yes).mean()) / 2)
+            return torch.stack(losses).mean()

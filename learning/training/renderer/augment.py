@@ -6,24 +6,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...datasets.batch_slice import Draws
+
 
 @torch.autocast("cpu", enabled=False)
 @torch.autocast("cuda", enabled=False)
-def vary(images: Tensor, generator: torch.Generator | None = None, shared: int = 1) -> Tensor:
+def vary(images: Tensor, draws: Draws, shared: int = 1) -> Tensor:
     """Random gamma, brightness, contrast, saturation, tint, blur and noise on (B,3,H,W) in [0,1].
 
-    `shared` consecutive images get the same treatment (frames of a clip); about a quarter are blurred, 30 % get noise,
-    15 % are black and white and 10 % have as little detail as an old print: on such photos mouths opened beside the
-    lips.
+    `shared` consecutive images get the same treatment (frames of a clip), a row of `draws`; about a quarter are
+    blurred, 30 % get noise, 15 % are black and white and 10 % have as little detail as an old print: on such photos
+    mouths opened beside the lips.
     """
-    b, device = images.shape[0], images.device
-    clips = b // shared
 
     def normal(*shape: int) -> Tensor:
-        return torch.randn(clips, *shape, generator=generator, device=device).repeat_interleave(shared, 0)
+        return draws.normal(*shape).repeat_interleave(shared, 0)
 
     def uniform(*shape: int) -> Tensor:
-        return torch.rand(clips, *shape, generator=generator, device=device).repeat_interleave(shared, 0)
+        return draws.uniform(*shape).repeat_interleave(shared, 0)
 
     x = images.clamp_min(1e-4).pow((0.25 * normal(1, 1, 1)).exp())
     gray = x.mean(1, keepdim=True)
@@ -34,7 +34,7 @@ def vary(images: Tensor, generator: torch.Generator | None = None, shared: int =
     x = torch.lerp(x, _soft(x), amount)
     x = torch.where(uniform(1, 1, 1) < 0.1, _coarse(x), x)
     level = 0.03 * uniform(1, 1, 1) * (uniform(1, 1, 1) < 0.3)
-    x = x + level * torch.randn(x.shape, generator=generator, device=device)
+    x = x + level * draws.each(shared).normal(*x.shape[1:])
     return x.clamp(0, 1)
 
 
@@ -54,15 +54,12 @@ def _coarse(x: Tensor) -> Tensor:
 
 @torch.autocast("cpu", enabled=False)
 @torch.autocast("cuda", enabled=False)
-def jostle(
-    images: Tensor, points: Tensor, generator: torch.Generator | None = None, shared: int = 1
-) -> tuple[Tensor, Tensor]:
+def jostle(images: Tensor, points: Tensor, draws: Draws, shared: int = 1) -> tuple[Tensor, Tensor]:
     """Small random scale (6 %) and shift (3 %), the same for `shared` consecutive images: framing is not motion.
 
-    images (B,C,H,W); points (B,P,2) in [0,1] lie on them and move along."""
-    b, device = images.shape[0], images.device
-    clips = b // shared
-    noise = torch.randn(clips, 3, generator=generator, device=device).repeat_interleave(shared, 0)
+    images (B,C,H,W), as in `vary`; points (B,P,2) in [0,1] lie on them and move along."""
+    b = images.shape[0]
+    noise = draws.normal(3).repeat_interleave(shared, 0)
     scale, shift = (0.06 * noise[:, 0]).exp(), 0.06 * noise[:, 1:]
     theta = torch.cat([torch.diag_embed(scale[:, None].expand(b, 2)), shift[:, :, None]], dim=2)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)

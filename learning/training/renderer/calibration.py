@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ....networks.renderer.model import Renderer
 from ....vocabulary import FRAMING
+from ...datasets.batch_slice import BatchSlice
 from .motion_space import MotionSpaceTask
 
 GROUPS = 1500
@@ -48,10 +49,11 @@ def calibrate(renderer: Renderer, task: MotionSpaceTask, groups: int = GROUPS, s
 def _look(task: MotionSpaceTask, groups: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """What the last layers are given, beside the truth, in float64: the parameters read now, and the pose features."""
     picks = np.random.default_rng(seed).permutation(len(task.stills))[:groups]
-    generator = torch.Generator(device).manual_seed(seed)
     features, truth = [], []
-    for chunk in np.array_split(picks, -(-groups // CHUNK)):
-        images, parameters, _ = task.batch(chunk, task.renderer.config.motion_size, generator)
+    for first in range(0, groups, CHUNK):
+        part = BatchSlice(seed, 0, range(groups)[first : first + CHUNK], groups)
+        chunk = picks[part.samples.start : part.samples.stop]
+        images, parameters, _ = task.batch(chunk, task.renderer.config.motion_size, part.draws(device))
         seen = task.renderer.motion_encoder.see(images.flatten(0, 1))
         given = torch.cat([task.renderer.read_parameters(seen.motion), seen.pose], dim=1)
         features.append(given.double().unflatten(0, images.shape[:2]))

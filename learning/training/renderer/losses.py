@@ -14,18 +14,19 @@ from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Rendered
 from ....vocabulary import EYE, SKIN, landmarks
 from ...datasets.stills import inside_mouth
+from .. import processes
 
 LIDS = landmarks("left_eye", "left_lid"), landmarks("right_eye", "right_lid")
 LEFT_EYE, RIGHT_EYE = LIDS[0] + landmarks("left_brow"), LIDS[1] + landmarks("right_brow")
 MOUTH = landmarks("mouth", "upper_lip", "lower_lip")
 MAX_STRETCH = 0.55  # source pixels a target pixel; a copied lid with fewer is a smear
-LID_MOVES = 0.15  # of a blink; below it the photo's own lids serve
+LID_MOVES = 0.15  # of a blink; lids that move less are copied from the photo
 
 
 @dataclass(frozen=True)
 class Stage1Weights:
-    """Weight of each term. The paper gives none; these come from a trial on drawn heads, where mouth and eyes had to be
-    weighted tenfold before lips parted instead of stretching."""
+    """Weight of each term. The paper gives none; these come from a trial on drawn heads. With mouth and eyes weighted
+    less than tenfold, closed lips were stretched instead of parted."""
 
     flow: float = 1.0
     coarse_flow: float = 1.0
@@ -92,7 +93,7 @@ class Target:
 
     @property
     def around_eye(self) -> Tensor:
-        """Eyes and brows: a closed lid is skin, and just there it matters."""
+        """Eyes and brows; a closed eye has no eye pixels, so the landmarks count too."""
         return torch.maximum(_spread(self.eye, 5), torch.maximum(self._box(LEFT_EYE), self._box(RIGHT_EYE)))
 
     def _box(self, marks: tuple[int, ...], margin: float = 0.02) -> Tensor:
@@ -150,7 +151,9 @@ def _spread(mask: Tensor, size: int) -> Tensor:
 
 
 def _mean(error: Tensor, weight: Tensor) -> Tensor:
-    return (error * weight).sum() / (weight.sum() * error.shape[1]).clamp_min(1e-6)
+    """Weighted mean of (N,C,H,W) by (N,1,H,W): the weights are divided by their mean over the whole batch, so that the
+    means of its slices are means of the batch."""
+    return (error * (weight / processes.mean(weight).clamp_min(1e-12))).mean()
 
 
 def _density(displacement: Tensor) -> Tensor:
@@ -175,11 +178,11 @@ def _flow_error(predicted: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     if predicted.shape[-1] != truth.shape[-1]:
         predicted = resize(predicted, truth.shape[-1])
     error = ((predicted - truth) * (truth.shape[-1] / 2)).square().sum(1, keepdim=True)
-    return ((error + 0.01).sqrt() * weight).sum() / weight.sum()
+    return _mean((error + 0.01).sqrt(), weight)
 
 
 def _mask_error(keep: Tensor, visible: Tensor, weight: Tensor) -> Tensor:
-    """The final mask against visibility: grey masks are what blurs large turns."""
+    """The final mask against visibility: masks of about a half blur large turns."""
     keep = keep.float().clamp(1e-4, 1 - 1e-4)
     return -((visible * keep.log() + (1 - visible) * (1 - keep).log()) * weight).mean()
 

@@ -1,15 +1,16 @@
-"""First parts of stage 1: a space for motion, and a motion encoder that sees where in it a face stands.
+"""First parts of stage 1: a space for motion, and a motion encoder that finds a face's place in it.
 
-The space comes from the parameters alone: a small network writes them as 768 numbers, a linear map reads them back.
-Then the encoder learns to see in pictures what would have been written, with the space held still; pulled both ways,
-encoder and space agreed on nothing and neither grew. Apart from the renderer this takes minutes; together it hardly
-starts, because the renderer finds other ways to lower its loss. Twins keep identity out of the numbers.
+The space is learnt from the parameters alone: a small network writes them as 768 numbers, a linear map reads them back.
+Then the encoder learns, from pictures, the motion that the fixed space writes for their parameters. Trained at the same
+time, encoder and space both stayed near zero. Without the renderer this takes minutes; beside it the encoder hardly
+learns, because the renderer lowers its loss without it. Every face is made by two people, which keeps identity out of
+the numbers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,14 +20,18 @@ from torch import Tensor
 from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Renderer
 from ....vocabulary import FRAMING, PARAMETERS
+from ...datasets.batch_slice import BatchSlice, Draws
 from ...datasets.stills import StillSet
+from .. import processes
 from .augment import jostle, vary
+from .losses import total
+from .stills_task import StillsTask
 
 # A degree of yaw moves the whole face: pose counts by the pixels it costs.
 _SCALES = {"jaw": 2.0, "yaw": 8.0, "pitch": 8.0, "roll": 10.0, "shift_x": 15.0, "shift_y": 15.0, "shift_z": 4.0}
 _SCALES |= {"shoulder_x": 12.0, "shoulder_y": 12.0, "gaze_x": 3.0, "gaze_y": 4.0, "tongue": 0.3}
 
-POINT_TIP = 0.003  # of the picture: errors beyond it count evenly
+POINT_TIP = 0.003  # of the picture: where the loss of a point turns from quadratic to linear
 
 
 def parameter_scale(device: torch.device | str = "cpu") -> Tensor:
@@ -40,37 +45,41 @@ class ParameterSpaceWeights:
     spread: float = 1e-3  # at about unit scale
 
 
-class ParameterSpaceTask:
+class ParameterSpaceTask(StillsTask):
     """The space itself: writer and reader, from the corpus's parameters and mixtures of them."""
 
     PICTURES = 0
-    ROWS = 96  # a step, however many groups the schedule says
+    ROWS = 96  # a batch, however many groups the schedule says
 
     def __init__(self, renderer: Renderer, stills: StillSet):
-        self.renderer, self.stills, self.weights = renderer, stills, ParameterSpaceWeights()
-        self.known = stills.parameters().to(next(renderer.parameters()).device)
+        super().__init__(renderer, stills)
+        self.weights = ParameterSpaceWeights()
+        self.known = stills.parameters().to(self.device)
 
     def parameters(self) -> list[Tensor]:
         return list(self.renderer.parameters_of_motion.parameters())
 
-    def batch(self, indices: np.ndarray, size: int, generator: torch.Generator | None) -> Tensor:
-        """(96,24) parameters: half as drawn, half with each scaled and moved by itself, so that edits have room."""
-        known, device = self.known, self.known.device
-        rows = known[torch.randint(len(known), (self.ROWS,), generator=generator, device=device)]
-        noise = torch.randn(rows.shape, generator=generator, device=device)
-        mixed = rows * torch.rand(rows.shape, generator=generator, device=device) + 0.3 * known.std(0) * noise
-        alone = torch.arange(self.ROWS, device=device)[:, None] % 2 == 0
-        return torch.where(alone, rows, mixed)
+    def batches(self, slices: Iterator[BatchSlice]) -> Iterator[Tensor]:
+        """(N,24) parameters: every second row as drawn, the others each scaled and moved by itself, so that edits have
+        room."""
+        known, device = self.known, self.device
+        for part in slices:
+            draws = part.draws(device)
+            rows = known[draws.integers(len(known))]
+            mixed = rows * draws.uniform(rows.shape[1]) + 0.3 * known.std(0) * draws.normal(rows.shape[1])
+            alone = torch.tensor([sample % 2 == 0 for sample in part.samples], device=device)
+            yield torch.where(alone[:, None], rows, mixed)
 
-    def losses(self, batch: Tensor) -> dict[str, Tensor]:
-        """(N,24) -> unweighted terms."""
+    def losses(self, batch: Tensor, progress: float = 0.0) -> dict[str, Tensor]:
+        """(N,24) -> unweighted terms, and their weighted sum."""
         scale = parameter_scale(batch.device)
         motion = self.renderer.motion_from_parameters(batch)
         read = self.renderer.read_parameters(motion)
-        return {
+        terms = {
             "write": F.smooth_l1_loss(read * scale, batch * scale, beta=0.2),
-            "spread": (motion.float().std() - 1).square(),
+            "spread": (processes.deviation(motion) - 1).square(),
         }
+        return terms | {"loss": total(terms, self.weights)}
 
     @torch.no_grad()
     def measure(self, indices: np.ndarray, size: int) -> dict[str, float]:
@@ -81,32 +90,21 @@ class ParameterSpaceTask:
         r2 = 1 - error / truth.var(0).clamp_min(1e-8)
         return {"written": round(float(r2.min()), 4), "scale": round(float(motion.std()), 3)}
 
-    def follow(self, progress: float) -> dict[str, Tensor]:
-        """Nothing learns beside the space."""
-        return {}
-
-    def state(self) -> dict[str, Any]:
-        """Nothing beside the renderer needs keeping."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
-
 
 @dataclass(frozen=True)
 class MotionSpaceWeights:
     absolute: float = 0.3
     relative: float = 2.0
-    agree: float = 1.0  # the encoder sees the motion that is written for the same change
-    # And stands where it is written, but for what only a portrait knows: four times as much, with head and shoulders
-    # among it, held back every change, because one number cannot tell both.
+    agree: float = 1.0  # change of motion against the change that the space writes
+    # Motion itself against the written one, without the framing parameters, which a single picture does not show. Four
+    # times this weight, with head and shoulders included, slowed down all changes.
     place: float = 0.05
-    # Its points lie on the landmarks, and move as they do: with landmarks wrong by 1 % of the picture shifts are read
-    # with an R^2 of .45, by 0.5 % with .65, exact ones with .9.
+    # The encoder's points against the landmarks, and their changes: with landmarks off by 1 % of the picture shifts are
+    # read with an R^2 of .45, by 0.5 % with .65, exact ones with .9.
     points: float = 40.0
     moves: float = 80.0
-    # What is seen carries the landmarks where they went. A pitch that is taken for a shift costs little, both wrong the
-    # same way cost much: parameters judged one by one do not know that.
+    # How far the error of all parameters together moves the landmarks: a pitch read as a shift moves them little, and
+    # the terms of single parameters do not see that errors cancel or add up.
     carries: float = 60.0
 
 
@@ -122,7 +120,7 @@ def motion_space_losses(
     placed = renderer.motion_from_parameters(torch.lerp(read.detach().to(truth), truth, known))
     change, written_change = motion[:, 1:] - motion[:, :1], written[:, 1:] - written[:, :1]
     read_change, true_change = read[:, 1:] - read[:, :1], truth[:, 1:] - truth[:, :1]
-    energy = written_change.square().mean() + 1e-3
+    energy = processes.mean(written_change.square()) + 1e-3
     carried = {} if reach is None else {"carries": _off((read_change - true_change) @ reach)}
     return carried | {
         "absolute": F.smooth_l1_loss(read * scale * known, truth * scale * known, beta=0.2),
@@ -133,7 +131,7 @@ def motion_space_losses(
 
 
 def _off(error: Tensor) -> Tensor:
-    """Loss of places (...) that are off by so much of the picture."""
+    """Smooth L1 loss of errors of points, in pictures."""
     return F.smooth_l1_loss(error, torch.zeros_like(error), beta=POINT_TIP)
 
 
@@ -146,53 +144,44 @@ def landmark_reach(stills: StillSet, people: int = 4096) -> Tensor:
     return torch.linalg.solve(square, change.mT @ moved).float()
 
 
-class MotionSpaceTask:
+class MotionSpaceTask(StillsTask):
     """The motion encoder's losses on random groups."""
 
     PICTURES = 8  # a group
 
     def __init__(self, renderer: Renderer, stills: StillSet, weights: MotionSpaceWeights | None = None):
-        self.renderer, self.stills, self.weights = renderer, stills, weights or MotionSpaceWeights()
-        self.reach = landmark_reach(stills).to(next(renderer.parameters()).device)
+        super().__init__(renderer, stills, renderer.config.motion_size)
+        self.weights = weights or MotionSpaceWeights()
+        self.reach = landmark_reach(stills).to(self.device)
 
     def parameters(self) -> list[Tensor]:
         return list(self.renderer.motion_encoder.parameters())
 
-    def losses(self, batch: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
-        """images (N,4,3,S,S): four frames a person; truth (N,4,24); marks (4N,P,2) -> unweighted terms."""
+    def batch(
+        self, indices: Sequence[int], size: int, draws: Draws | None, augment: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Both people of each group: images (N,4,3,size,size), four frames a person; truth (N,4,24); marks (4N,P,2)."""
+        groups = self.stills.get(np.asarray(indices))
+        images = groups.rgb.flatten(0, 2).permute(0, 3, 1, 2).float() / 255
+        images, marks = resize(images, size), groups.mark.flatten(0, 2)
+        if augment:
+            images, marks = jostle(images, marks, draws.each(2), shared=4)
+            images = vary(images, draws.each(2), shared=4)
+        return images.view(-1, 4, *images.shape[1:]), groups.param.flatten(0, 1), marks
+
+    def losses(self, batch: tuple[Tensor, Tensor, Tensor], progress: float = 0.0) -> dict[str, Tensor]:
+        """A batch -> unweighted terms, and their weighted sum."""
         images, truth, marks = batch
         seen = self.renderer.motion_encoder.see(images.flatten(0, 1))
         terms = motion_space_losses(self.renderer, seen.motion.view(*images.shape[:2], -1), truth, self.reach)
         error = (seen.points - marks).unflatten(0, images.shape[:2])
-        return terms | {"points": _off(error), "moves": _off(error[:, 1:] - error[:, :1])}
-
-    def follow(self, progress: float) -> dict[str, Tensor]:
-        """Nothing learns beside the encoder."""
-        return {}
-
-    def state(self) -> dict[str, Any]:
-        """Nothing beside the renderer needs keeping."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
-
-    def batch(
-        self, indices: np.ndarray, size: int, generator: torch.Generator | None, augment: bool = True
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Both people of each group, at the encoder's own size whatever `size` the schedule says."""
-        groups = self.stills.get(indices)
-        images = groups.rgb.flatten(0, 2).permute(0, 3, 1, 2).float() / 255
-        images, marks = resize(images, self.renderer.config.motion_size), groups.mark.flatten(0, 2)
-        if augment:
-            images, marks = jostle(images, marks, generator, shared=4)
-            images = vary(images, generator, shared=4)
-        return images.view(-1, 4, *images.shape[1:]), groups.param.flatten(0, 1), marks
+        terms |= {"points": _off(error), "moves": _off(error[:, 1:] - error[:, :1])}
+        return terms | {"loss": total(terms, self.weights)}
 
     @torch.no_grad()
     def measure(self, indices: np.ndarray, size: int) -> dict[str, float]:
         """R^2 of each parameter's change on groups held out."""
-        images, truth, _ = self.batch(indices, size, None, augment=False)
+        images, truth, _ = self.batch(indices, self.size, None, augment=False)
         motion = torch.cat([self.renderer.encode_motion(x) for x in images.flatten(0, 1).split(64)])
         read = self.renderer.read_parameters(motion.float()).view_as(truth)
         change, wanted = read[:, 1:] - read[:, :1], truth[:, 1:] - truth[:, :1]

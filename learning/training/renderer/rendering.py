@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +14,15 @@ from torch import Tensor
 from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Rendered, Renderer
 from ....vocabulary import INDEX
+from ...datasets.batch_slice import BatchSlice, Draws
 from ...datasets.stills import Groups, StillSet
+from .. import processes
 from .adversarial import Adversary
 from .augment import vary
 from .losses import Stage1Weights, Target, stage1_losses, threshold_mask_loss, total
 from .motion_space import MotionSpaceWeights, motion_space_losses
 from .perceptual import PerceptualLoss
+from .stills_task import StillsTask
 
 BLINKS = [INDEX["blink_left"], INDEX["blink_right"]]
 TARGETS = 3  # frames a source is driven to: they share its pass
@@ -33,10 +37,10 @@ class Batch(NamedTuple):
     frames: Tensor  # (G,4,3,S,S) a driver's pictures: the person, or more often the twin
     framed: Tensor  # (G,4,24) parameters of those pictures
     written: Tensor  # (G,1) bool: driven by the parameters, not by the pictures
-    noise: Tensor  # (G,4,768) what stage 2 and the encoder get wrong must not break the picture; zeros when measuring
+    noise: Tensor  # (G,4,768) added to motion, against errors of encoder and stage 2; zeros when measuring
 
 
-class RenderingTask:
+class RenderingTask(StillsTask):
     """Source, driver and target from drawn groups; the driver is the person, the twin, or the bare parameters.
 
     written: share of samples driven by parameters, so that images need not wait for the encoder. joint: the motion
@@ -49,17 +53,17 @@ class RenderingTask:
         self,
         renderer: Renderer,
         stills: StillSet,
+        size: int = 128,
         weights: Stage1Weights | None = None,
         written: float = 0.5,
         joint: bool = False,
         adversarial: bool = False,
         vgg: str | Path | None = None,
     ):
-        self.renderer, self.stills, self.weights = renderer, stills, weights or Stage1Weights()
-        self.written, self.joint = written, joint
-        device = next(renderer.parameters()).device
-        self.perceptual = PerceptualLoss(vgg).to(device) if self.weights.perceptual else None
-        self.adversary = Adversary().to(device) if adversarial and self.weights.adversarial else None
+        super().__init__(renderer, stills, size)
+        self.weights, self.written, self.joint = weights or Stage1Weights(), written, joint
+        self.perceptual = PerceptualLoss(vgg).to(self.device) if self.weights.perceptual else None
+        self.adversary = Adversary().to(self.device) if adversarial and self.weights.adversarial else None
 
     def parameters(self) -> list[Tensor]:
         """All but the motion space, which stage 2 is trained on, and but for `joint` its encoder."""
@@ -67,17 +71,16 @@ class RenderingTask:
         held = {id(p) for module in space for p in module.parameters()}
         return [p for p in self.renderer.parameters() if id(p) not in held]
 
-    def batch(self, indices, size: int, generator: torch.Generator | None, augment: bool = True) -> Batch:
+    def batch(self, indices: Sequence[int], size: int, draws: Draws, augment: bool = True) -> Batch:
         """Groups by number, one person of each as source and target, at `size` pixels."""
-        groups = self.stills.get(indices)
+        groups = self.stills.get(np.asarray(indices))
         g, device = groups.rgb.shape[0], groups.rgb.device
-        row, person = torch.arange(g, device=device), torch.randint(0, 2, (g,), generator=generator, device=device)
-        twin = torch.rand(g, generator=generator, device=device) < 0.6
-        driver = torch.where(twin, 1 - person, person)
-        pictures = self._pictures(groups, person, size, generator, augment)
+        row, person = torch.arange(g, device=device), draws.integers(2)
+        driver = torch.where(draws.uniform() < 0.6, 1 - person, person)
+        pictures = self._pictures(groups, person, size, draws, augment)
         noise = torch.zeros(g, 1 + TARGETS, self.renderer.config.motion_dim, device=device)
         if augment:
-            noise = 0.05 * torch.randn(noise.shape, generator=generator, device=device)
+            noise = 0.05 * draws.normal(*noise.shape[1:])
             noise[:, 0] *= 2
         target = Target(
             pictures[:, 1:].flatten(0, 1),
@@ -91,19 +94,19 @@ class RenderingTask:
             pictures[:, 0],
             target,
             groups.param[row, person],
-            self._pictures(groups, driver, self.renderer.config.motion_size, generator, augment),
+            self._pictures(groups, driver, self.renderer.config.motion_size, draws, augment),
             groups.param[row, driver],
-            torch.rand(g, 1, generator=generator, device=device) < self.written,
+            draws.uniform(1) < self.written,
             noise,
         )
 
     @staticmethod
-    def _pictures(groups: Groups, person: Tensor, size: int, generator, augment: bool) -> Tensor:
+    def _pictures(groups: Groups, person: Tensor, size: int, draws: Draws, augment: bool) -> Tensor:
         """(G,4,3,size,size) of one person of each group, as one camera saw them."""
         chosen = groups.rgb[torch.arange(len(person), device=person.device), person].flatten(0, 1)
         pictures = resize(chosen.permute(0, 3, 1, 2).float() / 255, size)
         if augment:
-            pictures = vary(pictures, generator, shared=1 + TARGETS)
+            pictures = vary(pictures, draws, shared=1 + TARGETS)
         return pictures.unflatten(0, (-1, 1 + TARGETS))
 
     def drive(self, batch: Batch, look: bool = True) -> tuple[Tensor, Tensor, Tensor]:
@@ -122,7 +125,7 @@ class RenderingTask:
                 motion = torch.where(batch.written[..., None], motion, seen.to(written.dtype))
             base = self.renderer.centred(base)
             motion = base[:, None] + motion[:, 1:] - motion[:, :1]
-        noise = batch.noise * motion.detach().std()
+        noise = batch.noise * processes.deviation(motion.detach())
         return base + noise[:, 0], (motion + noise[:, 1:]).flatten(0, 1), seen
 
     def render(self, source: Tensor, motion: Tensor, base: Tensor) -> Rendered:
@@ -131,8 +134,8 @@ class RenderingTask:
         appearance = self.renderer.extract_appearance(encoded).repeat_interleave(TARGETS, 0)
         return self.renderer.decode(encoded.repeat(TARGETS) if source.shape[0] > 1 else encoded, appearance, motion)
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Unweighted terms of one batch."""
+    def losses(self, batch: Batch, progress: float = 0.0) -> dict[str, Tensor]:
+        """Unweighted terms of one batch, and their weighted sum."""
         base, motion, seen = self.drive(batch, look=self.joint or self.written < 1)
         rendered = self.render(batch.source, motion, base)
         target, weights = batch.target, self.weights
@@ -144,32 +147,33 @@ class RenderingTask:
             losses["threshold_mask"] = threshold_mask_loss(rendered.synthesis.warped_identity, truth)
         if self.perceptual is not None:
             losses["perceptual"] = self.perceptual(rendered.image, target.image)
-        if self.adversary is not None:
-            losses |= self.adversary.terms(rendered.image, target.image, target.landmarks)
         if self.joint:
             losses["motion_space"] = total(motion_space_losses(self.renderer, seen, batch.framed), MotionSpaceWeights())
-        return losses
-
-    def follow(self, progress: float) -> dict[str, Tensor]:
-        """What learns after the renderer's step: the discriminators."""
-        return {} if self.adversary is None else self.adversary.learn(progress)
+        if self.adversary is None:
+            return losses | {"loss": total(losses, weights)}
+        pair = rendered.image, target.image, target.landmarks
+        losses |= self.adversary.terms(*pair, progress)
+        mistakes = self.adversary.mistakes(*pair)
+        loss = total(losses, weights) + (mistakes - mistakes.detach())  # its gradient, for the discriminators, alone
+        return losses | {"discriminator": mistakes, "loss": loss}
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint needs beside the renderer."""
-        return {} if self.adversary is None else self.adversary.state()
+        """The renderer, and the discriminators where they take part."""
+        return super().state() | ({} if self.adversary is None else {"adversary": self.adversary.state_dict()})
 
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""
-        if self.adversary is not None and state:
-            self.adversary.restore(state)
+        super().restore(state)
+        if self.adversary is not None:
+            self.adversary.load_state_dict(state["adversary"])
 
     @torch.no_grad()
     def measure(self, indices: np.ndarray, size: int) -> dict[str, float]:
         """On at most 16 groups held out: PSNR driven by pictures and by parameters, of copying the source, and at rest;
         flow error in pixels at 128, visibility, mouth error."""
         indices = indices[:16]
-        generator = torch.Generator(self.renderer.rest_motion().device).manual_seed(5)
-        batch = self.batch(indices, size, generator, augment=False)
+        draws = BatchSlice(5, 0, range(len(indices)), len(indices)).draws(self.device)
+        batch = self.batch(indices, size, draws, augment=False)
         copied = batch.source.repeat_interleave(TARGETS, 0)
         seen, written = (
             self._measured(batch._replace(written=torch.full_like(batch.written, w))) for w in (False, True)

@@ -7,7 +7,7 @@ import torch
 
 from mamba_portrait.learning.corpus.crew import Crew, _parts
 from mamba_portrait.learning.training.recipe import Clock, count_clips, count_stills, train_all
-from mamba_portrait.learning.training.renderer.train import Part
+from mamba_portrait.learning.training.renderer.schedule import Part
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
 
 SCHEDULE = (

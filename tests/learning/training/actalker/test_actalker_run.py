@@ -13,7 +13,9 @@ pytest.importorskip("transformers", reason="ACTalker needs transformers (extra a
 
 from mamba_portrait.cli import main  # noqa: E402
 from mamba_portrait.learning.corpus.tracks import write_wave  # noqa: E402
-from mamba_portrait.learning.training.actalker.step import TRAINED  # noqa: E402
+from mamba_portrait.learning.training.actalker.task import TRAINED, ACTalkerTask  # noqa: E402
+from mamba_portrait.learning.training.actalker.train import ACTalkerSettings, train_actalker  # noqa: E402
+from mamba_portrait.learning.training.loop import Every, Plan  # noqa: E402
 from mamba_portrait.media.faces import Face  # noqa: E402
 from mamba_portrait.media.video import VideoWriter  # noqa: E402
 from mamba_portrait.model_loaders.actalker.load import load_actalker  # noqa: E402
@@ -49,6 +51,36 @@ def test_a_run_trains_and_writes_a_file_that_loads(corpus, faces, tmp_path, capl
     old = before.state_dict()
     moved = {name.split(".")[0] for name, x in trained.state_dict().items() if not torch.equal(x, old[name])}
     assert "unet" in moved and moved <= set(TRAINED)
+
+
+def test_killed_and_resumed_equals_unbroken(corpus, faces, tmp_path, monkeypatch):
+    def train(name):
+        settings = ACTalkerSettings(rate=1e-3, image_size=64)
+        train_actalker(corpus, tmp_path / name, Plan(steps=3, seed=3, saves=Every(steps=2)), settings)
+        return torch.load(tmp_path / name / "actalker.pt", weights_only=True)["model"]
+
+    whole = train("whole")
+
+    class Killed(Exception):
+        pass
+
+    with monkeypatch.context() as patch:
+        honest, seen = ACTalkerTask.losses, []
+
+        def losses(*arguments):
+            seen.append(1)
+            if len(seen) == 3:
+                raise Killed
+            return honest(*arguments)
+
+        patch.setattr(ACTalkerTask, "losses", losses)
+        with pytest.raises(Killed):
+            train("broken")
+    resumed = train("broken")
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+    files = (tmp_path / name / "actalker.safetensors" for name in ("whole", "broken"))
+    a, b = (load_actalker(file, dtype=torch.float32).state_dict() for file in files)
+    assert all(torch.equal(value, b[name]) for name, value in a.items())
 
 
 def test_a_corpus_without_videos_says_how_to_paint_some(corpus, tmp_path, capsys):

@@ -9,10 +9,13 @@ import torch
 diffusers = pytest.importorskip("diffusers", reason="ACTalker needs diffusers (extra actalker)")
 pytest.importorskip("transformers", reason="ACTalker needs transformers (extra actalker)")
 
+from mamba_portrait.learning.datasets.batch_slice import BatchSlice  # noqa: E402
 from mamba_portrait.learning.training.actalker.data import read_window  # noqa: E402
-from mamba_portrait.learning.training.actalker.step import (  # noqa: E402
+from mamba_portrait.learning.training.actalker.task import (  # noqa: E402
+    GATES,
     TRAINED,
-    ACTalkerTrainer,
+    ACTalkerTask,
+    Noise,
     TrainingSettings,
     noised,
 )
@@ -73,20 +76,25 @@ def test_target_is_the_schedulers_v():
     torch.testing.assert_close(estimate, clean, rtol=1e-3, atol=1e-2)
 
 
+def noise(window, settings, step=0):
+    return Noise.draw(BatchSlice(1, step, range(1), 1).draws(), window.latents, settings)
+
+
 def test_one_step_moves_exactly_the_trained_parts(model, window):
     before = {name: x.clone() for name, x in model.state_dict().items()}
-    trainer = ACTalkerTrainer(model, TrainingSettings(drop=0.0), seed=1)
-    trainer.loss(window, gates=(1.0, 1.0)).backward()
-    trainer.optimiser.step()
+    task = ACTalkerTask(model, TrainingSettings(drop=0.0))
+    optimizer = task.optimizer()
+    task.loss(window, noise(window, task.settings)._replace(gates=(1.0, 1.0))).backward()
+    optimizer.step()
     moved = {name.split(".")[0] for name, x in model.state_dict().items() if not torch.equal(x, before[name])}
     model.load_state_dict(before)
     assert moved == set(TRAINED)
 
 
 def test_closed_gate_gives_its_branch_no_gradient(model, window):
-    trainer = ACTalkerTrainer(model, TrainingSettings(drop=0.0), seed=1)
+    task = ACTalkerTask(model, TrainingSettings(drop=0.0))
     model.zero_grad(set_to_none=True)
-    trainer.loss(window, gates=(1.0, 0.0)).backward()
+    task.loss(window, noise(window, task.settings)._replace(gates=(1.0, 0.0))).backward()
     touched = {n for n, p in model.unet.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert not any("exp_unit" in name or "exp_proj" in name or "to_v_ip.1" in name for name in touched)
     assert any("audio_unit" in name for name in touched) and any("in_proj2" in name for name in touched)
@@ -94,7 +102,21 @@ def test_closed_gate_gives_its_branch_no_gradient(model, window):
 
 def test_training_learns_a_window_by_heart(model, window):
     saved = {name: x.clone() for name, x in model.state_dict().items()}
-    trainer = ACTalkerTrainer(model, TrainingSettings(rate=2e-3, warmup=1, drop=0.0, log_sigma=(0.7, 0.0)), seed=0)
-    losses = [trainer.step(window) for _ in range(12)]
+    task = ACTalkerTask(model, TrainingSettings(rate=2e-3, warmup=1, drop=0.0, log_sigma=(0.7, 0.0)))
+    optimizer, losses = task.optimizer(), []
+    for step in range(12):
+        loss = task.losses([(window, noise(window, task.settings, step))])["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
     model.load_state_dict(saved)
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+
+
+def test_conditions_are_dropped_and_gates_drawn_as_often_as_published(window):
+    drawn = [noise(window, TrainingSettings(), step) for step in range(600)]
+    for name in ("identity", "voice", "motion"):
+        assert 0.86 < np.mean([getattr(d, name) for d in drawn]) < 0.94
+    for gates in GATES:
+        assert 0.27 < np.mean([d.gates == gates for d in drawn]) < 0.4

@@ -1,13 +1,19 @@
 """The face finder's training: scenes, a loss that falls, a run that resumes."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from mamba_portrait.learning.datasets.batch_slice import BatchSlice
 from mamba_portrait.learning.training.face_finder.scenes import HeadStore, face_row, scene
-from mamba_portrait.learning.training.face_finder.train import FinderSchedule, ScenePool, _step, train_face_finder
+from mamba_portrait.learning.training.face_finder.task import FinderSchedule, ScenePool
+from mamba_portrait.learning.training.face_finder.train import train_face_finder
+from mamba_portrait.learning.training.loop import Every, Plan
 from mamba_portrait.model_loaders.checkpoint import load_checkpoint
-from mamba_portrait.networks.face_finder import FaceFinderConfig
+from mamba_portrait.networks.face_finder import FaceFinder, FaceFinderConfig
 from mamba_portrait.vocabulary import LANDMARKS
 
 TINY = FaceFinderConfig(widths=(8, 8, 16, 16, 16), blocks=1, head=16)
@@ -75,29 +81,68 @@ def test_missing_data_is_named(tmp_path):
         HeadStore(tmp_path)
 
 
-def test_loss_falls_and_a_resumed_run_goes_on(stills, tmp_path):
-    torch.manual_seed(0)
-    from mamba_portrait.networks.face_finder import FaceFinder
+def train(stills, folder, steps, plan=None, **options):
+    plan = Plan(**(dict(steps=steps, precision="bf16", report=lambda _: None) | (plan or {})))
+    options = dict(config=TINY, schedule=SMALL) | options
+    return train_face_finder(stills, folder / "finder.safetensors", folder, plan, **options)
 
-    network, pool = FaceFinder(TINY).train(), ScenePool(HeadStore(stills), SMALL, np.random.default_rng(0))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
-    heat = [_step(network, optimiser, pool)["heat"] for _ in range(40)]
-    assert np.mean(heat[-8:]) < 0.6 * np.mean(heat[:8])
 
+def test_a_few_scenes_are_learnt_and_the_average_is_written(stills, tmp_path):
+    few = replace(SMALL, rate=6e-3, reuse=1e9)
+    file = train(stills, tmp_path, 40, dict(reports=Every(steps=1)), schedule=few)
+    heat = [json.loads(line)["heat"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert len(heat) == 40 and np.mean(heat[-8:]) < 0.4 * np.mean(heat[:8])
+    state, metadata = load_checkpoint(file)
+    assert metadata["kind"] == "face_finder" and json.loads(metadata["training"])["samples"] == 40 * SMALL.batch
+    average = torch.load(tmp_path / "face_finder.pt", weights_only=True)["average"]
+    assert all(torch.allclose(state[name].float(), value.float(), 1e-3, 1e-3) for name, value in average.items())
+
+
+def test_scenes_are_composed_once_and_photographed_often(stills, monkeypatch):
+    pool, composed = ScenePool(HeadStore(stills), SMALL), []
+
+    def compose(rng, heads, size):
+        composed.append(rng.bit_generator.seed_seq.entropy[1])
+        return np.zeros((size, size, 3), np.uint8), np.zeros((0, 13), np.float32)
+
+    monkeypatch.setattr("mamba_portrait.learning.training.face_finder.task.scene", compose)
+    for step in range(100):
+        pool.look(BatchSlice(0, step, range(SMALL.batch), SMALL.batch))
+        assert len(pool.scenes) <= SMALL.pool
+    assert len(composed) == len(set(composed)) and 0.9 < 100 * SMALL.batch / len(composed) / SMALL.reuse < 1.1
+
+
+def test_killed_and_resumed_equals_unbroken(stills, tmp_path, monkeypatch):
+    def weights(name):
+        return torch.load(tmp_path / name / "face_finder.pt", weights_only=True)
+
+    train(stills, tmp_path / "whole", 8)
+
+    class Killed(Exception):
+        pass
+
+    with monkeypatch.context() as patch:
+        honest, seen = FaceFinder.forward, []
+
+        def forward(*arguments):
+            seen.append(1)
+            if len(seen) == 6:
+                raise Killed
+            return honest(*arguments)
+
+        patch.setattr(FaceFinder, "forward", forward)
+        with pytest.raises(Killed):
+            train(stills, tmp_path / "broken", 8, dict(saves=Every(steps=2)))
     said = []
-    arguments = dict(config=TINY, schedule=SMALL, report=said.append)
-    out = tmp_path / "finder.safetensors"
-    train_face_finder(stills, out, tmp_path / "run", minutes=0.003, **arguments)
-    train_face_finder(stills, out, tmp_path / "run", minutes=0.006, **arguments)
-    assert said and "Resuming" in said[0]
-    state, metadata = load_checkpoint(out)
-    assert metadata["kind"] == "face_finder"
-    assert FaceFinder(TINY).load_state_dict(state)
+    train(stills, tmp_path / "broken", 8, dict(report=said.append))
+    assert "Resuming at step 4" in said[0]
+    for part in ("network", "average"):
+        whole, resumed = (weights(name)[part] for name in ("whole", "broken"))
+        assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
 
 
 def test_a_run_begins_from_given_weights(stills, tmp_path):
-    arguments = dict(config=TINY, schedule=SMALL, report=print)
-    first = train_face_finder(stills, tmp_path / "a.safetensors", tmp_path / "a", minutes=0.003, **arguments)
-    again = train_face_finder(stills, tmp_path / "b.safetensors", tmp_path / "b", minutes=0, start=first)
+    first = train(stills, tmp_path / "a", 2)
+    again = train(stills, tmp_path / "b", None, dict(minutes=0.0), start=first)
     before, after = (load_checkpoint(path)[0] for path in (first, again))
     assert all(torch.equal(before[name], after[name]) for name in before)

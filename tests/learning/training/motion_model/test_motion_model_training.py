@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from mamba_portrait.learning.datasets.batch_slice import BatchSlice
 from mamba_portrait.learning.datasets.tracks import MOUTH, TrackBatches, load_tracks
-from mamba_portrait.learning.training.motion_model import train as stage2
+from mamba_portrait.learning.training.loop import Every, Plan
 from mamba_portrait.learning.training.motion_model.clips import encode_clips
 from mamba_portrait.learning.training.motion_model.losses import (
     clean_error,
@@ -19,7 +20,8 @@ from mamba_portrait.learning.training.motion_model.losses import (
     readout_loss,
 )
 from mamba_portrait.learning.training.motion_model.measure import measure_voices
-from mamba_portrait.learning.training.motion_model.train import averaged_motion_model, train_stage2
+from mamba_portrait.learning.training.motion_model.task import Stage2Task
+from mamba_portrait.learning.training.motion_model.train import Stage2Settings, averaged_motion_model, train_stage2
 from mamba_portrait.media.video import VideoWriter
 from mamba_portrait.model_loaders.checkpoint import save_checkpoint
 from mamba_portrait.networks.motion_model.config import MotionModelConfig
@@ -91,8 +93,13 @@ def clips(tmp_path_factory):
     return root
 
 
-def run(clips, out, steps, **options):
-    return train_stage2(clips, out, steps=steps, config=TINY, renderer=LinearFace(), **(dict(batch=4) | options))
+def run(clips, out, steps, plan=None, **settings):
+    plan = Plan(steps=steps, **(dict(report=lambda _: None) | (plan or {})))
+    return train_stage2(clips, out, plan, Stage2Settings(**(dict(config=TINY, batch=4) | settings)), LinearFace())
+
+
+def batch_of(clips, samples, step=0, seed=0, **options):
+    return TrackBatches(load_tracks(clips), **options)[BatchSlice(seed, step, range(samples), samples)]
 
 
 def history_of(out, name="loss"):
@@ -136,16 +143,17 @@ def test_readout_follows_the_parameters_and_prefers_the_mouth():
     assert loss == pytest.approx(weights[INDEX["jaw"]].item() / COUNT, rel=1e-3)
 
 
-def test_batches_depend_on_seed_and_number_alone(clips):
-    tracks = load_tracks(clips)
-    one, two = TrackBatches(tracks, 4, seed=1), TrackBatches(tracks, 4, seed=1)
-    one[0], one[1]
-    assert all(torch.equal(a, b) for a, b in zip(one[5][:2], two[5][:2], strict=True))
-    assert one[5].audio.shape != one[6].audio.shape or not torch.equal(one[5].audio, one[6].audio)
+def test_a_sample_depends_on_seed_step_and_number_alone(clips):
+    windows = TrackBatches(load_tracks(clips), augment=lambda audio, rng: audio * rng.uniform(0.1, 1))
+    whole, part = (windows[BatchSlice(1, 5, samples, 6)] for samples in (range(6), range(2, 5)))
+    for a, b in zip(whole[:2], part[:2], strict=True):
+        assert torch.equal(a[2:5], b)
+    others = [batch_of(clips, 6, step, seed) for step, seed in ((6, 1), (5, 2))]
+    assert not any(b.audio.shape == whole.audio.shape and torch.equal(b.audio, whole.audio) for b in others)
 
 
 def test_audio_and_motion_of_a_window_belong_together(clips):
-    batch = TrackBatches(load_tracks(clips), 8, seed=0, silent=0.0)[0]
+    batch = batch_of(clips, 8, silent=0.0)
     window = batch.parameters.shape[1] - 4
     loud = batch.audio.unflatten(1, (-1, 640)).square().mean(2).sqrt()[:, batch.margin : batch.margin + window]
     jaw = batch.parameters[:, 4:, INDEX["jaw"]]
@@ -154,14 +162,14 @@ def test_audio_and_motion_of_a_window_belong_together(clips):
 
 
 def test_silence_is_given_with_a_resting_mouth(clips):
-    batch = TrackBatches(load_tracks(clips), 8, seed=0, silent=1.0)[0]
+    batch = batch_of(clips, 8, silent=1.0)
     assert batch.audio.abs().max() < 0.01 and batch.parameters[..., MOUTH].abs().max() == 0
     assert batch.parameters.abs().max() > 0
 
 
 def test_augmentation_takes_its_share_of_unchanged_clips(clips):
-    options = dict(seed=0, silent=0.0, augment=lambda audio, rng: np.ones_like(audio))
-    batches = [TrackBatches(load_tracks(clips), 40, augment_share=0.5, **options)[i] for i in range(4)]
+    options = dict(silent=0.0, augment=lambda audio, rng: np.ones_like(audio))
+    batches = [batch_of(clips, 40, step, augment_share=0.5, **options) for step in range(4)]
     share = torch.cat([(b.audio == 1).all(1).float() for b in batches]).mean()
     assert 0.35 < share < 0.65
 
@@ -169,12 +177,12 @@ def test_augmentation_takes_its_share_of_unchanged_clips(clips):
 def test_no_clips_is_a_clear_message(tmp_path):
     with pytest.raises(FileNotFoundError, match="corpus"):
         load_tracks(tmp_path)
-    with pytest.raises(ValueError, match="max_minutes"):
-        train_stage2(tmp_path, tmp_path / "out")
+    with pytest.raises(ValueError, match="by steps or by minutes"):
+        Plan()
 
 
 def test_a_tiny_run_lowers_the_loss_and_gives_a_model(clips, tmp_path):
-    file = run(clips, tmp_path, 75, batch=4, rate=5e-3, listening=0.0)
+    file = run(clips, tmp_path, 75, batch=4, rate=5e-3, audio_first=0.0)
     for name in ("loss", "heard"):
         losses = history_of(tmp_path, name)
         assert losses[-1] < 0.8 * losses[0], name
@@ -189,7 +197,7 @@ def test_a_tiny_run_lowers_the_loss_and_gives_a_model(clips, tmp_path):
 
 
 def test_the_ear_reads_the_mouth_from_the_voice_and_leads_it(clips, tmp_path):
-    model = averaged_motion_model(run(clips, tmp_path, 75, batch=4, rate=5e-3, listening=1.0)).requires_grad_(False)
+    model = averaged_motion_model(run(clips, tmp_path, 75, batch=4, rate=5e-3, audio_first=1.0)).requires_grad_(False)
     track = load_tracks(clips)[0]
     frames = len(track.values)
     audio = torch.from_numpy(track.audio(0, frames))[None]
@@ -213,11 +221,41 @@ def test_a_run_does_not_go_on_with_a_renderer_of_another_language(clips, tmp_pat
         run(clips, tmp_path, 2)
 
 
+def first_batch(task, samples=4):
+    return next(task.batches(iter([BatchSlice(0, 0, range(samples), samples)])))
+
+
+@pytest.mark.parametrize("kind", ["eps", "v", "x0"])
+def test_a_perfect_answer_of_the_config_s_kind_leaves_no_loss(clips, monkeypatch, kind):
+    model = MotionModel(dataclasses.replace(TINY, prediction=kind))
+    task = Stage2Task(model, LinearFace(), TrackBatches(load_tracks(clips)))
+    task.measure_motion(load_tracks(clips), 0)
+    batch = first_batch(task)
+    x0, eps = task.motion(batch.tracks)[:, TINY.history :], batch.noise.eps
+    alpha_bar = task.schedule.alpha_bar[batch.noise.t][:, None, None]
+    clean, dirty = alpha_bar.sqrt().float(), (1 - alpha_bar).sqrt().float()
+
+    def perfect(noisy, t, *_):
+        assert torch.allclose(noisy, clean * x0 + dirty * eps, atol=1e-5) and torch.equal(t, batch.noise.t)
+        return {"eps": eps, "v": clean * eps - dirty * x0, "x0": x0}[kind]
+
+    monkeypatch.setattr(model, "denoise", perfect)
+    found = task.losses(batch, 1.0)
+    assert all(found[name] < 1e-9 for name in ("simple", "velocity", "acceleration", "readout"))
+    monkeypatch.setattr(model, "denoise", lambda *given: perfect(*given) + 0.1 * torch.randn_like(eps))
+    worse = task.losses(batch, 1.0)
+    assert worse["simple"] == pytest.approx(0.01, rel=0.1) and worse["velocity"] > 1e-6 and worse["readout"] > 1e-6
+
+
 @pytest.mark.parametrize("kind", ["eps", "v"])
 def test_other_predictions_train(clips, tmp_path, kind):
     config = dataclasses.replace(TINY, prediction=kind)
-    train_stage2(clips, tmp_path, steps=3, config=config, renderer=LinearFace(), batch=4)
-    assert np.isfinite(history_of(tmp_path)).all()
+    file = run(clips, tmp_path, 3, config=config, audio_first=0.0)
+    torch.manual_seed(0)
+    begun, trained = MotionModel(config).state_dict(), torch.load(file, weights_only=True)["model"]
+    weights = [name for name in begun if name.startswith("denoiser") and name.endswith("weight")]
+    assert len(weights) > 5 and not any(torch.equal(begun[name], trained[name]) for name in weights)
+    assert averaged_motion_model(file).config.prediction == kind
     with pytest.raises(ValueError, match="another config"):
         run(clips, tmp_path, 6)
 
@@ -228,21 +266,21 @@ def test_killed_and_resumed_equals_unbroken(clips, tmp_path, monkeypatch):
     class Killed(Exception):
         pass
 
-    seen = []
+    honest, seen = Stage2Task.losses, []
 
-    def kill(model, *_, **__):
+    def losses(*arguments):
         seen.append(1)
         if len(seen) == 6:
             raise Killed
+        return honest(*arguments)
 
-    honest = stage2.Stage2Task.losses
-    monkeypatch.setattr(stage2.Stage2Task, "losses", lambda self, *a, **k: (kill(self), honest(self, *a, **k))[1])
+    monkeypatch.setattr(Stage2Task, "losses", losses)
     with pytest.raises(Killed):
-        run(clips, tmp_path / "broken", 8, save_seconds=0.0)
-    monkeypatch.setattr(stage2.Stage2Task, "losses", honest)
+        run(clips, tmp_path / "broken", 8, dict(saves=Every(steps=1)))
+    monkeypatch.setattr(Stage2Task, "losses", honest)
     resumed = torch.load(run(clips, tmp_path / "broken", 8), weights_only=True)
     assert resumed["step"] == 8
-    for part in ("model", "average"):
+    for part in ("model", "average", "pose_head"):
         for name, value in whole[part].items():
             assert torch.equal(value, resumed[part][name]), name
 
@@ -259,26 +297,56 @@ def test_trained_weights_are_gone_on_from(clips, tmp_path):
         run(clips, tmp_path / "third", 1, init=file)
 
 
-def test_listening_leaves_the_denoiser_alone(clips, tmp_path):
+def test_the_denoiser_waits_for_the_audio_extractors(clips, tmp_path):
     before = averaged_motion_model(run(clips, tmp_path / "a", 1, rate=0.0)).state_dict()
-    after = averaged_motion_model(run(clips, tmp_path / "b", 3, listening=1.0)).state_dict()
+    after = averaged_motion_model(run(clips, tmp_path / "b", 3, audio_first=1.0)).state_dict()
     moved = {name.split(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
     assert {"mamba_global", "mamba_local", "from_local"} <= moved and "denoiser" not in moved
 
 
 def test_real_clips_train_beside_drawn_ones(tmp_path):
     write_clip(tmp_path / "clips" / "drawn", 100, 0)
-    write_clip(
-        tmp_path / "clips" / "real", 100, 1, motion=np.random.default_rng(0).normal(size=(100, 48)).astype(np.float16)
-    )
-    run(tmp_path, tmp_path / "out", 3, appearances=torch.randn(5, 8))
-    assert np.isfinite(history_of(tmp_path / "out")).all()
+    real = np.random.default_rng(0).normal(size=(100, 48)).astype(np.float16)
+    write_clip(tmp_path / "clips" / "real", 100, 1, motion=real)
+    looks = torch.randn(5, 8)
+    model, face = MotionModel(TINY), LinearFace()
+    task = Stage2Task(model, face, TrackBatches(load_tracks(tmp_path)), appearances=looks)
+    model.motion_mean.fill_(0.5)
+    batch = first_batch(task, 12)
+    drawn, motion = batch.tracks.drawn, task.motion(batch.tracks)
+    assert 0 < drawn.sum() < 12 and all((looks == row).all(1).any() for row in batch.appearance)
+    assert torch.allclose(motion[drawn], face.motion_from_parameters(batch.tracks.parameters[drawn]) - 0.5)
+    rows = {row.tobytes() for row in real}
+    assert all(row.half().numpy().tobytes() in rows for row in (motion[~drawn] + 0.5).flatten(0, 1))
 
-
-def test_voices_are_measured_from_sampled_motion(clips):
+    file = run(tmp_path, tmp_path / "out", 3, appearances=looks, audio_first=0.0)
     torch.manual_seed(0)
-    found = measure_voices(MotionModel(TINY).eval(), LinearFace(), load_tracks(clips, "val"), clips=1, seconds=1.0)
-    assert {"jaw", "lag", "amplitude", "speed"} <= found.keys()
+    begun, trained = MotionModel(TINY).from_appearance, averaged_motion_model(file).from_appearance
+    assert not torch.equal(begun[1].weight, trained[1].weight)
+
+
+@pytest.mark.parametrize(
+    ("said", "jaw", "lag", "size"),
+    [
+        (lambda p: p, 1, 0, 1),
+        (lambda p: 0.5 * p, 1, 0, 0.5),
+        (lambda p: p.roll(1, 0), 1, 1, 1),
+        (lambda p: p.flip(0), 0, 0, 1),
+    ],
+    ids=["the truth", "half of it", "a frame late", "backwards"],
+)
+def test_voices_are_measured_from_sampled_motion(clips, monkeypatch, said, jaw, lag, size):
+    track, face = load_tracks(clips, "val")[0], LinearFace()
+    parameters = torch.from_numpy(track.values[:75].copy())
+    module = "mamba_portrait.learning.training.motion_model.measure"
+    answer = face.motion_from_parameters(said(parameters))
+    monkeypatch.setattr(f"{module}.sample_motion", lambda *_, frames, **__: answer[:frames])
+    found = measure_voices(MotionModel(TINY).eval(), face, [track], clips=1, seconds=3.0)
+    assert found["amplitude"] == pytest.approx(size, abs=0.01) and found["speed"] == pytest.approx(size, abs=0.02)
+    if jaw:
+        assert found["jaw"] == pytest.approx(1, abs=0.02) and abs(found["lag"]) == lag
+    else:
+        assert found["jaw"] < 0.9
 
 
 class Seeing(torch.nn.Module):

@@ -17,7 +17,7 @@ def task(drawn_discs, tiny_config, monkeypatch):
     torch.manual_seed(3)
     task = MotionSpaceTask(Renderer(tiny_config).eval(), StillSet(drawn_discs))
     plain = task.batch
-    monkeypatch.setattr(task, "batch", lambda indices, size, generator: plain(indices, size, None, augment=False))
+    monkeypatch.setattr(task, "batch", lambda indices, size, draws: plain(indices, size, None, augment=False))
     return task
 
 

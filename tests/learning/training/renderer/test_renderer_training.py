@@ -1,5 +1,6 @@
 """Stage 1's data, losses and loop: labels mean what they say, a tiny run learns, a killed one goes on unharmed."""
 
+import contextlib
 import json
 import shutil
 
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from mamba_portrait.learning.datasets.batch_slice import BatchSlice
 from mamba_portrait.learning.datasets.stills import EYE_CORNERS, MOUTH_CORNERS, StillSet
+from mamba_portrait.learning.training.loop import Every, Plan
 from mamba_portrait.learning.training.renderer.augment import jostle, vary
 from mamba_portrait.learning.training.renderer.losses import (
     LEFT_EYE,
@@ -20,8 +23,9 @@ from mamba_portrait.learning.training.renderer.losses import (
 )
 from mamba_portrait.learning.training.renderer.motion_space import MotionSpaceTask, ParameterSpaceTask, landmark_reach
 from mamba_portrait.learning.training.renderer.rendering import RenderingTask
-from mamba_portrait.learning.training.renderer.train import SCHEDULE as USUAL
-from mamba_portrait.learning.training.renderer.train import Part, averaged_renderer, going_on, train_stage1
+from mamba_portrait.learning.training.renderer.schedule import SCHEDULE as USUAL
+from mamba_portrait.learning.training.renderer.schedule import Part, going_on
+from mamba_portrait.learning.training.renderer.train import Stage1Settings, averaged_renderer, train_stage1
 from mamba_portrait.model_loaders.checkpoint import save_checkpoint
 from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.networks.renderer.warp import warp
@@ -40,9 +44,15 @@ def lines(folder, part, name="loss"):
     return {row["step"]: row[name] for row in rows if row["part"] == part and name in row}
 
 
-def train(data, out, config, steps, **options):
-    options = dict(schedule=SCHEDULE, save_seconds=0.0, report_seconds=0.0, report=lambda _: None) | options
-    return train_stage1(data, out, config=config, steps=steps, **options)
+def train(data, out, config, steps, plan=None, **settings):
+    plan = Plan(
+        steps=steps, **(dict(saves=Every(steps=1), reports=Every(steps=1), report=lambda _: None) | (plan or {}))
+    )
+    return train_stage1(data, out, plan, Stage1Settings(**(dict(config=config, schedule=SCHEDULE) | settings)))
+
+
+def draws(seed, samples):
+    return BatchSlice(seed, 0, range(samples), samples).draws()
 
 
 def test_flow_labels_bring_the_source_onto_the_target(drawn_discs):
@@ -108,8 +118,8 @@ def test_a_closing_lid_is_painted_and_the_rest_of_the_face_copied():
 def test_frames_of_a_clip_vary_together():
     same = torch.rand(1, 3, 32, 32).expand(8, -1, -1, -1)
     points = torch.zeros(8, 1, 2)
-    framed, _ = jostle(same, points, torch.Generator().manual_seed(0), shared=4)
-    varied = vary(same, torch.Generator().manual_seed(0), shared=4)
+    framed, _ = jostle(same, points, draws(0, 2), shared=4)
+    varied = vary(same, draws(0, 2), shared=4)
     assert torch.equal(framed[0], framed[3]) and not torch.allclose(framed[0], framed[4], atol=1e-3)
     assert (varied[0] - varied[3]).abs().mean() < 0.05 and (varied[0] - varied[4]).abs().mean() > 0.02
     assert varied.min() >= 0 and varied.max() <= 1
@@ -118,7 +128,7 @@ def test_frames_of_a_clip_vary_together():
 def test_points_move_with_their_picture():
     picture = torch.zeros(4, 1, 64, 64)
     picture[:, :, 30:34, 18:22] = 1.0  # a spot around (20, 32)
-    moved, points = jostle(picture, torch.tensor([20 / 64, 0.5]).expand(4, 1, 2), torch.Generator().manual_seed(1))
+    moved, points = jostle(picture, torch.tensor([20 / 64, 0.5]).expand(4, 1, 2), draws(1, 4))
     weight = moved[:, 0] / moved.sum((1, 2, 3))[:, None, None]
     centres = (torch.arange(64) + 0.5) / 64
     seen = torch.stack([weight.sum(1) @ centres, weight.sum(2) @ centres], 1)
@@ -147,7 +157,7 @@ def test_threshold_mask_lets_small_differences_pass():
 def test_the_truth_has_the_least_loss(drawn_discs, tiny_config):
     torch.manual_seed(0)
     task = RenderingTask(Renderer(tiny_config).eval(), StillSet(drawn_discs), written=1.0)
-    batch = task.batch(np.arange(4), 64, torch.Generator().manual_seed(0), augment=False)
+    batch = task.batch(np.arange(4), 64, draws(0, 4), augment=False)
     base, motion, _ = task.drive(batch)
     with torch.no_grad():
         rendered = task.render(batch.source, motion, base)
@@ -163,7 +173,7 @@ def test_the_truth_has_the_least_loss(drawn_discs, tiny_config):
 
 def test_twins_drive_with_their_own_pictures_and_parameters(drawn_discs, tiny_config):
     task = RenderingTask(Renderer(tiny_config), StillSet(drawn_discs), written=0.0)
-    batch = task.batch(np.arange(12), 64, torch.Generator().manual_seed(1), augment=False)
+    batch = task.batch(np.arange(12), 64, draws(1, 12), augment=False)
     own = (batch.frames[:, 0] - batch.source).abs().mean((1, 2, 3)) < 0.02
     assert 1 <= int(own.sum()) <= 10 and not batch.written.any()
     assert torch.equal(batch.framed[own], batch.parameters[own])
@@ -174,7 +184,7 @@ def test_the_motion_encoder_is_held_still_unless_joint(drawn_discs, tiny_config)
     for joint in (False, True):
         renderer = Renderer(tiny_config)
         task = RenderingTask(renderer, stills, joint=joint)
-        batch = task.batch(np.arange(3), 64, torch.Generator().manual_seed(0))
+        batch = task.batch(np.arange(3), 64, draws(0, 3))
         torch.stack(list(task.losses(batch).values())).sum().backward()
         learns = renderer.motion_encoder.head.weight.grad is not None
         assert learns == joint == any(p is renderer.motion_encoder.head.weight for p in task.parameters())
@@ -193,7 +203,7 @@ def test_measuring_is_repeatable_and_leaves_no_gradient(task, drawn_discs, tiny_
 
 
 def test_a_tiny_run_lowers_every_part_of_the_loss(drawn_discs, tiny_config, tmp_path):
-    file = train(drawn_discs, tmp_path, tiny_config, 50, save_seconds=1e6, validation=drawn_discs)
+    file = train(drawn_discs, tmp_path, tiny_config, 50, dict(saves=Every(seconds=1e6)), validation=drawn_discs)
     for part, name, share in (("space", "write", 0.2), ("motion", "agree", 0.94), ("coarse", "loss", 0.8)):
         values = list(lines(tmp_path, part, name).values())
         assert len(values) == 50 and np.mean(values[-10:]) < share * np.mean(values[:10]), part
@@ -202,25 +212,31 @@ def test_a_tiny_run_lowers_every_part_of_the_loss(drawn_discs, tiny_config, tmp_
     assert averaged_renderer(file).config == tiny_config
 
 
+class Killed(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def killing(monkeypatch, task, when):
+    """A run that dies in the task's step of that number."""
+    honest, calls = task.losses, []
+
+    def losses(self, batch, progress):
+        calls.append(1)
+        if len(calls) == when:
+            raise Killed
+        return honest(self, batch, progress)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(task, "losses", losses)
+        yield
+
+
 def test_killed_and_resumed_equals_unbroken(drawn_discs, tiny_config, tmp_path, monkeypatch):
     whole = torch.load(train(drawn_discs, tmp_path / "whole", tiny_config, 6), weights_only=True)
-
-    class Killed(Exception):
-        pass
-
     for task, when in ((ParameterSpaceTask, 2), (MotionSpaceTask, 4), (RenderingTask, 3), (RenderingTask, 2)):
-        honest, calls = task.losses, []
-
-        def losses(self, batch, honest=honest, calls=calls, when=when):
-            calls.append(1)
-            if len(calls) == when:
-                raise Killed
-            return honest(self, batch)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(task, "losses", losses)
-            with pytest.raises(Killed):
-                train(drawn_discs, tmp_path / "broken", tiny_config, 6)
+        with killing(monkeypatch, task, when):
+            train(drawn_discs, tmp_path / "broken", tiny_config, 6)
     resumed = torch.load(train(drawn_discs, tmp_path / "broken", tiny_config, 6), weights_only=True)
     assert (resumed["step"], resumed["samples"]) == (18, 6 * 16 + 6 * 6)
     for part in ("renderer", "average"):
@@ -229,6 +245,19 @@ def test_killed_and_resumed_equals_unbroken(drawn_discs, tiny_config, tmp_path, 
         assert lines(tmp_path / "whole", part) == lines(tmp_path / "broken", part)
     text = (tmp_path / "broken" / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in text] == list(range(1, 19))  # no step is told twice
+
+
+def test_discriminators_too_go_on_to_the_bit(drawn_discs, tiny_config, tmp_path, monkeypatch):
+    parts = Part("coarse", 0.5, 64, 2, 1e-3), Part("finish", 0.5, 64, 2, 1e-3, joint=True, adversarial=True)
+    options = dict(schedule=parts, weights=Stage1Weights(adversarial=0.1, features=1.0))
+    whole = torch.load(train(drawn_discs, tmp_path / "whole", tiny_config, 3, **options), weights_only=True)
+    for when in (4, 3):  # in the first step of the second part, and in its third
+        with killing(monkeypatch, RenderingTask, when):
+            train(drawn_discs, tmp_path / "broken", tiny_config, 3, **options)
+    resumed = torch.load(train(drawn_discs, tmp_path / "broken", tiny_config, 3, **options), weights_only=True)
+    assert len(whole["optimizers"]) == 2 and whole["adversary"].keys() == resumed["adversary"].keys()
+    for part in ("renderer", "average", "adversary"):
+        assert all(torch.equal(value, resumed[part][name]) for name, value in whole[part].items()), part
 
 
 def test_trained_weights_are_gone_on_from(drawn_discs, tiny_config, tmp_path):
@@ -250,22 +279,24 @@ def test_a_finished_run_stays_finished(drawn_discs, tiny_config, tmp_path):
     file = train(drawn_discs, tmp_path, tiny_config, 2)
     before = file.stat().st_mtime_ns
     assert train(drawn_discs, tmp_path, tiny_config, 2) == file and file.stat().st_mtime_ns == before
-    train(drawn_discs, tmp_path, tiny_config, 2, resume=False)
+    train(drawn_discs, tmp_path, tiny_config, 2, dict(resume=False))
     assert file.stat().st_mtime_ns != before
 
 
 def test_the_clock_ends_a_run(drawn_discs, tiny_config, tmp_path):
-    train(drawn_discs, tmp_path, tiny_config, None, minutes=0.02)
+    train(drawn_discs, tmp_path, tiny_config, None, dict(minutes=0.02))
     assert len(lines(tmp_path, "coarse")) >= 1
 
 
 def test_bf16_and_the_papers_other_losses_train(drawn_discs, tiny_config, tmp_path):
     schedule = (Part("finish", 1.0, 64, 2, 1e-3, joint=True, adversarial=True),)
     weights = Stage1Weights(perceptual=1.0, adversarial=0.1, features=1.0)
-    options = dict(schedule=schedule, weights=weights, precision="bf16")
-    train(drawn_discs, tmp_path, tiny_config, 3, **options)
-    train(drawn_discs, tmp_path, tiny_config, 4, **options)  # the discriminators' state resumes too
+    options = dict(schedule=schedule, weights=weights)
+    train(drawn_discs, tmp_path, tiny_config, 3, dict(precision="bf16"), **options)
+    train(
+        drawn_discs, tmp_path, tiny_config, 4, dict(precision="bf16"), **options
+    )  # the discriminators' state resumes too
     row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
     assert all(np.isfinite(row[k]) for k in ("perceptual", "adversarial", "features", "discriminator", "motion_space"))
     with pytest.raises(ValueError, match="precision"):
-        train(drawn_discs, tmp_path / "other", tiny_config, 1, precision="fp8")
+        train(drawn_discs, tmp_path / "other", tiny_config, 1, dict(precision="fp8"))

@@ -1,0 +1,44 @@
+"""What the commands that train have in common."""
+
+from __future__ import annotations
+
+import argparse
+
+from .options import Machine, positive_int
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """--fresh, --accumulate."""
+    parser.add_argument("--fresh", action="store_true", help="begin anew instead of resuming the run in --out")
+    parser.add_argument(
+        "--accumulate",
+        type=positive_int,
+        default=1,
+        metavar="PARTS",
+        help="compute each batch in so many parts, for less memory (%(default)s)",
+    )
+
+
+def plan(options: argparse.Namespace, machine: Machine, **changes):
+    """How long and on what a run trains: a `Plan` of the loop, on the device of this process."""
+    from ..learning.training import processes
+    from ..learning.training.loop import Plan
+
+    return Plan(
+        steps=options.steps,
+        minutes=None if options.steps else options.minutes,
+        device=processes.join(machine.device),
+        precision="bf16" if machine.bf16 else "fp32",
+        seed=options.seed,
+        accumulate=options.accumulate,
+        resume=not options.fresh,
+        **changes,
+    )
+
+
+def show(path) -> None:
+    """Print what a run wrote, once however many processes train."""
+    from ..learning.training import processes
+
+    if processes.is_main():
+        print(path)

@@ -1,0 +1,214 @@
+"""Stage 2's task: windows of talking clips, and the losses of one denoising step on them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ....networks.motion_model.config import MotionModelConfig
+from ....networks.motion_model.mamba_global import GlobalAudio
+from ....networks.motion_model.model import MotionModel
+from ....sampling.schedule import NoiseSchedule
+from ....vocabulary import SAMPLES_A_FRAME
+from ...datasets.batch_slice import BatchSlice, Draws
+from ...datasets.tracks import MOUTH, Track, TrackBatch, TrackBatches, track_loader
+from .losses import (
+    Stage2Weights,
+    clean_error,
+    linear_map,
+    motion_losses,
+    parameter_weights,
+    readout_loss,
+    simple_loss,
+)
+
+DROP_AUDIO, DROP_APPEARANCE, DROP_BOTH = 0.15, 0.1, 0.05  # for classifier-free guidance
+NO_HISTORY = 0.25  # so that a clip's first window, whose history is zeros, is nothing new
+HISTORY_NOISE = 0.1  # at most; what a window continues at inference is a sample, not the truth
+AUDIO_FIRST = 0.25  # of a run: the audio extractors learn alone, at a third of a step's cost
+
+
+class Noise(NamedTuple):
+    """What a training step adds to its samples, and what it hides from the network."""
+
+    drop_audio: Tensor  # (B,) bool
+    drop_appearance: Tensor  # (B,) bool
+    no_history: Tensor  # (B,) bool
+    history: Tensor  # (B, 4, 768)
+    t: Tensor  # (B,) steps of the noise schedule
+    eps: Tensor  # (B, W, 768)
+
+    @classmethod
+    def draw(cls, part: BatchSlice, draws: Draws, window: int, config: MotionModelConfig) -> Noise:
+        """For windows of so many frames. Steps t are stratified over the whole batch: the same distribution, less
+        variance."""
+        both, audio, appearance, history, level, within = draws.uniform(6).unbind(1)
+        order = torch.from_numpy(part.permutation()).to(within)
+        past = draws.normal(config.history, config.motion_dim)
+        return cls(
+            (audio < DROP_AUDIO) | (both < DROP_BOTH),
+            (appearance < DROP_APPEARANCE) | (both < DROP_BOTH),
+            history < NO_HISTORY,
+            HISTORY_NOISE * level[:, None, None] * past,
+            ((order + within) / part.batch * config.timesteps).long().clamp(max=config.timesteps - 1),
+            draws.normal(window, config.motion_dim),
+        )
+
+
+class Batch(NamedTuple):
+    """Windows of clips, and what one step makes of them."""
+
+    tracks: TrackBatch
+    noise: Noise
+    appearance: Tensor | None  # (B, appearance_dim)
+
+
+class Stage2Task:
+    """`renderer` gives motion_from_parameters, read_parameters and rest_motion (stage 1).
+
+    A denoiser sees half of the answer at most noise levels, and its audio extractors learn from the rest. So the motion
+    parameters are also read from the audio condition alone, the mouth's by the model's own `ear` and the others by a
+    head that is used in training only; and for the first AUDIO_FIRST of a run nothing else is learnt.
+    appearances (K, appearance_dim): F_A of stills, given at random to clips that were never painted.
+    """
+
+    def __init__(
+        self,
+        model: MotionModel,
+        renderer,
+        windows: TrackBatches | None = None,
+        *,
+        weights: Stage2Weights | None = None,
+        appearances: Tensor | None = None,
+        audio_first: float = AUDIO_FIRST,
+        workers: int = 0,
+    ):
+        self.model, self.renderer, self.weights = model, renderer, weights or Stage2Weights()
+        self.windows, self.workers, self.audio_first = windows, workers, audio_first
+        self.schedule = NoiseSchedule(model.config.timesteps, model.config.snr_shift)
+        self.device = model.motion_mean.device
+        self.appearances = None if appearances is None else appearances.to(self.device)
+        self.readout = linear_map(renderer.read_parameters, model.config.motion_dim, self.device).detach()
+        self.parameter_weights = torch.ones(self.readout.shape[1], device=self.device)
+        self.others = [i for i in range(self.readout.shape[1]) if i not in MOUTH]  # pose, eyes, brows
+        self.pose_head = nn.Linear(model.config.width, len(self.others)).to(self.device)
+        nn.init.zeros_(self.pose_head.weight)
+        nn.init.zeros_(self.pose_head.bias)
+
+    def parameters(self) -> list[Tensor]:
+        return [*self.model.parameters(), *self.pose_head.parameters()]
+
+    @torch.no_grad()
+    def measure_motion(self, tracks: list[Track], seed: int, frames: int = 8192) -> None:
+        """Set the model's motion statistics from a sample of the training motion."""
+        generator = torch.Generator().manual_seed(seed)
+        rows = []
+        for i in torch.randint(len(tracks), (256,), generator=generator).tolist():
+            values = torch.from_numpy(tracks[i].values[:: max(1, len(tracks[i].values) * 256 // frames)].copy()).float()
+            values = values.to(self.device)
+            rows.append(self.renderer.motion_from_parameters(values) if tracks[i].drawn else values)
+        motion = torch.cat(rows).float()
+        deviation = motion.std(0)
+        self.model.motion_mean.copy_(motion.mean(0))
+        self.model.motion_std.copy_(deviation.clamp_min(0.05 * float(deviation.mean()) + 1e-6))
+        self.model.rest_motion.copy_(self.renderer.rest_motion())
+        written = linear_map(self.renderer.motion_from_parameters, self.readout.shape[1], motion.device)
+        self.model.mouth_writer.copy_(written[MOUTH] / self.model.motion_std)
+        self.model.mouth_reader.copy_(self.readout[:, MOUTH] * self.model.motion_std[:, None])
+
+    @torch.no_grad()
+    def weigh_parameters(self, tracks: list[Track]) -> None:
+        """Weights of the read-out from the spread of the drawn tracks' parameters."""
+        drawn = [torch.from_numpy(track.values[::5].copy()) for track in tracks[:512] if track.drawn]
+        if drawn:
+            self.parameter_weights = parameter_weights(torch.cat(drawn).std(0), self.weights.mouth).to(self.device)
+
+    def batches(self, slices: Iterator[BatchSlice]) -> Iterator[Batch]:
+        """Windows, prepared ahead of their turn by `workers` processes, with noise drawn on the device."""
+        ahead, slices = itertools.tee(slices)
+        for part, tracks in zip(slices, track_loader(self.windows, ahead, self.workers), strict=False):
+            draws, window = part.draws(self.device), tracks.parameters.shape[1] - self.model.config.history
+            noise = Noise.draw(part, draws, window, self.model.config)
+            looks = self.appearances
+            appearance = None if looks is None else looks[draws.integers(len(looks))]
+            yield Batch(tracks.to(self.device), noise, appearance)
+
+    def losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+        """Unweighted terms and their weighted sum; of the audio extractors alone where the run begins."""
+        tracks, past = batch.tracks, self.model.config.history
+        global_audio, local_audio = self._extract(tracks)
+        motion = self.motion(tracks)
+        terms = {"heard": self._audio_regression(motion[:, past:], global_audio, local_audio)}
+        if progress < self.audio_first:
+            return terms | {"loss": terms["heard"]}
+        terms |= self._denoised(motion, batch, global_audio, local_audio)
+        named = {name: getattr(self.weights, name, 1.0) * value for name, value in terms.items()}
+        return terms | {"loss": torch.stack(list(named.values())).sum()}
+
+    @torch.no_grad()
+    def motion(self, tracks: TrackBatch) -> Tensor:
+        """Normalised motion (B, history + W, 768) of a batch."""
+        motion = self.renderer.motion_from_parameters(tracks.parameters).float()
+        if tracks.motion is not None:
+            motion = torch.where(tracks.drawn[:, None, None], motion, tracks.motion)
+        return self.model.normalise(motion)
+
+    def _extract(self, tracks: TrackBatch) -> tuple[GlobalAudio, Tensor]:
+        """F_ag and F_al of the windows, from the audio around them."""
+        margin, samples = tracks.margin, SAMPLES_A_FRAME
+        window = tracks.parameters.shape[1] - self.model.config.history
+        reach = min(margin, 4)  # frames that a slice and its stem see beyond the window
+        near = tracks.audio[:, (margin - reach) * samples : (margin + window + reach) * samples]
+        global_audio = self.model.extract_global(tracks.audio).window(margin, margin + window)
+        return global_audio, self.model.extract_local(near)[:, reach : reach + window]
+
+    def _audio_regression(self, motion: Tensor, global_audio: GlobalAudio, local_audio: Tensor) -> Tensor:
+        """Squared error of the parameters as read from the audio alone; motion (B, W, 768) normalised."""
+        condition = self.model.condition(global_audio, local_audio)
+        with torch.autocast(motion.device.type, enabled=False):
+            error = (motion * self.model.motion_std) @ self.readout  # the truth, about its mean
+        error[..., MOUTH] -= self.model.ear(condition).float()
+        error[..., self.others] -= self.pose_head(condition).float()
+        return (error.square() * self.parameter_weights).mean()
+
+    def _denoised(
+        self, motion: Tensor, batch: Batch, global_audio: GlobalAudio, local_audio: Tensor
+    ) -> dict[str, Tensor]:
+        """L_simple, velocity, acceleration and read-out of one denoising step; motion (B, history + W, 768)."""
+        model, past, noise = self.model, self.model.config.history, batch.noise
+        begins = batch.tracks.begins | noise.no_history
+        history = (motion[:, :past] + noise.history).masked_fill(begins[:, None, None], 0.0)
+        x0 = motion[:, past:]
+        predicted = model.denoise(
+            self.schedule.add_noise(x0, noise.eps, noise.t),
+            noise.t,
+            global_audio,
+            local_audio,
+            batch.appearance,
+            history,
+            noise.drop_audio,
+            noise.drop_appearance,
+        ).float()
+        kind = model.config.prediction
+        target = self.schedule.target(x0, noise.eps, noise.t, kind)
+        error = clean_error(predicted, target, self.schedule.alpha_bar.to(x0.device)[noise.t], kind)
+        velocity, acceleration = motion_losses(error, ~begins, past)
+        return {
+            "simple": simple_loss(predicted, target),
+            "velocity": velocity,
+            "acceleration": acceleration,
+            "readout": readout_loss(error * model.motion_std, self.readout, self.parameter_weights),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """The model, and the head that training alone uses."""
+        return {"model": self.model.state_dict(), "pose_head": self.pose_head.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        self.model.load_state_dict(state["model"])
+        self.pose_head.load_state_dict(state["pose_head"])
