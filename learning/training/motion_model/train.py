@@ -97,7 +97,7 @@ def _begun(settings: Stage2Settings, language: str) -> MotionModel:
 def _check_language(file: str, learned: str, language: str) -> None:
     if learned != language:
         raise ValueError(
-            f"{file} learned another renderer's motion ({learned}, not {language}): give the renderer that it belongs to"
+            f"{file} learned another renderer's motion ({learned}, not {language}): give that renderer"
         )
 
 
