@@ -52,7 +52,7 @@ def _look(task: MotionSpaceTask, groups: int, seed: int, device: torch.device) -
     features, truth = [], []
     for chunk in np.array_split(picks, -(-groups // CHUNK)):
         images, parameters, _ = task.batch(chunk, task.renderer.config.motion_size, generator)
-        seen = task.renderer.motion_encoder.see(images.flatten(0, 1))
+        seen = task.renderer.motion_encoder.encode_with_keypoints(images.flatten(0, 1))
         given = torch.cat([task.renderer.read_parameters(seen.motion), seen.pose], dim=1)
         features.append(given.double().unflatten(0, images.shape[:2]))
         truth.append(parameters.double())

@@ -161,7 +161,7 @@ class MotionSpaceTask:
     def losses(self, batch: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
         """images (N,4,3,S,S): four frames a person; truth (N,4,24); marks (4N,P,2) -> unweighted terms."""
         images, truth, marks = batch
-        seen = self.renderer.motion_encoder.see(images.flatten(0, 1))
+        seen = self.renderer.motion_encoder.encode_with_keypoints(images.flatten(0, 1))
         terms = motion_space_losses(self.renderer, seen.motion.view(*images.shape[:2], -1), truth, self.reach)
         error = (seen.points - marks).unflatten(0, images.shape[:2])
         return terms | {"points": _off(error), "moves": _off(error[:, 1:] - error[:, :1])}
