@@ -1,8 +1,8 @@
 """The interface to the program that runs the nodes.
 
 Inside ComfyUI it exports ComfyUI's node types, model folders, model management and progress; elsewhere (command line,
-tests, scripts) a headless implementation with the same names and meanings. Nodes import from here only. The names are listed
-here only; both modules define them, with the same parameters.
+tests, scripts) a headless implementation with the same names and meanings. Nodes import from here only. Only this
+file lists the names; both modules define them, with the same parameters.
 """
 
 import sys

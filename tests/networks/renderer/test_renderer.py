@@ -151,7 +151,7 @@ def branches_with_a_say(renderer, photo):
     other_start = source.pose._replace(tokens=torch.randn(1, 64, 16))  # they serve the transformer alone
     pictures = [renderer.decode(source, look, motion).image for look in (appearance, appearance + 1)]
     maps = [renderer.deviation(motion, start).maps for start in (source.pose, other_start)]
-    regions = source.anatomy.mixing[0]  # focus maps times the weights of the planes, which the regions share
+    regions = source.source_maps.mixing[0]  # focus maps times the weights of the planes, which the regions share
     say = {
         "use_appearance": (pictures[0] - pictures[1]).abs().max(),
         "use_transformer": (maps[0] - maps[1]).abs().max(),
