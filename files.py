@@ -1,4 +1,4 @@
-"""Files that appear only when complete. Known to all who write, knows nobody."""
+"""Atomic writing: files that appear only when complete."""
 
 import os
 import uuid
@@ -11,9 +11,9 @@ from pathlib import Path
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """A free path beside `path`, whose folder is made; what is written there becomes `path` when the block ends.
 
-    If the block raises, it is removed and `path` stays as it was. The name is hidden and ends in `.part`, so no search
-    for a suffix meets it: what takes its format from the suffix needs an open file, or bytes encoded before. Only a
-    killed process leaves its part behind. Raises OSError where nothing can be written.
+    If the block raises, it is removed and `path` stays as it was. The name is hidden and ends in `.part`, so searches
+    for a suffix do not find it; writers that choose the format by the suffix need an open file or encoded bytes. Only a
+    killed process leaves its partial file behind. Raises OSError where nothing can be written.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

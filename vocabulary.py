@@ -1,4 +1,4 @@
-"""The words that the drawn corpus, the networks and the product share: motion parameters, parts and landmarks of a
+"""Definitions shared by the drawn corpus, the networks and the product: motion parameters, parts and landmarks of a
 drawn face, rates of sound and motion. It imports nothing of the package and no torch.
 """
 
@@ -9,14 +9,14 @@ from math import inf
 FPS = 25
 """Frames a second of motion and of the films made from it (the papers' rate)."""
 SAMPLE_RATE = 16_000
-"""Samples a second of the sound that networks hear, the rate of all speech models."""
+"""Samples a second of the networks' audio input, as for most speech models."""
 SAMPLES_A_FRAME = SAMPLE_RATE // FPS
-"""640 samples of sound belong to a frame of motion."""
+"""640 samples of sound a frame of motion."""
 ACTALKER_FPS = Fraction(FPS, 2)
-"""12.5 frames a second: what ACTalker's published weights generate."""
+"""12.5 frames a second: the rate of ACTalker's published weights."""
 
 HEIGHTS: dict[str, float | None] = {"mouth": 0.35, "brows": -0.2, "eyes": -0.05, "pose": None}
-"""Where a region lies in a portrait, -1 top .. 1 bottom; None: it moves the whole picture."""
+"""Vertical position of a region in a portrait, -1 top .. 1 bottom; None: it moves the whole picture."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Parameter:
     drawn: (low, high), the 0.1 and 99.9 percentile in the corpus, measured by
     `python -m mamba_portrait.learning.corpus.ranges`.
     spread: its standard deviation in the stills of the corpus, and
-    weight: of its direction among the 768 numbers of motion, when a new motion space is begun.
-    limits: (low, high), as far as faces move it; infinite where photographs are read too roughly for a limit.
-    framing: it says where head or shoulders are in the picture, or how near. A picture shows only its changes: a small
-    head nearby looks like a large one far away.
+    weight: of its direction among the 768 numbers of motion, both for the initialisation of a new motion space.
+    limits: (low, high), the range that faces reach; infinite where photographs are encoded too inexactly for a limit.
+    framing: it says where head or shoulders are in the picture, or how near. Only its changes can be seen in pictures:
+    a small head nearby looks like a large one far away.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Parameter:
 
     @property
     def height(self) -> float | None:
-        """Where in a portrait it acts, see `HEIGHTS`."""
+        """Vertical position in a portrait, see `HEIGHTS`."""
         return HEIGHTS[self.region]
 
 
-# Limits lie somewhat outside of everything that the corpus draws. Most parameters have none: a limit on the lids, for
-# one, kept eyes that are narrow, and so read as half shut, from shutting.
+# Limits lie somewhat outside of the corpus's range. Most parameters have none: with a limit on the lids, for example,
+# narrow eyes, which the encoder takes for half closed ones, could not close.
 MOTION: tuple[Parameter, ...] = (
     Parameter("jaw", "mouth", (0.0, 0.99), 0.23, 1.5, limits=(-0.2, 1.2)),  # 0 closed .. 1 wide open
     Parameter("pucker", "mouth", (0.0, 0.99), 0.23),  # rounded lips, as in "oo"
@@ -87,18 +87,18 @@ COUNT: int = len(PARAMETERS)
 REGIONS: dict[str, tuple[str, ...]] = {
     region: tuple(parameter.name for parameter in MOTION if parameter.region == region) for region in HEIGHTS
 }
-"""The parameters of each region of the face, the handles for editing and joint control."""
+"""The parameters of each region of the face, for editing and joint control."""
 FRAMING: tuple[int, ...] = tuple(i for i, parameter in enumerate(MOTION) if parameter.framing)
-"""Numbers of the parameters that say where head and shoulders are in the picture."""
+"""Indices of the parameters that say where head and shoulders are in the picture."""
 
 MOTION_MODES: tuple[str, ...] = ("relative", "keep_lips", "absolute")
-"""How a motion is carried to a portrait (`media.motion.retarget`)."""
+"""How motion is retargeted to a portrait (`media.motion.retarget`)."""
 
 BACKGROUND, SKIN, EYE, TEETH, TONGUE, HAIR, NECK, TORSO, GLASS, EAR, CAVITY = range(11)
 HAND = 16
 """Part numbers in the labels of drawn pictures. Beards and lips are skin, hats are hair, a bare forearm is its hand."""
 INSIDE_MOUTH = (TEETH, TONGUE, CAVITY)
-"""Parts that only an open mouth shows."""
+"""Parts that are visible only in an open mouth."""
 
 LANDMARKS: tuple[str, ...] = (
     "left_eye_outer", "left_eye_inner", "left_lid_upper", "left_lid_lower",
@@ -115,5 +115,5 @@ LANDMARKS: tuple[str, ...] = (
 
 
 def landmarks(*starts: str) -> tuple[int, ...]:
-    """Numbers of the landmarks whose names begin with one of `starts`, in storage order."""
+    """Indices of the landmarks whose names begin with one of `starts`, in storage order."""
     return tuple(i for i, name in enumerate(LANDMARKS) if name.startswith(starts))

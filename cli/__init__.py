@@ -1,4 +1,4 @@
-"""The command line: one file a command, each with `add(commands)` that declares it and `run(options)` that does it."""
+"""The command line: one file a command, with `add(commands)` that declares it and `run(options)` that runs it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ EXAMPLES = """examples:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line. Nothing heavy is imported to show its help."""
+    """The whole command line. Its help imports no PyTorch."""
     root = argparse.ArgumentParser(
         prog="python -m mamba_portrait",
-        description="A photograph speaks: portrait, voice and motion, without ComfyUI.",
+        description="Audio-driven and video-driven portrait animation, without ComfyUI.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -39,19 +39,19 @@ animate painting.png voice.wav -o out.mp4 --box 210,140,420,350 --mark
 def _add_speech(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("speech")
     add = partial(add_setting, group, SamplingSettings)
-    add("--seed", "seed", "another seed, another performance")
+    add("--seed", "seed", "seed of the noise; another one gives another performance")
     add("--steps", "steps", "solver steps a window")
-    add("--solver", "solver", "dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original, wants hundreds")
-    add("--guidance", "audio_guidance", "how much the voice commands")
-    add("--appearance-guidance", "appearance_guidance", "how much the face shapes the motion")
+    add("--solver", "solver", "dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original, needs hundreds")
+    add("--guidance", "audio_guidance", "guidance scale of the voice")
+    add("--appearance-guidance", "appearance_guidance", "guidance scale of the appearance")
     add("--mode", "mode", "how long audio is cut: one window after another, overlapping, short ones, or frame by frame")
-    add("--window", "window", "frames made at once")
+    add("--window", "window", "frames denoised at once")
     add("--overlap", "overlap", "frames that windows share, with --mode overlap")
-    group.add_argument("--style", metavar="VOICE", help="borrow the way of speaking of another recording")
+    group.add_argument("--style", metavar="VOICE", help="use the speaking style of another recording")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do it; prints how long each stage took, and the file."""
+    """Run the command; prints how long each stage took, and the file."""
     from ..media.audio import load_audio
     from ..media.motion import check_language
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
@@ -66,11 +66,11 @@ def run(options: argparse.Namespace) -> None:
             model = load_motion_model(options.motion_model).to(machine.device)
             check_language(model.motion_language, renderer)
         face = film.portrait_of(options, renderer, machine, stages)
-        motion = _speak(model, waveform, rate, options.style, face, settings, machine, stages)
+        motion = _generate_motion(model, waveform, rate, options.style, face, settings, machine, stages)
         film.write_film(options, renderer, face, motion, {"waveform": waveform, "rate": rate}, machine, stages)
 
 
-def _speak(
+def _generate_motion(
     model,
     waveform,
     rate: int,
@@ -84,19 +84,19 @@ def _speak(
     from ..media.audio import load_audio
     from ..pipelines import portrait
 
-    kept = {"bf16": machine.bf16, "keep_on": machine.device}
+    placement = {"bf16": machine.bf16, "keep_on": machine.device}
     with stages("read the voice"):
         voice = portrait.prepare_voice(waveform, rate)
     with stages("Mamba-g"):
-        global_audio = portrait.listen_globally(model, voice, **kept)
+        global_audio = portrait.extract_global_audio(model, voice, **placement)
         style = None
         if style_file:
             other = portrait.prepare_voice(*load_audio(style_file))
-            style = portrait.listen_globally(model, other, **kept)
+            style = portrait.extract_global_audio(model, other, **placement)
     with stages("Mamba-l"):
-        local_audio = portrait.listen_locally(model, voice, **kept)
+        local_audio = portrait.extract_local_audio(model, voice, **placement)
     with stages("sample the motion"), progress("motion", "step") as bar:
-        return portrait.speak(
+        return portrait.generate_motion(
             model,
             global_audio,
             local_audio,

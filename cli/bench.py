@@ -1,4 +1,4 @@
-"""bench: how fast each stage is on this machine."""
+"""bench: the speed of each stage on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ..files import whole_file
 from .options import add_machine, add_networks, command, use_machine
 
-LENGTHS = (10.0, 600.0)  # seconds of audio between which memory should stay flat
+LENGTHS = (10.0, 600.0)  # seconds of audio for which memory should be the same
 
 
 def add(commands) -> argparse.ArgumentParser:
@@ -23,7 +23,7 @@ def add(commands) -> argparse.ArgumentParser:
     parser = command(
         commands,
         "bench",
-        "measure every stage in fp32 and bf16, beside this machine's own matrix product",
+        "measure every stage in fp32 and bf16, and a matrix product for comparison",
         run,
         """
 bench
@@ -44,7 +44,7 @@ bench --memory
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do it; prints a table. Networks whose weights are not there are measured with random ones: equally fast."""
+    """Run the command; prints a table. Networks whose weights are missing are measured with random ones."""
     from ..learning.evaluation.speed import run_bench, table
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
 
@@ -87,15 +87,15 @@ def peak_memory(seconds: float, options: argparse.Namespace) -> float:
         voice = write_wav(
             Path(folder) / "voice.wav", speech.repeat(1, samples // speech.shape[-1] + 1)[:, :samples], SAMPLE_RATE
         )
-        order = [sys.executable, "-m", f"{__package__.rpartition('.')[0]}", "animate", str(assets / "portrait.jpg")]
-        order += [str(voice), "-o", str(Path(folder) / "film.mp4"), "--finder", "whole", "--size", "256"]
-        order += ["--device", options.device, "--precision", options.precision]
-        order += ["--renderer", options.renderer] if options.renderer else []
-        order += ["--motion-model", options.motion_model] if options.motion_model else []
-        with subprocess.Popen(order, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-            complaint = process.stderr.read()
+        arguments = [sys.executable, "-m", f"{__package__.rpartition('.')[0]}", "animate", str(assets / "portrait.jpg")]
+        arguments += [str(voice), "-o", str(Path(folder) / "film.mp4"), "--finder", "whole", "--size", "256"]
+        arguments += ["--device", options.device, "--precision", options.precision]
+        arguments += ["--renderer", options.renderer] if options.renderer else []
+        arguments += ["--motion-model", options.motion_model] if options.motion_model else []
+        with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            stderr = process.stderr.read()
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"The memory run failed: {complaint.strip().splitlines()[-1:]}")
+        raise RuntimeError(f"The memory run failed: {stderr.strip().splitlines()[-1:]}")
     return usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)

@@ -1,4 +1,4 @@
-"""convert-actalker: ACTalker's published files to one file that describes itself."""
+"""convert-actalker: ACTalker's published files to one self-describing file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add(commands) -> argparse.ArgumentParser:
     parser = command(
         commands,
         "convert-actalker",
-        "turn ACTalker's published files into one safetensors file that describes itself",
+        "convert ACTalker's published files to one self-describing safetensors file",
         run,
         """
 convert-actalker models/actalker -o models/mamba_portrait/actalker.safetensors
@@ -31,7 +31,7 @@ convert-actalker checkpoints --precision bf16 -o actalker_bf16.safetensors
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do it; prints what was written."""
+    """Run the command; prints what was written."""
     import torch
 
     from ..model_loaders.actalker.load import convert_actalker

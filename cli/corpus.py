@@ -49,7 +49,7 @@ corpus --out data/train --sheet sheet.png
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do it; prints what was drawn."""
+    """Run the command; prints what was drawn."""
     if not (options.stills or options.clips or options.sheet):
         raise ValueError("Nothing to draw: give --stills, --clips or --sheet.")
     if options.painted > options.clips:

@@ -12,7 +12,7 @@ from .options import add_machine, add_networks, command, positive_int, use_machi
 REAL = {
     "portraits": "photographs of one face: commanded motion, and a voice",
     "videos": "films of a moving head, re-enacted from their first frame",
-    "speakers": "films of people speaking: their lips against ours",
+    "speakers": "films of people speaking: their lips compared with the animated ones",
     "faces": "pictures with faces, for the face finder",
     "faceless": "pictures without faces, for the face finder",
 }
@@ -32,14 +32,12 @@ evaluate --out runs/real --no-drawn --portraits photos --videos films --speakers
 """,
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="for figures.json, figures.md and contact sheets")
-    parser.add_argument(
-        "--corpus", metavar="DIR", help="what to measure on (default: drawn anew, from the card's seed)"
-    )
+    parser.add_argument("--corpus", metavar="DIR", help="held-out corpus (default: drawn anew, from the card's seed)")
     parser.add_argument("--groups", type=positive_int, default=64, help="groups of stills (%(default)s)")
     parser.add_argument("--clips", type=positive_int, default=16, help="talking clips (%(default)s)")
     parser.add_argument("--no-voice", action="store_true", help="the renderer alone")
-    parser.add_argument("--no-drawn", action="store_true", help="leave out what is drawn: real files alone")
-    group = parser.add_argument_group("real files", "files or folders, judged by MediaPipe (extra eval)")
+    parser.add_argument("--no-drawn", action="store_true", help="measure on real files only, without the drawn corpus")
+    group = parser.add_argument_group("real files", "files or folders, evaluated with MediaPipe (extra eval)")
     for name, what in REAL.items():
         group.add_argument(f"--{name}", nargs="+", metavar="PATH", default=[], help=what)
     add_networks(parser, motion_model=True)
@@ -48,7 +46,7 @@ evaluate --out runs/real --no-drawn --portraits photos --videos films --speakers
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do it; prints the tables of the card."""
+    """Run the command; prints the tables of the card."""
     from ..learning.evaluation.real import PICTURES, VIDEOS, RealFiles, evaluate_real, files_of, real_table
     from ..learning.evaluation.report import evaluate, table, write_report
     from ..model_loaders.checkpoint import load_motion_model, load_renderer

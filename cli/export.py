@@ -1,4 +1,4 @@
-"""export: a training run's checkpoint to the self-describing file that ships."""
+"""export: a training run's checkpoint to a self-describing file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def add(commands) -> argparse.ArgumentParser:
     parser = command(
         commands,
         "export",
-        "turn a training run's checkpoint into fp16 safetensors that describe themselves",
+        "convert a training run's checkpoint to self-describing fp16 safetensors",
         run,
         """
 export runs/a/stage1.pt -o runs/renderer.safetensors
@@ -41,7 +41,7 @@ export runs/a/stage1.pt --average runs/b/stage1.pt runs/c/stage1.pt
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do it; prints what was written."""
+    """Run the command; prints what was written."""
     from ..learning.training.export import average_runs, read_run, take_motion_encoder
     from ..model_loaders.checkpoint import save_checkpoint, shipped
 

@@ -1,4 +1,4 @@
-"""From a photo to a portrait that can be moved, and from motion to a film: what `animate` and `reenact` share."""
+"""From a photo to an encoded portrait, and from motion to a video: shared by `animate` and `reenact`."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def add_face(parser: argparse.ArgumentParser) -> None:
         help="largest, left, right, center, or a number (0 is the largest)",
     )
     group.add_argument(
-        "--scale", type=float, help="side of the crop in face boxes (default: as the networks know faces)"
+        "--scale", type=float, help="side of the crop in face boxes (default: the framing of the training pictures)"
     )
-    group.add_argument("--shift", type=float, help="how far the crop lies above the box, in boxes")
+    group.add_argument("--shift", type=float, help="how far the crop's centre lies above the box's, in boxes")
 
 
 def add_film(parser: argparse.ArgumentParser) -> None:
-    """What the film looks like."""
+    """Options of the video."""
     group = parser.add_argument_group("film")
     group.add_argument("-o", "--out", required=True, metavar="OUT.mp4", help="the video to write (.mp4, .mov, .mkv)")
     add = partial(add_setting, group, RenderingSettings)
@@ -44,8 +44,8 @@ def add_film(parser: argparse.ArgumentParser) -> None:
     add("--size", "size", size, none=PHOTO, metavar="PIXELS")
     group.add_argument("--paste-back", action="store_true", help="the whole photo with the moving face in it")
     add("--motion", "mode", "relative: to the photo's own pose, parted lips closing for a voice (keep_lips: not)")
-    add("--gain", "gain", "how large all movements are")
-    add("--articulation", "articulation", "how sharply the mouth articulates")
+    add("--gain", "gain", "factor on the motion")
+    add("--articulation", "articulation", "how strongly the generated mouth articulates")
     group.add_argument("--save-motion", metavar="FILE", help="keep the motion as well (.safetensors)")
     group.add_argument("--mark", action="store_true", help="write a small 'AI generated' into a corner")
     add("--quality", "quality", "x264's rate factor, lower is better")
@@ -54,7 +54,7 @@ def add_film(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class Portrait:
-    """A face, ready to be moved, and the photo it came from."""
+    """An encoded portrait, its crop and its photo."""
 
     photo: object  # (H,W,3)
     crop: object
@@ -63,7 +63,7 @@ class Portrait:
 
 
 def framing(options: argparse.Namespace) -> dict[str, float]:
-    """What was asked of the crop; the rest is the crop's own default."""
+    """The options of the crop that were given; the others have the crop's defaults."""
     return {name: getattr(options, name) for name in ("scale", "shift") if getattr(options, name) is not None}
 
 
@@ -99,7 +99,7 @@ def portrait_of(options: argparse.Namespace, renderer, machine: Machine, stages:
 def write_film(
     options: argparse.Namespace, renderer, face: Portrait, motion, sound: dict, machine: Machine, stages: Stages
 ) -> Path:
-    """Render, paste back if asked, encode; frames go through one batch at a time."""
+    """Render, paste back if wanted, encode; one batch of frames at a time."""
     from ..media.motion import save_motion
     from ..pipelines import portrait
 

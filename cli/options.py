@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how networks run: a torch.device, and whether in bfloat16."""
+    """The device (a torch.device) of the networks, and whether they run in bfloat16."""
 
     device: object
     bf16: bool
 
 
 def command(commands, name: str, summary: str, run, examples: str = "") -> argparse.ArgumentParser:
-    """Declare one command; `examples` are shown below its options, a line each."""
+    """Declare one command; `examples`, a line each, are shown below its options."""
     lines = [f"  python -m mamba_portrait {line}" for line in examples.strip().splitlines()]
     added = commands.add_parser(
         name,
@@ -49,7 +49,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 
 @contextlib.contextmanager
 def use_machine(options: argparse.Namespace) -> Iterator[Machine]:
-    """Set the host up as the options say, for the time of a `with` block. ValueError when the device is not there."""
+    """Configure the host by the options inside a `with` block. ValueError when the device is not there."""
     import torch
 
     from ..host.headless import settings as headless
@@ -65,8 +65,8 @@ def use_machine(options: argparse.Namespace) -> Iterator[Machine]:
 def keep_freed_memory() -> None:
     """Let glibc keep freed blocks for the next frame, up to the largest that a frame needs.
 
-    It otherwise returns every large block to the system and faults it in anew: 5700 page faults and 12 of 60 ms a frame
-    on one core, none with this. Our own process only; other programs and other C libraries are left alone.
+    By default it returns every large block to the system and maps it again: 5700 page faults and 12 of 60 ms a frame on
+    one core, none with this. It affects this process only, and does nothing with other C libraries.
     """
     if platform.libc_ver()[0] != "glibc":
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import film
-from .options import add_machine, add_networks, box, command, use_machine
+from .options import Machine, add_machine, add_networks, box, command, use_machine
 from .stages import Stages, progress
 
 REMEDY = "give its place with --driving-box, or say --driving-finder whole if the video is cut to a face already"
@@ -16,7 +16,7 @@ def add(commands) -> argparse.ArgumentParser:
     parser = command(
         commands,
         "reenact",
-        "make a photo move as a face in a video does",
+        "animate a photo with the motion of a face in a video",
         run,
         """
 reenact photo.jpg driving.mp4 -o moved.mp4
@@ -29,7 +29,7 @@ reenact photo.jpg cropped.mp4 -o moved.mp4 --driving-finder whole
     film.add_film(parser)
     film.add_face(parser)
     group = parser.add_argument_group("driving video")
-    group.add_argument("--driving-finder", default="auto", help="how to find its face; whole: it is cropped already")
+    group.add_argument("--driving-finder", default="auto", help="face finder; whole: the video is cropped already")
     group.add_argument("--driving-box", type=box, metavar="X0,Y0,X1,Y1", help="the face's box in its first frame")
     group.add_argument("--driving-face", default="largest", metavar="WHICH", help="as --which-face, in its first frame")
     add_networks(parser, motion_model=False)
@@ -38,7 +38,7 @@ reenact photo.jpg cropped.mp4 -o moved.mp4 --driving-finder whole
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do it; prints how long each stage took, and the file."""
+    """Run the command; prints how long each stage took, and the file."""
     from ..media.audio import load_audio
     from ..media.video import probe_video
     from ..model_loaders.checkpoint import load_renderer
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
         with stages("load the networks"):
             renderer = load_renderer(options.renderer).to(machine.device)
         face = film.portrait_of(options, renderer, machine, stages)
-        motion = _watch(options, info, renderer, machine, stages)
+        motion = _encode_driving_video(options, info, renderer, machine, stages)
         sound = {}
         if info.has_audio:
             waveform, rate = load_audio(options.video)
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
         film.write_film(options, renderer, face, motion, sound, machine, stages)
 
 
-def _watch(options: argparse.Namespace, info, renderer, here, stages: Stages):
+def _encode_driving_video(options: argparse.Namespace, info, renderer, machine: Machine, stages: Stages):
     """Video -> Motion."""
     from ..media.video import read_video
     from ..pipelines import portrait
@@ -74,12 +74,12 @@ def _watch(options: argparse.Namespace, info, renderer, here, stages: Stages):
             remedy=REMEDY,
             **film.framing(options),
         )
-    with stages("watch the motion"), progress("motion", "frame") as bar:
-        return portrait.watch(
+    with stages("encode the motion"), progress("motion", "frame") as bar:
+        return portrait.encode_driving_video(
             renderer,
             pictures,
             info.fps,
-            bf16=here.bf16,
+            bf16=machine.bf16,
             total=round(info.duration * info.fps) or None,
             progress=bar,
         )

@@ -36,10 +36,10 @@ run my_graph_api.json --input-dir ~/pictures --set 12.image=me.jpg
     parser.add_argument(
         "--input-dir",
         metavar="DIR",
-        help="where load nodes look (default: the current folder); they read nothing outside it and the output folder",
+        help="folder of load nodes (default: the current folder); they read nothing outside it and the output folder",
     )
     parser.add_argument(
-        "--output-dir", metavar="DIR", help="where save nodes write (default: ./output), and nowhere else"
+        "--output-dir", metavar="DIR", help="folder of save nodes (default: ./output); they write nowhere else"
     )
     add_machine(parser)
     return parser
@@ -57,7 +57,7 @@ def _override(text: str) -> tuple[str, Any]:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do it; prints what each node took and the files that were saved."""
+    """Run the command; prints the time of each node and the files that were saved."""
     from ..nodes.workflow import run_workflow
 
     with use_machine(options), tqdm(disable=None, leave=False) as bar:

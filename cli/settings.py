@@ -13,8 +13,8 @@ from ..pipelines.settings import Range, Settings
 def add_setting(
     group, settings: type[Settings], flag: str, name: str, text: str, *, none: str | None = None, **more: Any
 ) -> None:
-    """An option for one setting, its range and default added to the help's text. `none` is the word for None; `more`
-    goes to argparse."""
+    """An option for one setting; its range and default are appended to the help text. `none` is the word for None;
+    `more` goes to argparse."""
     allowed, default = settings.allowed(name), getattr(settings, name)
     shown = [] if default is None else [f"default {default}"]
     if isinstance(allowed, Range):
@@ -28,20 +28,20 @@ def add_setting(
 
 
 def chosen(options: argparse.Namespace, settings: type[Settings]) -> Any:
-    """The settings that were asked for; the default of what the command does not offer. Raises ValueError for values
-    that do not go together."""
+    """The settings from the options, with defaults for those that the command does not have. Raises ValueError for
+    combinations that are not allowed."""
     given = vars(options)
     places = {field.name: _place(settings, field.name) for field in fields(settings)}
     return settings(**{name: given[place] for name, place in places.items() if place in given})
 
 
 def _place(settings: type[Settings], name: str) -> str:
-    """Where argparse keeps a setting: sampling and rendering both have a `mode`."""
+    """Attribute name of a setting in argparse's namespace: sampling and rendering both have a `mode`."""
     return f"{settings.__name__}.{name}"
 
 
 def _reader(allowed: Range, none: str | None) -> Callable[[str], float | None]:
-    """From the command line's text to a number of the range, or to None for the word `none`."""
+    """argparse type: text to a number in the range, or to None for the word `none`."""
 
     def read(text: str) -> float | None:
         if text == none:

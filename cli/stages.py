@@ -1,4 +1,4 @@
-"""How long each stage of a run took, and its progress bars."""
+"""Timing of the stages of a run, and progress bars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Stages:
-    """A stop-watch with a name for every stage; stages that run inside others are not counted twice."""
+    """Timer with a name for every stage; stages inside others are not counted twice."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -34,7 +34,7 @@ class Stages:
                 self.seconds[outer] = self.seconds.get(outer, 0.0) - passed
 
     def each(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """The items, with the time that making them takes counted under `name`."""
+        """The items of an iterator; the time that it takes to make them counts as stage `name`."""
         iterator, end = iter(items), object()
         while True:
             with self(name):
@@ -44,7 +44,7 @@ class Stages:
             yield item
 
     def report(self, frames: int, duration: float) -> str:
-        """A table in the order of the work, and the whole beside the film's own length."""
+        """A table of the stages in order, and the total compared with the video's duration."""
         total = sum(self.seconds.values())
         width = max(map(len, self.seconds))
         lines = [f"  {name:<{width}}  {seconds:8.2f} s" for name, seconds in self.seconds.items()]

@@ -1,15 +1,15 @@
-"""The one door to the program we run in.
+"""The interface to the program that runs the nodes.
 
-Inside ComfyUI it exports ComfyUI's own node types, model folders, model management and progress; anywhere else (command
-line, tests, scripts) a headless stand-in with the same names and the same meaning. Nodes import from here and never ask
-which of the two they got. The names are listed here alone; both modules define them, with the same parameters.
+Inside ComfyUI it exports ComfyUI's node types, model folders, model management and progress; elsewhere (command line,
+tests, scripts) a headless implementation with the same names and meanings. Nodes import from here only. Only this
+file lists the names; both modules define them, with the same parameters.
 """
 
 import sys
 
 
 def inside_comfyui() -> bool:
-    """True when ComfyUI itself is running us: it has loaded its model management long before it loads custom nodes."""
+    """True inside ComfyUI: it imports its model management before it loads custom nodes."""
     return "comfy.model_management" in sys.modules and "folder_paths" in sys.modules
 
 

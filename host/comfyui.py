@@ -1,4 +1,4 @@
-"""The door inside ComfyUI: thin names over its own API (read in core 0.3.64). Imported only when ComfyUI runs us."""
+"""The host interface inside ComfyUI: a thin layer over its own API (as of core 0.3.64). Imported only there."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import ComfyExtension, InputImpl, io, ui  # noqa: F401 - the host's own names
 from PIL import Image
 
-from .paths import check_prefix, find_file, find_model, shown, unusable
+from .paths import check_prefix, find_file, find_model, prefix_error, shown
 
 VideoFromFile = InputImpl.VideoFromFile
 Interrupted = management.InterruptProcessingException
@@ -21,13 +21,13 @@ PREVIEW_SIDE = 512
 
 
 def add_model_folder(path: str | os.PathLike | None = None) -> None:
-    """Make ComfyUI look for our checkpoints in `path`; None means `models/mamba_portrait`, the folder users know."""
+    """Make ComfyUI look for our checkpoints in `path`; None means `models/mamba_portrait`."""
     folder = Path(path) if path is not None else Path(folder_paths.models_dir) / MODEL_FOLDER
     folder_paths.add_model_folder_path(MODEL_FOLDER, str(folder))
 
 
 def model_files() -> list[str]:
-    """Names of the safetensors files in our model folders, as a node's drop-down shows them."""
+    """Names of the safetensors files in our model folders, as in a node's drop-down."""
     return [name for name in folder_paths.get_filename_list(MODEL_FOLDER) if name.endswith(".safetensors")]
 
 
@@ -43,7 +43,7 @@ def model_file(name: str) -> Path:
 
 
 def model_subfolders(name: str) -> list[Path]:
-    """The folders `name` that are there: in our model folders, beside them, and where extra_model_paths.yaml says."""
+    """The existing folders `name`: in our model folders, beside them, and those of extra_model_paths.yaml."""
     ours = [Path(folder) / name for folder in folder_paths.get_folder_paths(MODEL_FOLDER)]
     listed = map(Path, folder_paths.folder_names_and_paths.get(name, ((), ()))[0])
     return [f for f in dict.fromkeys((*ours, Path(folder_paths.models_dir) / name, *listed)) if f.is_dir()]
@@ -51,7 +51,7 @@ def model_subfolders(name: str) -> list[Path]:
 
 def input_file(name: str) -> Path:
     """A file that a graph may read, by its name in the input folder (or annotated, as upload widgets write it) or by a
-    path that lies in the input, output or temp folder, links followed. FileNotFoundError for anything else."""
+    path in the input, output or temp folder, links resolved. FileNotFoundError for anything else."""
     path = find_file(name, {kind: folder_paths.get_directory_by_type(kind) for kind in ("input", "output", "temp")})
     if path is None:
         raise FileNotFoundError(
@@ -62,7 +62,7 @@ def input_file(name: str) -> Path:
 
 
 def temp_directory() -> Path:
-    """ComfyUI's temporary folder; it clears it at every start."""
+    """ComfyUI's temporary folder, which it clears at every start."""
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -77,27 +77,27 @@ def save_path(prefix: str, extension: str) -> Path:
     try:
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, root)
     except OSError as error:
-        raise unusable(prefix, error) from error
+        raise prefix_error(prefix, error) from error
     return Path(folder) / f"{name}_{counter:05}_.{extension}"
 
 
 def load_device() -> torch.device:
-    """Where networks run."""
+    """The device on which networks run."""
     return management.get_torch_device()
 
 
 def intermediate_device() -> torch.device:
-    """Where results wait between nodes."""
+    """The device for results between nodes."""
     return management.intermediate_device()
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that a device has left for new tensors."""
+    """Free memory of a device in bytes."""
     return management.get_free_memory(device)
 
 
 def use_bf16(device: torch.device) -> bool:
-    """Whether this device gains from bfloat16, by ComfyUI's own judgement and command-line flags."""
+    """Whether to run in bfloat16 on this device, by ComfyUI's own rules and command-line flags."""
     return management.should_use_bf16(device)
 
 
@@ -126,7 +126,8 @@ class progress_bar:  # noqa: N801 - called like a function: progress_bar(total) 
 
 
 class ManagedModel:
-    """A network in ComfyUI's care: on the compute device while in use, offloaded when others need the memory."""
+    """A network under ComfyUI's model management: on the compute device while in use, offloaded when others need the
+    memory."""
 
     def __init__(self, module: torch.nn.Module, name: str):
         self.name = name
@@ -136,7 +137,7 @@ class ManagedModel:
     def on_device(self, memory_required: int = 0) -> torch.nn.Module:
         """The module on its compute device, with `memory_required` bytes asked for the work itself.
 
-        It is always loaded whole: it is small, and ComfyUI's piecewise loading only serves layers of its own making.
+        It is always fully loaded: it is small, and ComfyUI's partial loading only works for its own layer classes.
         """
         management.load_models_gpu([self.patcher], memory_required=memory_required, force_full_load=True)
         return self.module

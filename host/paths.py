@@ -1,5 +1,5 @@
-"""Which files a workflow may name. Graphs are passed around and sent over HTTP: a name in one leads into the host's own
-folders or nowhere, and a refusal is worded alike whether the file exists or not."""
+"""Which files a workflow may name. Graphs come from strangers and over HTTP, so a name is accepted only within the
+host's own folders, and the error is the same whether the file exists or not."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ SHOWN = 200  # characters of a name in a message
 
 
 def shown(name: str) -> str:
-    """A name as a message shows it: on one line, without control characters, and not endless."""
+    """A name for messages: on one line, without control characters, at most SHOWN long."""
     return _NO_TEXT.sub("?", name[:SHOWN]) + ("..." if len(name) > SHOWN else "")
 
 
 def find_file(name: str, folders: Mapping[str, Folder]) -> Path | None:
-    """The real path of the file that a graph calls `name`; None if that is no file in one of `folders`, links followed.
+    """The real path of the file that a graph calls `name`; None if that is no file in one of `folders`, links resolved.
 
-    folders: "input", "output" and "temp" to where they are. A relative name starts in the input folder, or in the one
-    named at its end as ComfyUI's upload widgets do (`talk.safetensors [output]`); an absolute one may lie in any.
-    `\\` separates folders as `/` does, so that a graph made on Windows finds its files.
+    folders: paths of "input", "output" and "temp". A relative name is in the input folder, or in the one named at its
+    end as ComfyUI's upload widgets do (`talk.safetensors [output]`); an absolute one may be in any. `\\` separates
+    folders as `/` does, so that graphs made on Windows work.
     """
     annotation = _ANNOTATION.search(name)
     if annotation:
@@ -38,7 +38,7 @@ def find_file(name: str, folders: Mapping[str, Folder]) -> Path | None:
     real = [path.realpath(folder) for folder in given.values()]
     full = _below(given[annotation[1] if annotation else "input"], name)
     if full is None or _drive(full) not in map(_drive, (*given.values(), *real)):
-        return None  # on Windows: to look at \\server\share is to log in there
+        return None  # on Windows, checking a path such as \\server\share would log in there
     full = path.realpath(full)
     return Path(full) if any(_inside(full, folder) for folder in real) and path.isfile(full) else None
 
@@ -46,8 +46,8 @@ def find_file(name: str, folders: Mapping[str, Folder]) -> Path | None:
 def find_model(name: str, folders: Iterable[Folder]) -> Path | None:
     """The model file that a graph calls `name`, in the first of `folders` that has it; None where none has.
 
-    A name is followed below a folder only, but links are too: who runs the host put them there, as models are large
-    and often kept elsewhere, and a graph can but choose."""
+    Names must stay below a folder, but links in it may lead elsewhere: the host's owner made them, as models are large
+    and often stored elsewhere, and a graph can only choose among them."""
     for folder in map(path.abspath, folders):
         full = None if path.isabs(name) or _NO_TEXT.search(name) else _below(folder, name)
         if full is not None and _inside(full, folder) and path.isfile(full):
@@ -56,7 +56,7 @@ def find_model(name: str, folders: Iterable[Folder]) -> Path | None:
 
 
 def check_prefix(prefix: str, output: Folder) -> str:
-    """A save node's prefix such as `motion/talk` in its plain form, checked to stay in the output folder.
+    """A save node's prefix such as `motion/talk`, normalised, and checked to stay in the output folder.
 
     Raises ValueError for a prefix that is no name or leads out of the folder, through a link too."""
     if not isinstance(prefix, str) or _NO_TEXT.search(prefix) or not path.basename(_plain(prefix)).strip(". "):
@@ -70,8 +70,8 @@ def check_prefix(prefix: str, output: Folder) -> str:
     return path.relpath(full, root)
 
 
-def unusable(prefix: str, error: OSError) -> ValueError:
-    """What to raise where the system refuses the folder or the name of a prefix."""
+def prefix_error(prefix: str, error: OSError) -> ValueError:
+    """The error for a prefix whose folder or name the system refuses."""
     reason = error.strerror or type(error).__name__
     return ValueError(f"The file name prefix '{shown(prefix)}' cannot be used ({reason}); choose another.")
 
@@ -81,7 +81,7 @@ def _plain(name: str) -> str:
 
 
 def _below(folder: str, name: str) -> str | None:
-    """`name` seen from `folder`, `..` taken out of the text before any link is followed; None for another system's."""
+    """`name` relative to `folder`, `..` removed before any link is resolved; None for a path of another system."""
     if not path.isabs(name):
         name = name.replace("\\", "/")
     if path.sep == "/" and (_DRIVE.match(name) or name.startswith("//")):
@@ -90,7 +90,7 @@ def _below(folder: str, name: str) -> str | None:
 
 
 def _stays(folder: str, root: str) -> bool:
-    """Whether a folder below root lies there when links are followed."""
+    """Whether a folder below root is there when links are resolved."""
     return folder == root or _inside(path.realpath(folder), path.realpath(root))
 
 

@@ -1,1 +1,1 @@
-"""Names and explanations of the nodes in the user's language, and the help pages."""
+"""Localised names and tooltips of the nodes, and the help pages."""

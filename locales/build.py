@@ -1,8 +1,8 @@
-"""Write what follows from the nodes' own schemas: the English locale and the help pages of ComfyUI's page.
+"""Writes the English locale and the nodes' help pages from their schemas.
 
     python -m mamba_portrait.locales.build
 
-locales/zh is written by hand; a test says what is missing there, and when this script is due.
+locales/zh is written by hand; a test checks that it is complete, and that this script's output is up to date.
 """
 
 import json
@@ -60,7 +60,7 @@ def node_definitions() -> dict:
 
 
 def help_page(schema) -> str:
-    """A node's help page in Markdown: what it does, its sockets, and what experience adds."""
+    """A node's help page in Markdown: description, notes, inputs and outputs."""
     lines = [f"# {schema.display_name}", "", schema.description, ""]
     if schema.node_id in NOTES:
         lines += [NOTES[schema.node_id].strip(), ""]

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from ..files import whole_file
 from ..vocabulary import SAMPLE_RATE
-from .decoder import open_media, sound_blocks, sound_stream
+from .decoder import audio_blocks, audio_stream, open_media
 
-LOUDEST = 2.0**32  # sample files of integers kept as floats are that loud
+LOUDEST = 2.0**32  # above 32-bit integer samples that were stored as floats without scaling
 MOST_SAMPLES = 1 << 31  # of all channels together, 8 GiB: six hours of stereo at 48 kHz
-DENSEST = 64  # samples a byte: Opus at its lowest rate. A header that tells more is not believed
+DENSEST = 64  # most samples a byte: Opus at its lowest rate. It bounds the memory reserved by a header's duration
 
 SINC_ZEROS = 6  # zero crossings of the sinc kept on each side
 DENSE_LIMIT = 1 << 20  # largest dense filter bank worth convolving with
@@ -35,15 +35,15 @@ def load_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
     """Decode the first audio stream of any file PyAV reads, video files included.
 
     Returns (waveform, rate): waveform (C,N) float32, nominally in [-1,1], at the stream's own rate and channel count,
-    up to 64 channels. Raises FileNotFoundError, or ValueError when the file cannot be read, holds no sound, or tells
-    what no sound has.
+    up to 64 channels. Raises FileNotFoundError, or ValueError when the file cannot be read, has no sound, or has an
+    implausible header.
     """
     path = Path(path)
     with open_media(path, "audio") as container:
-        sound = sound_stream(container, path.name)
-        told = (container.duration or 0) / av.time_base  # seconds
-        room = min((told + 1) * sound.rate, path.stat().st_size * DENSEST / sound.channels)
-        waveform = _joined(sound_blocks(container, sound, path.name), sound.channels, round(max(room, 0)), path.name)
+        sound = audio_stream(container, path.name)
+        duration = (container.duration or 0) / av.time_base  # seconds, by the header
+        room = min((duration + 1) * sound.rate, path.stat().st_size * DENSEST / sound.channels)
+        waveform = _joined(audio_blocks(container, sound, path.name), sound.channels, round(max(room, 0)), path.name)
     if not waveform.shape[1]:
         raise ValueError(f"{path.name} holds an audio stream without any sound in it.")
     waveform = torch.from_numpy(waveform)
@@ -52,7 +52,7 @@ def load_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
 
 
 def _joined(blocks: Iterator[np.ndarray], channels: int, room: int, name: str) -> np.ndarray:
-    """Blocks (N,C) -> (C,N) float32. room: how many samples to expect; what is never written takes no memory."""
+    """Blocks (N,C) -> (C,N) float32. room: samples to reserve; pages that are never written take no memory."""
     samples, filled = np.empty((channels, room), np.float32), 0
     for block in blocks:
         end = filled + len(block)
@@ -67,14 +67,14 @@ def _joined(blocks: Iterator[np.ndarray], channels: int, room: int, name: str) -
 
 
 def check_samples(waveform: Tensor, name: str = "The audio") -> None:
-    """ValueError for NaN, infinite, or impossibly loud samples, whose power a network could not take."""
+    """ValueError for NaN, infinite, or impossibly loud samples, whose power would overflow."""
     low, high = torch.aminmax(waveform)  # NaN passes through; no mask of all samples
     if not (low >= -LOUDEST and high <= LOUDEST):
         raise ValueError(f"{name} holds NaN or infinite samples; decode it again or choose another file.")
 
 
 def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
-    """Average the channels and resample to 16 kHz: the form every network here listens to.
+    """Average the channels and resample to 16 kHz, the input of all audio networks here.
 
     waveform (N,), (C,N) or (B,C,N), any float or integer-free real tensor -> (N',) or (B,N') float32.
     Raises ValueError for an empty or non-finite waveform.
@@ -103,7 +103,7 @@ def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:
         return waveform
     cutoff = min(old, new) * SINC_ROLLOFF
     reach = math.ceil(SINC_ZEROS * old / cutoff)  # input samples under half a window
-    taps, weights = _sinc_bank(old, new, cutoff, reach)
+    taps, weights = _sinc_filters(old, new, cutoff, reach)
     flat = F.pad(waveform.reshape(-1, waveform.shape[-1]).float(), (reach, reach + old + 1))
     length = -(-waveform.shape[-1] * new // old)
     apply = _dense if weights.shape[0] * old <= DENSE_LIMIT else _gathered
@@ -130,7 +130,7 @@ def _gathered(flat: Tensor, taps: Tensor, weights: Tensor, old: int, length: int
     return torch.cat(blocks, dim=1)
 
 
-def _sinc_bank(old: int, new: int, cutoff: float, reach: int) -> tuple[Tensor, Tensor]:
+def _sinc_filters(old: int, new: int, cutoff: float, reach: int) -> tuple[Tensor, Tensor]:
     """Tap offsets (2 reach + 2,) into the padded signal and the filter of each output phase (new, 2 reach + 2)."""
     taps = torch.arange(2 * reach + 2)
     phase = (torch.arange(new, dtype=torch.int64) * old % new).double() / new  # where between two input samples

@@ -1,4 +1,4 @@
-"""Cutting a square portrait out of a photo at the photo's own resolution, and laying the animated portrait back in."""
+"""Cutting a square portrait out of a photo at the photo's own resolution, and pasting the animated portrait back."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from torch import Tensor
 
 from .finders.face import Face
 
-# The drawn heads' own framing, the median of 5120 of them: side of the box 0.538 of the picture, its centre at 0.555 of
-# its height. A photo cut to the same frame shows the networks a face where they learnt to expect it.
+# The framing of the training pictures, the median of 5120 drawn heads: side of the box 0.538 of the picture, its centre
+# at 0.555 of its height. Photos are cropped to the same framing.
 CROP_SCALE = 1.86  # side of the crop in sides of the face box
-CROP_SHIFT = 0.10  # the crop's centre lies this part of the box above the box's centre: room for hair
+CROP_SHIFT = 0.10  # the crop's centre lies above the box's by this part of the box, for the hair
 MAX_SIZE = 1024
 LARGEST_CROP = 16384  # side in the photo's pixels: 3 GiB, before it is shrunk
 FEATHER = 0.06
@@ -19,7 +19,8 @@ FEATHER = 0.06
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of a photo: its corner and side in the photo's pixels (it may leave the photo), and the photo's size."""
+    """A square of a photo: its corner and side in the photo's pixels (it may reach beyond the photo), and the photo's
+    size."""
 
     x0: int
     y0: int
@@ -34,7 +35,7 @@ def crop_box(
     """The square to cut: `scale` times the face box, its centre raised by `shift` of the box.
 
     photo_size: (height, width). face None, or one found by "whole": the smallest square around the whole photo.
-    ValueError for a scale without sense, and for a square beyond LARGEST_CROP, as around a picture of one row."""
+    ValueError for a scale outside of 0.5..20, and for a square beyond LARGEST_CROP, as around a picture of one row."""
     height, width = photo_size
     if not 0.5 <= scale <= 20:
         raise ValueError(f"The crop scale must lie between 0.5 and 20 face sizes, got {scale}.")
@@ -54,7 +55,7 @@ def crop_box(
 def cut(frames: Tensor, crop: Crop, max_size: int | None = MAX_SIZE) -> Tensor:
     """Cut one crop out of a photo or of each frame: (...,H,W,C) -> (...,S,S,C), S = min(crop.size, max_size).
 
-    Where the square leaves the photo, the photo is mirrored at its edge."""
+    Where the square reaches beyond the photo, the photo is mirrored at its edge."""
     if frames.shape[-3:-1] != (crop.height, crop.width):
         given = f"{frames.shape[-2]}x{frames.shape[-3]}"
         raise ValueError(f"The crop was made for a {crop.width}x{crop.height} picture, but this one is {given}.")
@@ -65,15 +66,15 @@ def cut(frames: Tensor, crop: Crop, max_size: int | None = MAX_SIZE) -> Tensor:
 
 
 def _mirrored(start: int, count: int, length: int) -> Tensor:
-    """Indices start..start+count-1 folded back into 0..length-1 as by mirrors at both edges."""
+    """Indices start..start+count-1 folded into 0..length-1 by symmetric padding."""
     index = torch.arange(start, start + count) % (2 * length)
     return torch.where(index < length, index, 2 * length - 1 - index)
 
 
 def resize(images: Tensor, height: int, width: int) -> Tensor:
-    """(...,H,W,C) -> (...,height,width,C), bilinear and antialiased when it shrinks.
+    """(...,H,W,C) -> (...,height,width,C), bilinear, antialiased when shrinking.
 
-    The dtype stays: whole numbers are rounded."""
+    The dtype is kept; integers are rounded."""
     if images.shape[-3:-1] == (height, width):
         return images
     flat = images.reshape(-1, *images.shape[-3:]).permute(0, 3, 1, 2).float()
@@ -97,10 +98,10 @@ def crop_portrait(
 
 
 def paste_back(photo: Tensor, frames: Tensor, crop: Crop, feather: float = FEATHER) -> Tensor:
-    """Lay animated portraits (B,h,w,3) back into photo (H,W,3) -> (B,H,W,3), float in [0,1].
+    """Paste animated portraits (B,h,w,3) back into photo (H,W,3) -> (B,H,W,3), float in [0,1].
 
-    Frames of any size are brought to the crop's. The seam fades over `feather` of the crop's side, only where the
-    crop's edge runs inside the photo; outside the crop every pixel is the photo's own, exactly.
+    Frames of any size are resized to the crop's. Edges of the crop inside the photo are feathered over `feather` of the
+    crop's side; pixels outside the crop are not changed.
     """
     if photo.shape[-3:-1] != (crop.height, crop.width):
         given = f"{photo.shape[-2]}x{photo.shape[-3]}"

@@ -1,8 +1,8 @@
-"""The door to PyAV: what demuxers and decoders tell is checked before native code acts on it.
+"""All use of PyAV's demuxers and decoders: values from files are checked before native code uses them.
 
-PyAV reads as many planes as it finds pointers, which from eight planar channels on lie beyond the frame, and frees a
-channel order of the file's own twice; FFmpeg believes a header that tells a picture of gigabytes. Each of these ends
-the process. Every error here is a ValueError of one sentence with the file's name; FileNotFoundError where none is.
+Three faults would end the process: with eight or more planar channels PyAV reads plane pointers beyond the frame; it
+frees a custom channel order twice; FFmpeg allocates gigabytes for the picture size of a false header. Every error here
+is a ValueError of one sentence with the file's name, or FileNotFoundError.
 """
 
 import ctypes
@@ -17,18 +17,18 @@ from pathlib import Path
 import av
 import numpy as np
 
-LEAST_RATE, MOST_RATE = 2_000, 768_000  # samples a second; a telephone has 8,000, a studio 192,000
+LEAST_RATE, MOST_RATE = 2_000, 768_000  # samples a second; telephones have 8,000, studios 192,000
 MOST_CHANNELS = 64  # libswresample's limit
 MOST_PIXELS = 1 << 26  # of a frame of video: twice what any level of H.264 or H.265 allows
-SLOWEST, FASTEST = Fraction(1, 100), Fraction(1000)  # frames a second: a time lapse, a high-speed camera
-LONGEST_HOLD = 3600  # seconds that one picture of a video may stay
-PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<CompositionPlaylist", b"c=IN ")  # what FFmpeg's probes look for
-FAULTS = (av.error.FFmpegError, ValueError, RuntimeError, MemoryError, OverflowError)  # all that PyAV raises
+SLOWEST, FASTEST = Fraction(1, 100), Fraction(1000)  # frames a second: time lapse, high-speed camera
+LONGEST_HOLD = 3600  # longest duration of one frame in seconds
+PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<CompositionPlaylist", b"c=IN ")  # as in FFmpeg's probes
+FAULTS = (av.error.FFmpegError, ValueError, RuntimeError, MemoryError, OverflowError)  # raised by PyAV
 
 
 @dataclass(frozen=True)
-class SoundStream:
-    """An audio stream whose numbers are plausible."""
+class AudioStream:
+    """An audio stream with a plausible header."""
 
     stream: av.audio.stream.AudioStream
     channels: int
@@ -36,8 +36,8 @@ class SoundStream:
 
 
 @contextmanager
-def _told(what: str, remedy: str = "") -> Iterator[None]:
-    """Anything that PyAV raises, as one sentence."""
+def _as_value_error(what: str, remedy: str = "") -> Iterator[None]:
+    """Turn anything that PyAV raises into a ValueError of one sentence."""
     try:
         yield
     except FAULTS as error:
@@ -50,26 +50,26 @@ def open_media(path: str | os.PathLike, kind: str) -> av.container.InputContaine
     path, (missing, better) = Path(path), {"audio": ("Audio file", "WAV"), "video": ("Video", "MP4")}[kind]
     if not path.is_file():
         raise FileNotFoundError(f"{missing} not found: {path}")
-    if _leads_elsewhere(path):
+    if _is_playlist(path):
         raise ValueError(f"{path.name} is a playlist of other files; give the {kind} file itself.")
-    with _told(f"{path.name} could not be read as {kind}", f"; convert it to {better} and try again"):
-        # Tags in an old encoding are no reason to refuse a sound. No `options`: PyAV before 17 writes them past their
-        # array where streams only appear on the way, as in FLV and MPEG-PS.
+    with _as_value_error(f"{path.name} could not be read as {kind}", f"; convert it to {better} and try again"):
+        # "replace": tags in an old encoding are no error. No `options`: PyAV before 17 writes them beyond their array
+        # where streams are found while reading, as in FLV and MPEG-PS.
         return av.open(str(path), metadata_errors="replace")
 
 
-def _leads_elsewhere(path: Path) -> bool:
-    """True for text that FFmpeg would follow to other files or hosts: HLS, DASH, concat lists, session descriptions."""
+def _is_playlist(path: Path) -> bool:
+    """True for text that makes FFmpeg open other files or hosts: HLS, DASH, concat lists, session descriptions."""
     with path.open("rb") as file:
         head = file.read(1 << 16)
     return b"\0" not in head[:512] and any(sign in head for sign in PLAYLISTS)
 
 
 def decoded(container: av.container.InputContainer, stream: av.stream.Stream, name: str) -> Iterator:
-    """The frames of one stream, as PyAV gives them. Errors count what came before them."""
+    """The frames of one stream, as PyAV gives them. Errors give the number of frames before them."""
     frames = container.decode(stream)
     for count in itertools.count():
-        with _told(f"{name} is damaged after {count} frames"):
+        with _as_value_error(f"{name} is damaged after {count} frames"):
             frame = next(frames, None)
         if frame is None:
             return
@@ -79,7 +79,7 @@ def decoded(container: av.container.InputContainer, stream: av.stream.Stream, na
 # ---------------------------------------------------------------- sound
 
 
-def sound_stream(container: av.container.InputContainer, name: str) -> SoundStream:
+def audio_stream(container: av.container.InputContainer, name: str) -> AudioStream:
     """The first audio stream that can be decoded."""
     if not container.streams.audio:
         raise ValueError(f"{name} has no audio stream; give a file with sound, such as WAV, MP3, M4A or MP4.")
@@ -88,16 +88,16 @@ def sound_stream(container: av.container.InputContainer, name: str) -> SoundStre
         raise ValueError(f"{name} holds sound in an encoding that is not known here; convert it to 16-bit WAV.")
     context = stream.codec_context
     check_rate(context.sample_rate, name)
-    with _told(f"{name} names its channels in a way that is not known here"):
-        channels = _kept(context.layout).nb_channels
+    with _as_value_error(f"{name} names its channels in a way that is not known here"):
+        channels = _never_freed(context.layout).nb_channels
     if not 1 <= channels <= MOST_CHANNELS:
         raise ValueError(f"{name} has {channels} channels; give 1 to {MOST_CHANNELS} of them.")
-    _forget_order(context)
-    return SoundStream(stream, channels, context.sample_rate)
+    _drop_channel_order(context)
+    return AudioStream(stream, channels, context.sample_rate)
 
 
 def check_rate(rate: float, name: str) -> None:
-    """ValueError for a sample rate that no recording of a voice has."""
+    """ValueError for a sample rate outside of LEAST_RATE..MOST_RATE."""
     if not LEAST_RATE <= rate <= MOST_RATE:
         raise ValueError(
             f"{name} says it has {rate} samples a second, but sound has {LEAST_RATE} to {MOST_RATE}; load or save it "
@@ -105,16 +105,16 @@ def check_rate(rate: float, name: str) -> None:
         )
 
 
-def sound_blocks(container: av.container.InputContainer, sound: SoundStream, name: str) -> Iterator[np.ndarray]:
-    """All samples of a stream in blocks (N,C) float32, one after another; gaps in the time stamps are no silence.
+def audio_blocks(container: av.container.InputContainer, sound: AudioStream, name: str) -> Iterator[np.ndarray]:
+    """All samples of a stream in blocks (N,C) float32; gaps in the time stamps are ignored.
 
-    Frames become packed first, so that the whole of a frame is one plane. A stream that changes its rate or channels
-    on the way is brought to what it began with."""
+    Frames are converted to packed format, so that all channels are in one plane. A stream that changes its rate or
+    channels is resampled to its first ones."""
     resampler, source, target = None, None, None
     for frame in itertools.chain(decoded(container, sound.stream, name), (None,)):
         kind = None if frame is None else _kind(frame, name)
         parts = []
-        with _told(f"{name} could not be converted to plain samples"):
+        with _as_value_error(f"{name} could not be converted to plain samples"):
             if resampler is not None and kind != source:
                 parts += resampler.resample(None)
                 resampler = None
@@ -130,43 +130,43 @@ def sound_blocks(container: av.container.InputContainer, sound: SoundStream, nam
 
 
 def _kind(frame: av.AudioFrame, name: str) -> tuple[str, str, int]:
-    """What a resampler must know of a frame: sample format, layout and rate."""
-    with _told(f"{name} names its channels in a way that is not known here"):
-        layout = _kept(frame.layout)
+    """A frame's sample format, layout and rate: the input of a resampler."""
+    with _as_value_error(f"{name} names its channels in a way that is not known here"):
+        layout = _never_freed(frame.layout)
     if frame.format is None or frame.sample_rate <= 0 or not 1 <= layout.nb_channels <= MOST_CHANNELS:
         raise ValueError(f"{name} is damaged: its sound changes to something that is none.")
     return frame.format.name, layout.name, frame.sample_rate
 
 
 def _packed(frame: av.AudioFrame) -> np.ndarray:
-    return frame.to_ndarray().reshape(-1, _kept(frame.layout).nb_channels)
+    return frame.to_ndarray().reshape(-1, _never_freed(frame.layout).nb_channels)
 
 
-def _shared(layout: av.AudioLayout) -> bool:
-    """True where the layout may be a list of channels in an order of the file's own."""
+def _is_custom_order(layout: av.AudioLayout) -> bool:
+    """True where the layout may be FFmpeg's custom channel order, a list of channels on the heap."""
     return "(" in layout.name or "ambisonic" in layout.name
 
 
-def _forget_order(context: av.audio.codeccontext.AudioCodecContext) -> None:
-    """Count the channels only, before the codec opens: which is which plays no part here, and most decoders then give
-    frames without a list."""
-    layout = _kept(context.layout)
-    if _shared(layout):
+def _drop_channel_order(context: av.audio.codeccontext.AudioCodecContext) -> None:
+    """Replace a custom channel order by a plain channel count before the codec opens: the order is not needed, and most
+    decoders then give frames without a list."""
+    layout = _never_freed(context.layout)
+    if _is_custom_order(layout):
         context.layout = f"{layout.nb_channels} channels"
 
 
-def _kept(layout: av.AudioLayout) -> av.AudioLayout:
-    """A layout that is never freed if it is a list: PyAV lets it share the list with the frame or codec it came from,
-    and both would free it."""
-    if _shared(layout):
+def _never_freed(layout: av.AudioLayout) -> av.AudioLayout:
+    """The layout, with a reference leaked on purpose if it is a custom order: PyAV shares its list with the frame or
+    codec that it came from, and both would free it."""
+    if _is_custom_order(layout):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
     return layout
 
 
-# ---------------------------------------------------------------- pictures
+# ---------------------------------------------------------------- video
 
 
-def picture_stream(container: av.container.InputContainer, name: str) -> av.video.stream.VideoStream:
+def video_stream(container: av.container.InputContainer, name: str) -> av.video.stream.VideoStream:
     """The first video stream that can be decoded, of a plausible size."""
     if not container.streams.video:
         raise ValueError(f"{name} has no video stream.")
@@ -186,7 +186,7 @@ def _check_size(width: int, height: int, name: str) -> None:
         )
 
 
-def pictures(
+def video_frames(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream, name: str
 ) -> Iterator[av.VideoFrame]:
     """The frames of a video stream, all of one size and of a known pixel format."""
@@ -205,14 +205,13 @@ def pictures(
 
 
 def rgb(frame: av.VideoFrame, name: str) -> np.ndarray:
-    """(H,W,3) uint8, as the file has it: not yet turned upright."""
-    with _told(f"{name} has pictures of a kind that cannot be converted to RGB"):
+    """(H,W,3) uint8, as stored: not yet rotated upright."""
+    with _as_value_error(f"{name} has pictures of a kind that cannot be converted to RGB"):
         return frame.to_ndarray(format="rgb24")
 
 
 def frame_rate(stream: av.video.stream.VideoStream, name: str) -> Fraction:
-    """The stream's rate, 25 where it tells none; NTSC's exact fraction where the container only kept a rounded
-    average."""
+    """The stream's rate, 25 where it has none; NTSC's exact fraction where the container stores a rounded average."""
     rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
     check_frame_rate(rate, name)
     for exact in (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), round(rate) or 1):
@@ -222,7 +221,7 @@ def frame_rate(stream: av.video.stream.VideoStream, name: str) -> Fraction:
 
 
 def check_frame_rate(rate: Fraction, name: str) -> None:
-    """ValueError for a frame rate that no video has."""
+    """ValueError for a frame rate outside of SLOWEST..FASTEST."""
     if not SLOWEST <= rate <= FASTEST:
         raise ValueError(
             f"{name} says it shows {float(rate):g} frames a second; convert it to a rate of at most {FASTEST}, such as "

@@ -1,4 +1,4 @@
-"""Where the faces are: one interface over several finders, and the choice among the faces found."""
+"""Face detection: one interface over several finders, and the choice among the faces found."""
 
 import numpy as np
 from torch import Tensor
@@ -21,7 +21,7 @@ NO_FACE = (
 
 
 class NoFaceError(ValueError):
-    """There is no face where one is needed; the message tells the ways out."""
+    """There is no face where one is needed; the message says what to do."""
 
 
 def find_faces(
@@ -29,10 +29,9 @@ def find_faces(
 ) -> list[Face]:
     """Find the faces of one picture (H,W,3), RGB floats in [0,1]; the largest first, an empty list for none.
 
-    finder: "auto" takes the first finder that can run here; "own" (the pack's network), "yunet", "cascade" insist on
-    one; "box" takes `box` (x0, y0, x1, y1 in pixels, around brows to chin) as the face; "whole" the whole picture. A
-    given box wins over any finder. Raises ValueError for a bad box or picture, RuntimeError when the finder cannot
-    run here.
+    finder: "auto" takes the first finder that can run; "own" (the pack's network), "yunet", "cascade" only that one;
+    "box" takes `box` (x0, y0, x1, y1 in pixels, around brows to chin) as the face; "whole" the whole picture. A given
+    box overrides any finder. Raises ValueError for a bad box or picture, RuntimeError when the finder cannot run.
     """
     if image.ndim == 4 and image.shape[0] == 1:
         image = image[0]
@@ -57,8 +56,8 @@ def _runnable(finder: str):
     for name, reason in reasons.items():
         if not reason:
             return SEARCHERS[name]
-    told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-    raise RuntimeError(f"No face finder can run here ({told}). Give the face's box by hand or choose finder='whole'.")
+    causes = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    raise RuntimeError(f"No face finder can run here ({causes}). Give the face's box by hand or choose finder='whole'.")
 
 
 def _checked(box, frame: tuple[int, int]) -> tuple[float, float, float, float]:

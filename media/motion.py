@@ -1,4 +1,4 @@
-"""Implicit motion on its own: a track of 768 numbers a frame that can be saved and carried to another face."""
+"""Motion tracks: 768 numbers of implicit motion a frame, saved, loaded and retargeted to other faces."""
 
 import os
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ VERSION = "1"
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """A motion track. values (T,768) float32; reference (768,), the driver's own pose that counts as no motion (its
-    first frame, or rest for a voice); fps frames a second; language: the id of what the numbers mean, the renderer's
+    """A motion track. values (T,768) float32; reference (768,), the driver's motion that changes are relative to (the
+    first frame, or a face at rest for a voice); fps frames a second; language: id of the motion space, the renderer's
     `motion_language`, "" if not known."""
 
     values: Tensor
@@ -104,7 +104,7 @@ def load_motion(path: str | os.PathLike) -> Motion:
 
 
 def check_language(language: str, renderer) -> None:
-    """Raise ValueError when the language of a motion or a motion model is known and not the renderer's."""
+    """Raise ValueError when the motion space of a motion or a motion model is known and not the renderer's."""
     if language and language != renderer.motion_language:
         raise ValueError(
             f"The motion was made for another renderer (its motion language is {language}, this renderer's "
@@ -114,13 +114,12 @@ def check_language(language: str, renderer) -> None:
 
 
 def retarget(motion: Motion, source_motion: Tensor, mode: str = "relative", gain: float = 1.0) -> Tensor:
-    """Carry a motion to a photo whose own motion is M_0 = source_motion (768,) or (1,768) -> (T,768).
+    """Retarget a motion to a photo whose own motion is M_0 = source_motion (768,) or (1,768) -> (T,768).
 
-    "relative" and "keep_lips": M_i = M_0 + gain (M_driver_i - reference), which keeps the photo's own expression and
-    pose as its rest (the rendering then closes parted lips or keeps them);
-    "absolute": M_i = reference + gain (M_driver_i - reference), the driver's own numbers at gain 1. A watched video's
-    are counted from where the head stands in its first frame, a photo's from where it stands there, so that a place in
-    another picture moves nobody.
+    "relative" and "keep_lips": M_i = M_0 + gain (M_driver_i - reference), relative to the photo's own expression and
+    pose (rendering then closes parted lips, or does not);
+    "absolute": M_i = reference + gain (M_driver_i - reference), the driver's own motion at gain 1. Framing parameters
+    are relative to the driving video's first frame and to the photo, so the position in the video does not matter.
     """
     if mode not in MOTION_MODES:
         raise ValueError(f"mode must be one of {', '.join(MOTION_MODES)}, not {mode!r}.")

@@ -1,4 +1,4 @@
-"""Editing a motion track in time and in size. Every function returns a new motion and leaves the old one alone."""
+"""Editing motion tracks. Every function returns a new motion and does not change its input."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ def edit_motion(
 
     start, end: seconds. speed: 2 plays twice as fast. fps: the new rate. smooth: seconds (the gaussian's sigma; the
     One-Euro filter's time constant at rest). gain: size of the whole motion about its reference. parameter_gain (24,)
-    with the renderer's read_parameters as `read` and motion_from_parameters as `write` scales single parameters, a
-    mouth without its head for example. offset: (768,) or (T,768) added at the end, such as write(parameters) -
-    write(zeros).
+    with the renderer's read_parameters as `read` and motion_from_parameters as `write` scales single parameters.
+    offset: (768,) or (T,768) added at the end, such as write(parameters) - write(zeros).
     """
     motion = slice_motion(motion, start, end) if start or end is not None else motion
     motion = resample_motion(motion, speed, fps) if speed != 1 or fps else motion
@@ -62,7 +61,7 @@ def edit_motion(
 def scale_parameters(motion: Motion, gain: Tensor, read: Callable, write: Callable) -> Motion:
     """Scale each read-out parameter's distance from the reference by gain (24,).
 
-    Only the difference that the scaling makes is added, so what the parameters do not describe stays as it was."""
+    Only the difference that the scaling makes is added, so motion that no parameter describes is not changed."""
     rest = read(motion.reference[None])
     parameters = read(motion.values)
     scaled = rest + gain.to(parameters) * (parameters - rest)
@@ -93,7 +92,7 @@ def resample_motion(motion: Motion, speed: float = 1.0, fps: Fraction | None = N
 
 
 def smooth_motion(motion: Motion, seconds: float, smoother: str = "gaussian") -> Motion:
-    """Smooth in time: "gaussian" of that sigma (no lag), or "one_euro": still when slow, quick when fast."""
+    """Smooth in time: "gaussian" of that sigma (no lag), or the "one_euro" filter, which smooths fast motion less."""
     if smoother not in SMOOTHERS:
         raise ValueError(f"Unknown smoother '{smoother}'; use {' or '.join(SMOOTHERS)}.")
     if not 0 <= seconds < math.inf:
@@ -114,7 +113,7 @@ def _gaussian(values: Tensor, seconds: float, fps: float) -> Tensor:
 
 
 def _one_euro(values: Tensor, seconds: float, fps: float) -> Tensor:
-    """Casiez et al. 2012, with one cutoff for all numbers, so that they keep moving together."""
+    """Casiez et al. 2012, with one cutoff for all dimensions, so that they have the same lag."""
 
     def weight(cutoff: Tensor | float) -> Tensor | float:
         return 1 / (1 + fps / (2 * math.pi * cutoff))
@@ -130,7 +129,7 @@ def _one_euro(values: Tensor, seconds: float, fps: float) -> Tensor:
 
 
 def matched(first: Motion, second: Motion) -> tuple[Motion, Motion]:
-    """Both at `first`'s rate and in the one language that is known; ValueError when they speak two."""
+    """Both at `first`'s frame rate; ValueError when they are known to be of different motion spaces."""
     if first.language and second.language and first.language != second.language:
         raise ValueError(
             f"The two motions were made for different renderers (motion languages {first.language} and "
@@ -141,7 +140,7 @@ def matched(first: Motion, second: Motion) -> tuple[Motion, Motion]:
 
 
 def concatenate_motions(first: Motion, second: Motion, crossfade: float = 0.2) -> Motion:
-    """One after the other, about the first one's reference and at its rate, overlapping for `crossfade` seconds."""
+    """One after the other, relative to the first one's reference and at its rate, overlapping for `crossfade` seconds."""
     first, second = matched(first, second)
     tail = second.values.to(first.values) + (first.reference - second.reference.to(first.values))
     overlap = min(math.floor(crossfade * first.fps + 0.5), first.frames, second.frames)
@@ -153,8 +152,8 @@ def concatenate_motions(first: Motion, second: Motion, crossfade: float = 0.2) -
 
 
 def blend_motions(first: Motion, second: Motion, weight: float = 0.5) -> Motion:
-    """The weighted mean of both motions' changes: weight 0 gives the first, 1 the second; the shorter holds its last
-    frame."""
+    """The weighted mean of both motions' changes: weight 0 gives the first, 1 the second; the shorter one repeats its
+    last frame."""
     first, second = matched(first, second)
     frames = max(first.frames, second.frames)
 

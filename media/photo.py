@@ -1,4 +1,4 @@
-"""Reading and writing single pictures with OpenCV: upright, RGB, float, whatever the file held."""
+"""Reading and writing single pictures with OpenCV: upright, RGB, float, from any file format."""
 
 import os
 import struct
@@ -11,21 +11,20 @@ import torch
 from torch import Tensor
 
 from ..files import whole_file
-from .picture_headers import told_size, told_too_much
+from .picture_headers import has_overlong_chunk, header_size
 
 ORIENTATION_TAG = 0x0112  # Exif 2.3, table 4
 JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 SAFE_JPEG_2000 = (4, 12)  # version of OpenCV
 LARGEST_FILE = 1 << 30
-MOST_PIXELS = 1 << 28  # as float RGB 3 GiB; 200 million is what the finest telephones take
+MOST_PIXELS = 1 << 28  # as float RGB 3 GiB; the largest photos of telephones have 200 million
 
 
 def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
     """Read a picture as (H,W,3) float32 RGB in [0,1], turned upright by its EXIF orientation.
 
-    8-bit, 16-bit and float files, gray and colour alike; transparency is laid over a uniform `background` (0 black ..
-    1 white: cut-out portraits are made for white pages). Raises FileNotFoundError, or ValueError for a file OpenCV
-    cannot decode and for more than 2^28 pixels.
+    8-bit, 16-bit and float files, gray and colour; transparency is composited over a uniform `background` (0 black .. 1
+    white). Raises FileNotFoundError, or ValueError for a file OpenCV cannot decode and for more than 2^28 pixels.
     """
     path = Path(path)
     if not path.is_file():
@@ -45,17 +44,16 @@ def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
 
 
 def _decoded(data: bytes, name: str) -> np.ndarray:
-    """(H,W,C) as the file has it: C is 1, 3 (BGR) or 4 (BGRA). A header that tells too large a picture is not
-    followed."""
+    """(H,W,C) as stored: C is 1, 3 (BGR) or 4 (BGRA). The size in the header is checked before decoding."""
     if data.startswith(JPEG_2000) and _opencv() < SAFE_JPEG_2000:
         raise ValueError(
             f"{name} is a JPEG 2000, and OpenCV {cv2.__version__} crashes on a damaged one; save it as PNG, or install "
             "OpenCV 4.12 or later."
         )
-    _check_size(told_size(data), name)
+    _check_size(header_size(data), name)
     pixels = None
     with suppress(cv2.error, MemoryError):
-        if data and not told_too_much(data):
+        if data and not has_overlong_chunk(data):
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError(f"{name} is not a picture OpenCV can read; save it as JPEG or PNG and try again.")
@@ -80,7 +78,7 @@ def _check_size(size: tuple[int, int] | None, name: str) -> None:
 
 
 def _unit_range(pixels: np.ndarray, name: str) -> np.ndarray:
-    """Any depth OpenCV decodes -> float32 in [0,1], contiguous and the caller's own."""
+    """Any depth OpenCV decodes -> float32 in [0,1], a contiguous copy."""
     if pixels.dtype == np.uint8 or pixels.dtype == np.uint16:
         scaled = pixels.astype(np.float32, order="C")
         scaled /= np.iinfo(pixels.dtype).max

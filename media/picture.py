@@ -1,14 +1,14 @@
-"""What a picture is inside the pack: (H,W,3) RGB, floats in [0,1], from the moment it is read until it is written.
+"""The convention for pictures inside the pack: (H,W,3) RGB, floats in [0,1], from reading to writing.
 
-Readers convert with `unit_range`; nothing between asks for the dtype. Bytes that were taken for floats once made a
-driving video 255 times too bright for the motion encoder, so stages that would not notice ask `checked`.
+Readers convert with `unit_range`; code between does not check the dtype. Bytes used as floats would be 255 times too
+bright for a network without any error, so the stages check their input with `checked`.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-TOLERANCE = 0.01  # interpolation and half precision leave the range by less
+TOLERANCE = 0.01  # interpolation and half precision exceed the range by less
 
 
 def unit_range(pixels: np.ndarray) -> Tensor:

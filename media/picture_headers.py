@@ -1,4 +1,4 @@
-"""The sizes that an encoded picture tells in its header, read before a decoder makes room for them."""
+"""The picture size in the header of an encoded picture, read before a decoder allocates memory for it."""
 
 import struct
 
@@ -9,7 +9,7 @@ FRAME_MARKERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..15 without 
 TIFF_WIDTH, TIFF_HEIGHT = 256, 257
 
 
-def told_size(data: bytes) -> tuple[int, int] | None:
+def header_size(data: bytes) -> tuple[int, int] | None:
     """(width, height) of a PNG, JPEG, GIF, BMP or TIFF; None for other formats and for headers that break off.
 
     These are the formats in which a few bytes can stand for any number of pixels."""
@@ -22,9 +22,9 @@ def told_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def told_too_much(data: bytes) -> bool:
-    """True for a PNG with a chunk that is longer than the rest of the file: OpenCV 5 makes room for up to 4 GiB of it
-    before it looks."""
+def has_overlong_chunk(data: bytes) -> bool:
+    """True for a PNG with a chunk that is longer than the rest of the file: OpenCV 5 allocates up to 4 GiB for it
+    before reading."""
     if not data.startswith(PNG):
         return False
     place, name = len(PNG), b""
@@ -68,12 +68,12 @@ def _tiff(data: bytes) -> tuple[int, int] | None:
     """The first directory of a classic TIFF (TIFF 6.0, section 2)."""
     order = "<" if data[:2] == b"II" else ">"
     directory = struct.unpack_from(order + "I", data, 4)[0]
-    told = {}
+    tags = {}
     for entry in range(struct.unpack_from(order + "H", data, directory)[0]):
         at = directory + 2 + 12 * entry
         tag, kind, _ = struct.unpack_from(order + "HHI", data, at)
-        told[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
-    return (told[TIFF_WIDTH], told[TIFF_HEIGHT]) if {TIFF_WIDTH, TIFF_HEIGHT} <= told.keys() else None
+        tags[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
+    return (tags[TIFF_WIDTH], tags[TIFF_HEIGHT]) if {TIFF_WIDTH, TIFF_HEIGHT} <= tags.keys() else None
 
 
 READERS = (

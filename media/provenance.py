@@ -1,7 +1,6 @@
-"""Saying that a picture was generated: container metadata always, a small visible mark on request.
+"""Provenance: container metadata that say that a video was generated, always, and a small visible mark on request.
 
-The talking-head papers' ethics sections (ACTalker supplement) ask for both; the metadata costs nothing and is always
-written.
+The ethics section of ACTalker's supplement asks for both.
 """
 
 import cv2
@@ -13,7 +12,7 @@ MARK_TEXT = "AI generated"
 
 
 def provenance_metadata(title: str | None = None, detail: str = "") -> dict[str, str]:
-    """Container tags that every player and file inspector shows: title, comment, description, synopsis, artist.
+    """Container tags that players and file inspectors show: title, comment, description, synopsis, artist.
 
     `detail` (for example the renderer and the seed) is added to the comment.
     """

@@ -1,5 +1,5 @@
-"""Video files as streams of frames, by PyAV: a reader that resamples time, and a writer that muxes the voice as it
-goes."""
+"""Video files as streams of frames, by PyAV: a reader that resamples the frame rate, and a writer that muxes frames and
+sound as they come."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from torch import Tensor
 
 from .audio import resample
-from .decoder import LONGEST_HOLD, frame_rate, open_media, picture_stream, pictures, rgb
+from .decoder import LONGEST_HOLD, frame_rate, open_media, rgb, video_frames, video_stream
 from .photo import to_uint8
 from .picture import unit_range
 from .provenance import VisibleMark, provenance_metadata
@@ -30,18 +30,18 @@ LARGEST_SIDE = 16384  # pixels; x264 takes no more
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a file says about its first video stream; width and height are those of the upright picture."""
+    """The header of a file's first video stream; width and height are those of the upright picture."""
 
     width: int
     height: int
     fps: Fraction
-    duration: float  # seconds, 0 when the file does not tell
+    duration: float  # seconds, 0 if unknown
     rotation: int  # degrees counterclockwise that were applied to make it upright
     has_audio: bool
 
 
 def _turns(frame: av.VideoFrame) -> int:
-    """Quarter turns counterclockwise that make the frame upright (phones store a display matrix)."""
+    """Quarter turns counterclockwise that make the frame upright, by its display matrix (as phones write)."""
     return round(getattr(frame, "rotation", 0) / 90) % 4
 
 
@@ -51,9 +51,9 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
     Raises FileNotFoundError, or ValueError for a file that is no video."""
     path = Path(path)
     with open_media(path, "video") as container:
-        stream = picture_stream(container, path.name)
+        stream = video_stream(container, path.name)
         rate = frame_rate(stream, path.name)
-        frame = next(pictures(container, stream, path.name), None)
+        frame = next(video_frames(container, stream, path.name), None)
         if frame is None:
             raise ValueError(f"{path.name} has a video stream without frames.")
         turns = _turns(frame)
@@ -70,19 +70,19 @@ def read_video(
 ) -> Iterator[Tensor]:
     """Yield upright frames (H,W,3) RGB, float32 in [0,1], at exactly `fps` frames a second (None: the file's own rate).
 
-    Time stamps decide, so variable-rate recordings keep their sync: output frame k shows the picture whose stamp,
-    rounded to the output grid, is the latest not after k (rounding forgives the millisecond stamps of Matroska). One
-    frame is held in memory at a time. `start` in seconds. Raises FileNotFoundError or ValueError before the first
-    frame.
+    Frames are chosen by time stamps, so recordings of variable frame rate stay in sync: output frame k is the picture
+    whose stamp, rounded to the output grid, is the latest not after k (rounding allows for the millisecond stamps of
+    Matroska). One frame is held in memory at a time. `start` in seconds. Raises FileNotFoundError or ValueError before
+    the first frame.
     """
     path = Path(path)
     with open_media(path, "video") as container:
-        stream = picture_stream(container, path.name)
+        stream = video_stream(container, path.name)
         stream.thread_type = "AUTO"
         own = frame_rate(stream, path.name)
         rate = Fraction(fps) if fps else own
         produced = 0
-        for frame, repeats in _on_grid(pictures(container, stream, path.name), rate, 1 / own, Fraction(start)):
+        for frame, repeats in _on_grid(video_frames(container, stream, path.name), rate, 1 / own, Fraction(start)):
             if repeats > LONGEST_HOLD * rate:
                 raise ValueError(
                     f"{path.name} is damaged: after {produced} frames it shows one picture for "
@@ -101,8 +101,7 @@ def read_video(
 
 
 def _on_grid(frames, rate: Fraction, spacing: Fraction, start: Fraction) -> Iterator[tuple[av.VideoFrame, int]]:
-    """Each decoded frame with the number of output slots it fills; `spacing` is the length of a frame that tells
-    none."""
+    """Each decoded frame with the number of output frames it fills; `spacing`: the duration of frames that have none."""
     held, slot, origin, end = None, 0, None, Fraction(0)
     for index, frame in enumerate(frames):
         unit = frame.time_base or 0
@@ -111,12 +110,12 @@ def _on_grid(frames, rate: Fraction, spacing: Fraction, start: Fraction) -> Iter
         time = stamp - origin - start
         length = getattr(frame, "duration", 0) * unit or spacing
         end = max(end, time + length)
-        here = _round(time * rate)
-        if held is not None and here > max(slot, 0):
-            yield held, here - max(slot, 0)
-            slot = here
+        index_out = _round(time * rate)
+        if held is not None and index_out > max(slot, 0):
+            yield held, index_out - max(slot, 0)
+            slot = index_out
         elif held is None:
-            slot = here
+            slot = index_out
         held = frame
     if held is not None and end > 0:
         slot = max(slot, 0)
@@ -138,11 +137,11 @@ class VideoWriter:
         for batch in frames:          # (B,H,W,3) or (H,W,3), float in [0,1] or uint8
             writer.write(batch)
 
-    The file is made under a temporary name in the same folder and takes its own name only on success; an exception
-    inside the block removes it. Odd sizes are padded to even by repeating the last row or column, as yuv420p asks,
-    and the log says so. audio: (waveform (N,) or (C,N) or (1,C,N) in [-1,1], rate), all of it written; mono and
-    stereo are kept, more channels are averaged. `mark` blends a small visible badge into each frame. The tags of
-    provenance.py are always written. crf: x264's constant quality (18 is visually lossless), preset: its speed.
+    The file is written under a temporary name in the same folder and renamed on success; an exception inside the block
+    removes it. Odd sizes are padded to even ones by repeating the last row or column, as yuv420p requires, and this is
+    logged. audio: (waveform (N,) or (C,N) or (1,C,N) in [-1,1], rate), all of it written; mono and stereo are kept,
+    more channels are averaged. `mark` blends a small visible badge into each frame. The tags of provenance.py are
+    always written. crf: x264's constant rate factor (18 is visually lossless), preset: its speed.
     """
 
     def __init__(
@@ -180,7 +179,7 @@ class VideoWriter:
         return self
 
     def _begin(self, height: int, width: int) -> None:
-        """Open the encoders once the first frame tells the size."""
+        """Open the encoders, with the size of the first frame."""
         self._size = (height, width)
         if max(height, width) > LARGEST_SIDE:
             raise ValueError(
@@ -264,7 +263,7 @@ class VideoWriter:
             self._container = None
 
     def _discard(self) -> None:
-        """Close what was begun and remove it."""
+        """Close the partial file and remove it."""
         try:
             self._container.close()
         except (av.error.FFmpegError, ValueError, OSError) as error:
@@ -273,7 +272,7 @@ class VideoWriter:
 
 
 def _voice(audio: tuple[Tensor, int] | None) -> tuple[np.ndarray | None, int]:
-    """The voice as (1 or 2, N) float32 at a rate AAC knows; the caller's own memory where nothing has to change."""
+    """The voice as (1 or 2, N) float32 at a sample rate of AAC; a view where nothing has to change."""
     if audio is None:
         return None, 0
     waveform, rate = torch.as_tensor(audio[0]).detach().float().cpu(), int(audio[1])

@@ -1,1 +1,1 @@
-"""From files on disk to ready modules."""
+"""Loading of networks from files."""

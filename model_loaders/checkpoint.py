@@ -1,9 +1,9 @@
-"""Checkpoints that describe themselves: safetensors with the network's config in the metadata, read back as modules.
+"""Self-describing checkpoints: safetensors with the network's config in the metadata, loaded as modules.
 
-A file says what it is (`format`, `kind`, `version`), how to build it (`config`, JSON), where it comes from
-(`training`, JSON) and which motion it speaks (`motion_language`, see MotionParameters.language). Beyond 16 MB it is
-cut into `name-00001-of-00003.safetensors` and so on beside an index, `name.safetensors.index.json`; `name.safetensors`
-remains the name to load it by. Pickles are never read.
+The metadata hold what the file is (`format`, `kind`, `version`), the network's config (`config`, JSON), its training
+(`training`, JSON) and the id of its motion space (`motion_language`, see MotionParameters.language). Checkpoints above
+16 MB are split into shards `name-00001-of-00003.safetensors` and so on beside an index, `name.safetensors.index.json`;
+they are loaded by `name.safetensors`. Pickles are never read.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ..files import whole_file
 
 FORMAT = "mamba_portrait"
 VERSIONS = {"renderer": "3", "motion_model": "2", "face_finder": "1"}
-"""Of each kind. Renderers of version 1 bounded the vector of their DIT, those of version 2 took a head's place in a
-photo for motion; motion models of version 1 had no ear."""
-SHARD_BYTES = 16_000_000  # what a repository or a mail takes without a large-file service
+"""Of each kind. Renderers of version 1 had a bounded DIT vector, in those of version 2 the head's position in a photo
+was part of M_0; motion models of version 1 had no audio regression."""
+SHARD_BYTES = 16_000_000  # small enough for repositories without large-file storage
 HEADER_BYTES = 200_000  # room in a shard for names, shapes and metadata
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
@@ -75,7 +75,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read a checkpoint of ours, whole or in shards: (state with floats in float32 on the CPU, metadata).
+    """Read a checkpoint, whole or in shards: (state with floats in float32 on the CPU, metadata).
 
     `path` may name the checkpoint, its index or any of its shards. Raises FileNotFoundError, or ValueError for pickles,
     for files of other programs, for damaged ones and for those of a newer version.
@@ -154,7 +154,7 @@ def _load(kind: str, path: str | os.PathLike | None, build) -> nn.Module:
 
 
 def _stored(module: nn.Module) -> dict[str, Tensor]:
-    """The state as it goes to disk."""
+    """The state as it is stored."""
     buffers = {name for name, _ in module.named_buffers()}
     stored = {}
     for name, value in module.state_dict().items():
@@ -168,7 +168,7 @@ def _stored(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _split(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:
-    """The state in as few parts of SHARD_BYTES as keep its order; a tensor larger than that is a part of its own."""
+    """The state in shards of at most SHARD_BYTES, in its order; a larger tensor is a shard of its own."""
     parts: list[dict[str, Tensor]] = [{}]
     used = 0
     for name, value in state.items():

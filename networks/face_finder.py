@@ -1,8 +1,8 @@
 """The pack's face finder: a small anchor-free network (FCOS, Tian et al. 2019; the heat map of CenterNet, Zhou et al.
 2019).
 
-Three levels of stride 8, 16 and 32 look for faces of about 2 to 5 cells each; every cell says whether a face's centre
-lies in it, and if so where the square box and five landmarks are. Sizes of our choice: 0.7 M parameters.
+Three levels of stride 8, 16 and 32 detect faces of about 2 to 5 cells each; every cell predicts whether a face's centre
+lies in it, and if so the square box and five landmarks. The sizes are our choice: 0.7 M parameters.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _convolution(c_in: int, c_out: int, stride: int = 1, relu: bool = True) -> n
 
 
 class Residual(nn.Module):
-    """Two convolutions beside the identity."""
+    """Two convolutions with a skip connection."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -107,7 +107,8 @@ def decode(outputs: list[Tensor], threshold: float) -> list[Tensor]:
     """The network's output -> for each picture (N,14): score, box centre x, y, side, five landmarks x, y, all in
     pixels.
 
-    Every cell above `threshold` that is the largest of its 3x3 neighbours; overlapping answers are not merged yet."""
+    Rows are the cells above `threshold` that are the largest of their 3x3 neighbours; overlapping boxes are not merged
+    yet (see `suppress`)."""
     found: list[list[Tensor]] = [[] for _ in range(outputs[0].shape[0])]
     for output, stride, base in zip(outputs, STRIDES, BASES, strict=True):
         score = output[:, :1].float().sigmoid()
@@ -124,9 +125,10 @@ def decode(outputs: list[Tensor], threshold: float) -> list[Tensor]:
 
 
 def suppress(rows: Tensor, overlap: float = 0.55) -> Tensor:
-    """Keep the best of decoded rows (N,14) that answer for one face.
+    """Non-maximum suppression of decoded rows (N,14).
 
-    Two boxes do when they share more than `overlap` of the smaller one: parts of a face are no faces of their own."""
+    Two boxes are one face when they share more than `overlap` of the smaller one, so that boxes of parts of a face go
+    too."""
     rows = rows[rows[:, 0].argsort(descending=True)]
     low, high = rows[:, 1:3] - rows[:, 3:4] / 2, rows[:, 1:3] + rows[:, 3:4] / 2
     shared = (torch.minimum(high[:, None], high) - torch.maximum(low[:, None], low)).clamp(min=0).prod(-1)

@@ -6,6 +6,7 @@ from ..host import ComfyExtension, add_model_folder
 from . import (
     appearance,
     assemble,
+    audio_features,
     control,
     crop,
     decode,
@@ -13,7 +14,6 @@ from . import (
     edit_motion,
     examples,
     joint_motion,
-    listen,
     loaders,
     motion_files,
     paste,
@@ -42,8 +42,8 @@ NODES = [
     crop.PortraitCrop,
     source.EncodeSource,
     appearance.ExtractAppearance,
-    listen.GlobalAudio,
-    listen.LocalAudio,
+    audio_features.GlobalAudio,
+    audio_features.LocalAudio,
     sample.SampleMotion,
     driving.EncodeDrivingVideo,
     decode.DecodeMotion,
@@ -71,7 +71,7 @@ NODES = [
 
 
 class MambaPortraitExtension(ComfyExtension):
-    """The pack, as ComfyUI and the headless runner ask for it."""
+    """The pack's extension, for ComfyUI and the headless runner."""
 
     async def on_load(self) -> None:
         register_folders()
@@ -82,6 +82,6 @@ class MambaPortraitExtension(ComfyExtension):
 
 
 def register_folders() -> None:
-    """Models come from the host's `models/mamba_portrait` and from the `weights` that ship with the pack."""
+    """Register the model folders: the host's `models/mamba_portrait` and the pack's `weights`."""
     add_model_folder()
     add_model_folder(Path(__file__).parent.parent / "weights")

@@ -1,4 +1,4 @@
-"""What a person looks like, in one vector."""
+"""The appearance vector of a portrait."""
 
 from ..host import intermediate_device, io, load_device, use_bf16
 from ..pipelines import portrait
@@ -15,13 +15,13 @@ class ExtractAppearance(io.ComfyNode):
             "Extract Appearance",
             "Portrait",
             ["appearance features", "identity embedding"],
-            description="Sums up a portrait's looks in one vector, used when frames are drawn and when motion is "
-            "made to suit a face.",
+            description="Encodes a portrait's appearance as one vector, a condition of rendering and of motion "
+            "sampling.",
             inputs=[
                 Renderer.Input("renderer", tooltip="From Load Renderer; the same one that encoded the source."),
                 Source.Input("source", tooltip="From Encode Source."),
             ],
-            outputs=[Appearance.Output(display_name="appearance", tooltip="The looks of this portrait.")],
+            outputs=[Appearance.Output(display_name="appearance", tooltip="The appearance vector.")],
         )
 
     @classmethod

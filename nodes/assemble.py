@@ -43,7 +43,7 @@ def _video(path) -> io.NodeOutput:
 
 
 class AssembleVideo(io.ComfyNode):
-    """Render straight into a file: no frame is kept."""
+    """Render straight into a video file, without holding the frames."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -52,8 +52,8 @@ class AssembleVideo(io.ComfyNode):
             "Assemble Video",
             "Render",
             ["render video", "talking head video", "combine", "export"],
-            description="Draws the frames and writes them straight into a video with the voice, without ever holding "
-            "them all. Wire photo and crop to get the whole picture instead of the portrait.",
+            description="Renders the frames and writes them straight into a video with the voice, without holding them "
+            "all in memory. Connect photo and crop to get the whole picture instead of the portrait.",
             inputs=[
                 *rendering_inputs(),
                 io.Audio.Input("audio", optional=True, tooltip="The voice that goes into the video."),
@@ -62,7 +62,7 @@ class AssembleVideo(io.ComfyNode):
                 feather_input(),
                 *_encoding_inputs(),
             ],
-            outputs=[io.Video.Output(display_name="video", tooltip="The film. Save Video keeps it.")],
+            outputs=[io.Video.Output(display_name="video", tooltip="The video; Save Video writes it to disk.")],
         )
 
     @classmethod
@@ -110,8 +110,7 @@ class FramesToVideo(io.ComfyNode):
             "Render",
             ["images to video", "create video", "combine"],
             description="Writes an image batch and a voice into a video. Rates such as 29.97 are kept exactly, odd "
-            "sizes are fine, "
-            "and the file says that its picture is generated.",
+            "sizes are padded, and the file's metadata says that its picture is generated.",
             inputs=[
                 io.Image.Input("frames", tooltip="The frames, as an image batch."),
                 io.Audio.Input("audio", optional=True, tooltip="The sound that goes with them."),
@@ -125,7 +124,7 @@ class FramesToVideo(io.ComfyNode):
                 ),
                 *_encoding_inputs(),
             ],
-            outputs=[io.Video.Output(display_name="video", tooltip="The film. Save Video keeps it.")],
+            outputs=[io.Video.Output(display_name="video", tooltip="The video; Save Video writes it to disk.")],
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""How much, and where, voice and driving video rule: one socket for ACTalker and for implicit motion."""
+"""Gates and masks of voice and driving video: one socket for ACTalker and for implicit motion."""
 
 import torch
 
@@ -23,7 +23,7 @@ def _gate(name: str, who: str, where: str) -> io.Float.Input:
         min=GATE.low,
         max=GATE.high,
         step=GATE.step,
-        tooltip=f"How far the gate of the {who} is open: 0 shut, 1 open. In joint motion it rules {where}.",
+        tooltip=f"Strength of the {who}: 0 off, 1 full. In Joint Motion it controls {where}.",
     )
 
 
@@ -31,8 +31,8 @@ def _mask(name: str, who: str) -> io.Mask.Input:
     return io.Mask.Input(
         name,
         optional=True,
-        tooltip=f"Where in the photo the {who} rules, with ACTalker. Joint Motion divides the face by region and "
-        "leaves masks aside.",
+        tooltip=f"With ACTalker: where in the photo the {who} controls the result. Joint Motion divides the face by "
+        "region and does not use masks.",
     )
 
 
@@ -46,8 +46,8 @@ class JointControl(io.ComfyNode):
             "Control Gates",
             "Motion",
             ["joint control", "gate", "mask", "audio and video"],
-            description="Opens and shuts the gates of voice and driving video, and says where in the picture each "
-            "rules. For ACTalker Sample and for Joint Motion alike.",
+            description="Sets gates and masks: how strongly, and where in the picture, voice and driving video control "
+            "the result. For ACTalker Sample and for Joint Motion.",
             inputs=[
                 _gate("audio", "voice", "the mouth"),
                 _gate("motion", "driving video", "brows, eyes and head"),

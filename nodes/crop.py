@@ -37,7 +37,7 @@ def scale_input() -> io.Float.Input:
         min=1.0,
         max=5.0,
         step=0.05,
-        tooltip="Side of the crop as a multiple of the face box. The default frames a face as the networks know it.",
+        tooltip="Side of the crop as a multiple of the face box. The default is the framing of the training pictures.",
     )
 
 
@@ -53,7 +53,7 @@ def _box_input(name: str, what: str) -> io.Int.Input:
 
 
 class PortraitCrop(io.ComfyNode):
-    """Photo to square portrait, with all that is needed to put it back."""
+    """Photo to square portrait, and the crop for pasting it back."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -71,14 +71,13 @@ class PortraitCrop(io.ComfyNode):
                     options=list(FINDERS),
                     default="auto",
                     tooltip="auto: the first finder that can run here. own, yunet, cascade: only that one. box: the "
-                    "box given below. "
-                    "whole: the whole picture, no search.",
+                    "box given below. whole: the whole picture, without detection.",
                 ),
                 io.Combo.Input(
                     "face",
                     options=[*CHOICES, "number"],
                     default="largest",
-                    tooltip="Which face, when there are several; number: the one that face_number says.",
+                    tooltip="Which face, when there are several; number: the one given by face_number.",
                 ),
                 io.Int.Input(
                     "face_number",
@@ -94,7 +93,7 @@ class PortraitCrop(io.ComfyNode):
                     min=-1.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="How far the crop lies above the face box, as a part of its side; room for hair.",
+                    tooltip="How far the crop lies above the face box, as a fraction of its side; room for hair.",
                 ),
                 _box_input("box_x", "Left edge"),
                 _box_input("box_y", "Top edge"),

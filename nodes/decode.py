@@ -26,28 +26,28 @@ def rendering_inputs() -> list:
             "size",
             options=SIZES,
             default="photo",
-            tooltip="Side of the frames in pixels. photo keeps the portrait's own size and detail (it is moved, not "
-            "redrawn); a portrait smaller than the renderer's 256 is enlarged to that.",
+            tooltip="Side of the frames in pixels. photo keeps the portrait's own size and detail (it is warped, not "
+            "generated anew); a portrait smaller than the renderer's 256 is enlarged to that.",
         ),
         setting(
             RenderingSettings,
             "mode",
-            "relative: the portrait keeps its pose and the change of the motion is added; for a voice, lips that are "
-            "parted in the photo close first. keep_lips: they stay parted between words. absolute: it takes the "
-            "driver's expression and turn as well, not its place in the picture.",
+            "relative: the change of the motion is added to the portrait's own pose; for a voice, lips that are parted "
+            "in the photo close first. keep_lips: they stay parted between words. absolute: the driver's expression "
+            "and head rotation are used as they are, but not the position in the picture.",
         ),
-        setting(RenderingSettings, "gain", "How large the motion is: 0 is still, 1 as it came, above 1 exaggerates."),
-        setting(RenderingSettings, "articulation", "How strongly the drawn mouth is articulated; 1 is as trained."),
+        setting(RenderingSettings, "gain", "Factor on the motion: 0 is still, 1 unchanged, above 1 exaggerates."),
+        setting(RenderingSettings, "articulation", "How strongly the generated mouth articulates; 1 is as trained."),
         setting(
             RenderingSettings,
             "batch",
-            "Frames drawn at once. More is faster on a GPU and takes more memory; the pictures are the same.",
+            "Frames rendered at once. More is faster on a GPU and takes more memory; the pictures are the same.",
         ),
     ]
 
 
 def rendered_frames(renderer, source, appearance, motion, settings: RenderingSettings):
-    """The frames in batches, as they are drawn: shared by the two nodes that draw."""
+    """The frames in batches, as they are rendered: shared by the two nodes that render."""
     encoded = same_network(source, renderer.name, "source")
     height, width = portrait.frame_size(renderer.module, encoded, settings.size)
     return portrait.render(
@@ -71,9 +71,8 @@ class DecodeMotion(io.ComfyNode):
             "Decode Motion (LMDD / Warp)",
             "Render",
             ["render", "animate", "warp", "latent motion decoupling", "lmdd"],
-            description="Moves the portrait and gives its frames as images. All frames are held in memory: for long "
-            "clips use "
-            "Assemble Video, which writes them as they come. Cancel takes effect at the next batch.",
+            description="Renders motion on the portrait and gives the frames as images. All frames are held in memory: "
+            "for long clips use Assemble Video, which writes them as they come. Cancel takes effect at the next batch.",
             inputs=rendering_inputs(),
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="The frames, as an image batch."),

@@ -20,9 +20,8 @@ class EncodeDrivingVideo(io.ComfyNode):
             "Encode Driving Video",
             "Motion",
             ["reenact", "video to motion", "driving", "motion transfer"],
-            description="Reads the motion of a face from a video, frame by frame. The crop is found in the first "
-            "frame and kept, so "
-            "that nothing jitters. Frames are read as they are needed.",
+            description="Encodes the motion of a face in a video, frame by frame. The crop is found in the first frame "
+            "and kept, so that it does not jitter. Frames are read from the file as they are needed.",
             inputs=[
                 Renderer.Input("renderer", tooltip="From Load Renderer."),
                 io.Video.Input("video", tooltip="A video of one face that stays in about the same place."),
@@ -34,11 +33,11 @@ class EncodeDrivingVideo(io.ComfyNode):
                     "crop already.",
                 ),
                 scale_input(),
-                io.Int.Input("batch", default=8, min=1, max=64, tooltip="Frames read by the network at once."),
+                io.Int.Input("batch", default=8, min=1, max=64, tooltip="Frames encoded at once."),
             ],
             outputs=[
                 Motion.Output(display_name="motion", tooltip="The motion, relative to the first frame."),
-                io.Audio.Output(display_name="audio", tooltip="The video's own sound, for the finished film."),
+                io.Audio.Output(display_name="audio", tooltip="The video's own sound, for the finished video."),
             ],
         )
 
@@ -47,7 +46,7 @@ class EncodeDrivingVideo(io.ComfyNode):
         stream = open_video(video)
         finder = "auto" if crop == "face" else "whole"
         _, pictures = frame_video(stream.frames, finder=finder, remedy=REMEDY, scale=scale)
-        motion = portrait.watch(
+        motion = portrait.encode_driving_video(
             renderer.on_device(),
             pictures,
             stream.fps,

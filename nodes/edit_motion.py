@@ -1,4 +1,4 @@
-"""Change motion, mix motions, look at motion."""
+"""Edit, mix and plot motion."""
 
 from ..host import intermediate_device, io
 from ..media.motion_edit import blend_motions, concatenate_motions
@@ -39,7 +39,7 @@ def _turn(axis: str) -> io.Float.Input:
 
 
 class EditMotion(io.ComfyNode):
-    """Gain by face region, smoothing, pace, offsets of the head."""
+    """Gain by face region, smoothing, speed, offsets of the head."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -48,12 +48,11 @@ class EditMotion(io.ComfyNode):
             "Edit Motion",
             "Motion",
             ["motion gain", "smooth motion", "calm head", "exaggerate", "speed"],
-            description="Makes motion larger, smaller or smoother, region by region, and turns the head: a livelier "
-            "mouth on a "
-            "calmer head, no blinks, a face that looks aside.",
+            description="Makes motion larger, smaller or smoother, region by region, and turns the head: for example a "
+            "livelier mouth on a calmer head, no blinks, a face that looks aside.",
             inputs=[
                 Motion.Input("motion", tooltip="Any motion."),
-                Renderer.Input("renderer", tooltip="From Load Renderer: it knows which part of the motion moves what."),
+                Renderer.Input("renderer", tooltip="From Load Renderer: its read-out maps motion to face regions."),
                 *(_gain(region, what) for region, what in REGIONS.items()),
                 io.Float.Input(
                     "smooth",
@@ -61,8 +60,7 @@ class EditMotion(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="Smooths over so many seconds: 0 not at all, 0.04 takes jitter away, more calms the "
-                    "motion.",
+                    tooltip="Gaussian smoothing, sigma in seconds: 0 none, 0.04 removes jitter, more calms the motion.",
                 ),
                 io.Float.Input(
                     "speed",
@@ -95,8 +93,8 @@ class MixMotion(io.ComfyNode):
             "Mix Motion",
             "Motion",
             ["blend motion", "concatenate motion", "join motion"],
-            description="Blends two motions, or plays one after the other with a soft passage. The first one's frame "
-            "rate is kept.",
+            description="Blends two motions, or plays one after the other with a crossfade. The first one's frame rate "
+            "is kept.",
             inputs=[
                 Motion.Input("first", tooltip="A motion."),
                 Motion.Input("second", tooltip="Another motion."),
@@ -120,7 +118,7 @@ class MixMotion(io.ComfyNode):
                     min=0.0,
                     max=5.0,
                     step=0.05,
-                    tooltip="With one after the other: seconds in which the first passes into the second.",
+                    tooltip="With one after the other: seconds of crossfade from the first to the second.",
                 ),
             ],
             outputs=[Motion.Output(display_name="motion", tooltip="The mixed motion.")],
@@ -150,7 +148,8 @@ class PlotMotion(io.ComfyNode):
                 Renderer.Input(
                     "renderer",
                     optional=True,
-                    tooltip="From Load Renderer, to see what moves. Without it there is one curve: how much moves.",
+                    tooltip="From Load Renderer, for curves by region. Without it there is one curve: the distance "
+                    "from the reference.",
                 ),
                 io.Int.Input("width", default=1400, min=300, max=4096, tooltip="Width of the picture in pixels."),
                 io.Int.Input("height", default=900, min=200, max=4096, tooltip="Height of the picture in pixels."),

@@ -19,7 +19,7 @@ DRIVING = {"drawn head": "driving.mp4"}
 
 
 def _file(examples: dict[str, str], name: str) -> Path:
-    if name not in list(examples):  # not every host checks what a drop-down is given
+    if name not in list(examples):  # not every host checks the value of a drop-down
         raise ValueError(f"There is no example {name!r}; choose one of {', '.join(examples)}.")
     return ASSETS / examples[name]
 

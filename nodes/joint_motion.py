@@ -6,7 +6,7 @@ from .values.sockets import Control, Motion, Renderer, schema
 
 
 class JointMotion(io.ComfyNode):
-    """The voice rules the mouth, the video the rest."""
+    """The mouth from the voice, the rest from the video."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -16,17 +16,16 @@ class JointMotion(io.ComfyNode):
             "Motion",
             ["mix motion by region", "audio and video", "joint control", "lip sync a driving video"],
             description="Joins the motion of a voice and that of a driving video: the voice moves the mouth, the "
-            "video brows, eyes and head. "
-            "It is as long as the shorter of the two, at the voice's frame rate.",
+            "video brows, eyes and head. It is as long as the shorter of the two, at the voice's frame rate.",
             inputs=[
-                Motion.Input("voice", tooltip="From Sample Motion: what the mouth does."),
-                Motion.Input("driving", tooltip="From Encode Driving Video: what everything else does."),
-                Renderer.Input("renderer", tooltip="From Load Renderer: it knows which part of the motion moves what."),
+                Motion.Input("voice", tooltip="From Sample Motion: the motion of the mouth."),
+                Motion.Input("driving", tooltip="From Encode Driving Video: the motion of all the rest."),
+                Renderer.Input("renderer", tooltip="From Load Renderer: its read-out maps motion to face regions."),
                 Control.Input(
                     "control",
                     optional=True,
-                    tooltip="From Control Gates. What a gate gives up goes to the other source; without it both are "
-                    "open.",
+                    tooltip="From Control Gates. The remainder of a gate goes to the other source; without this input "
+                    "both gates are 1.",
                 ),
             ],
             outputs=[Motion.Output(display_name="motion", tooltip="The joint motion.")],

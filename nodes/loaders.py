@@ -22,7 +22,7 @@ def files_of(kind: str) -> dict[str, str]:
             with safe_open(str(model_file(name)), framework="pt") as file:
                 if (file.metadata() or {}).get("kind") == kind:
                     found.setdefault(_PART.sub("", name), name)
-        except (SafetensorError, OSError):  # half-copied or foreign files are no choice
+        except (SafetensorError, OSError):  # incomplete files and those of other programs are not offered
             continue
     return found
 
@@ -33,7 +33,7 @@ def _choices(kind: str) -> list[str]:
 
 def _load(kind: str, weights: str, load: Callable[[Path | None], torch.nn.Module]) -> ManagedModel:
     file = files_of(kind).get(weights)
-    shipped = file is None and weights == SHIPPED[kind]  # its absence is the loader's to explain
+    shipped = file is None and weights == SHIPPED[kind]  # if it is absent, the loader's error says so
     return ManagedModel(load(None if shipped else model_file(file or weights)), weights)
 
 
@@ -47,9 +47,8 @@ class LoadRenderer(io.ComfyNode):
             "Load Renderer",
             "Loaders",
             ["portrait model", "stage 1", "lmdd", "checkpoint"],
-            description="Loads the network that reads a portrait and moves it. The one that ships with the pack "
-            "needs "
-            "no download.",
+            description="Loads the network that encodes a portrait and renders motion on it. The one that ships with "
+            "the pack needs no download.",
             inputs=[
                 io.Combo.Input(
                     "weights",
@@ -78,8 +77,8 @@ class LoadMotionModel(io.ComfyNode):
             "Load Motion Model",
             "Loaders",
             ["stage 2", "audio to motion", "mamba", "checkpoint"],
-            description="Loads the network that hears a voice (Mamba-g, Mamba-l) and makes the motion that goes with "
-            "it.",
+            description="Loads the network that encodes a voice (Mamba-g, Mamba-l) and generates its motion by "
+            "diffusion.",
             inputs=[
                 io.Combo.Input(
                     "weights",

@@ -1,4 +1,4 @@
-"""Keep motion on disk, and take it up again."""
+"""Save and load motion."""
 
 import contextlib
 

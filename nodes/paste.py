@@ -1,4 +1,4 @@
-"""The moving face, back in the whole picture."""
+"""Paste frames of the crop back into the whole picture."""
 
 from ..host import io, progress_bar
 from ..media.crop import FEATHER, paste_back
@@ -29,7 +29,7 @@ class PasteBack(io.ComfyNode):
             "Paste Back",
             "Render",
             ["merge", "composite", "stitch", "uncrop"],
-            description="Puts the frames of a crop back where they came from, with a soft edge, and gives the whole "
+            description="Pastes the frames of a crop back into the photo, with a soft edge, and gives the whole "
             "pictures.",
             inputs=[
                 io.Image.Input("photo", tooltip="The whole photo that was given to Portrait Crop."),

@@ -17,9 +17,8 @@ class SampleMotion(io.ComfyNode):
             "Sample Motion",
             "Motion",
             ["audio to motion", "diffusion", "ksampler", "talking head"],
-            description="Makes the motion that goes with a voice, window by window, for audio of any length. The "
-            "same seed gives "
-            "the same motion on the same device. Cancel takes effect at the next solver step.",
+            description="Samples the motion for a voice by diffusion, window by window, for audio of any length. The "
+            "same seed gives the same motion on the same device. Cancel takes effect at the next solver step.",
             inputs=[
                 MotionModel.Input("motion_model", tooltip="From Load Motion Model."),
                 GlobalAudio.Input("global_audio", tooltip="From Mamba Global Audio."),
@@ -27,46 +26,46 @@ class SampleMotion(io.ComfyNode):
                 Appearance.Input(
                     "appearance",
                     optional=True,
-                    tooltip="From Extract Appearance: lets the motion suit the face. Without it the motion suits any "
-                    "face.",
+                    tooltip="From Extract Appearance: conditions the motion on the face. Without it the motion fits "
+                    "any face.",
                 ),
                 GlobalAudio.Input(
                     "style_audio",
                     optional=True,
-                    tooltip="Mamba Global Audio of another recording: borrow its way of speaking, with the words of "
+                    tooltip="Mamba Global Audio of another recording: its speaking style is used, with the words of "
                     "this one.",
                 ),
                 setting(
                     SamplingSettings,
                     "seed",
-                    "Another seed, another performance of the same words.",
+                    "Seed of the noise: another one gives another performance of the same words.",
                     control_after_generate=True,
                 ),
                 setting(SamplingSettings, "steps", "Solver steps a window; 12 are enough for dpmpp_2m."),
                 setting(
                     SamplingSettings,
                     "solver",
-                    "dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original and wants hundreds.",
+                    "dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original and needs hundreds.",
                 ),
                 setting(
                     SamplingSettings,
                     "audio_guidance",
-                    "How much the voice commands: 1 is the model as trained, more articulates harder, 0 ignores the "
-                    "voice.",
+                    "Guidance scale of the voice: 1 is the model as trained, above 1 articulates more strongly, 0 "
+                    "ignores the voice.",
                 ),
                 setting(
                     SamplingSettings,
                     "appearance_guidance",
-                    "How much the face shapes the motion: 1 is the model as trained.",
+                    "Guidance scale of the appearance: 1 is the model as trained.",
                 ),
                 setting(
                     SamplingSettings,
                     "mode",
-                    "window: one after another, each going on from the last four frames. overlap: neighbours are "
-                    "blended as well. stream: short windows, as live audio needs. strict: frame by frame as the paper "
-                    "writes it, slow.",
+                    "window: one after another, each conditioned on the last four frames. overlap: neighbours are "
+                    "cross-faded as well. stream: short windows, for live audio. strict: frame by frame, as in the "
+                    "paper, slow.",
                 ),
-                setting(SamplingSettings, "window", "Frames made at once; 80 are 3.2 seconds."),
+                setting(SamplingSettings, "window", "Frames denoised at once; 80 are 3.2 seconds."),
                 setting(SamplingSettings, "overlap", "Frames that neighbouring windows share, in mode overlap."),
             ],
             outputs=[
@@ -79,7 +78,7 @@ class SampleMotion(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, window: int | None = None, overlap: int | None = None) -> bool | str:
         if not (isinstance(window, int) and isinstance(overlap, int)):
-            return True  # wired from another node: checked at run time; or no number: the host says so
+            return True  # wired from another node: checked at run time; or no number: checked by the host
         try:
             SamplingSettings(mode="overlap", window=window, overlap=overlap)
         except ValueError as error:
@@ -114,7 +113,7 @@ class SampleMotion(io.ComfyNode):
             overlap=overlap,
         )
         name = motion_model.name
-        motion = portrait.speak(
+        motion = portrait.generate_motion(
             motion_model.on_device(),
             same_network(global_audio, name, "global audio"),
             same_network(local_audio, name, "local audio"),

@@ -1,4 +1,4 @@
-"""A portrait, read once."""
+"""Encode a portrait."""
 
 from ..host import intermediate_device, io, load_device, use_bf16
 from ..pipelines import portrait
@@ -16,7 +16,7 @@ class EncodeSource(io.ComfyNode):
             "Encode Source",
             "Portrait",
             ["image encoder", "identity features", "reference image"],
-            description="Reads a portrait once: identity features, depth, and the pose it has. Every frame is made "
+            description="Encodes a portrait once: identity features, depth, and its own pose. All frames are rendered "
             "from this.",
             inputs=[
                 Renderer.Input("renderer", tooltip="From Load Renderer."),
@@ -24,7 +24,7 @@ class EncodeSource(io.ComfyNode):
                     "image", tooltip="One portrait, best the square crop of Portrait Crop. It keeps its own resolution."
                 ),
             ],
-            outputs=[Source.Output(display_name="source", tooltip="The portrait, ready to be moved.")],
+            outputs=[Source.Output(display_name="source", tooltip="The encoded portrait.")],
         )
 
     @classmethod

@@ -13,16 +13,16 @@ from . import MambaPortraitExtension
 
 
 def node_classes() -> dict[str, type]:
-    """All nodes by id: the pack's, from the extension that ComfyUI asks too, and the stand-ins for ComfyUI's own."""
+    """All nodes by id: the pack's, from its extension as in ComfyUI, and the headless versions of ComfyUI's own."""
 
-    async def ask() -> list[type]:
+    async def list_nodes() -> list[type]:
         extension = MambaPortraitExtension()
         await extension.on_load()
         return await extension.get_node_list()
 
-    return {cls.GET_SCHEMA().node_id: cls for cls in (*CORE_NODES, *asyncio.run(ask()))}
+    return {cls.GET_SCHEMA().node_id: cls for cls in (*CORE_NODES, *asyncio.run(list_nodes()))}
 
 
 def run_workflow(workflow: dict | str | Path, overrides: dict[str, Any] | None = None, **options: Any) -> Run:
-    """Run an API-form workflow on the pack's nodes; `host.headless.workflow.run_workflow` tells of the options."""
+    """Run an API-form workflow on the pack's nodes; options as in `host.headless.workflow.run_workflow`."""
     return run_with(workflow, node_classes(), overrides, **options)

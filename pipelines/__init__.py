@@ -1,1 +1,1 @@
-"""Stages put together: what nodes and the command line share."""
+"""The stages of the method as functions, shared by nodes and the command line."""

@@ -1,4 +1,4 @@
-"""How strongly, and where in the picture, voice and driving motion each control the result."""
+"""Gates and masks: how strongly, and where in the picture, voice and driving motion control the result."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ GATE = Range(0.0, 1.0, step=0.05)
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """Gates 0..1 (0 closes a source entirely) and masks (H, W) in 0..1 over the picture (None: the model's choice).
+    """Gates 0..1 (0 switches a source off) and masks (H, W) in 0..1 over the picture (None: the model's default).
 
     Raises ValueError for a gate outside 0..1 or a mask that is no (H, W).
     """

@@ -1,4 +1,4 @@
-"""Which square of a photo is animated, and which square of a driving video is read: the same for nodes, commands and
+"""The square crop of a photo that is animated and of a driving video that is encoded: the same for nodes, commands and
 evaluation."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..media.crop import Crop, crop_box, crop_portrait, cut
 from ..media.faces import Face, NoFaceError, choose_face, find_faces
 
-DRIVING_SIZE = 512  # pixels; the motion encoder looks at a quarter of this, keeping more would only cost memory
+DRIVING_SIZE = 512  # pixels; the motion encoder's input is a quarter of this, more would only cost memory
 Box = tuple[float, float, float, float]
 
 
@@ -31,8 +31,8 @@ def frame_portrait(
 ) -> FramedPortrait:
     """Find a face in a photo (H,W,3) in [0,1] and cut a square around it.
 
-    finder, box: as `find_faces`; which: as `choose_face`; framing: scale and shift of `crop_box`. NoFaceError with
-    the ways out where there is no face."""
+    finder, box: as `find_faces`; which: as `choose_face`; framing: scale and shift of `crop_box`. NoFaceError, which
+    says what to do, where there is no face."""
     faces = find_faces(photo, finder, box)
     face = choose_face(faces, which)
     return FramedPortrait(*crop_portrait(photo, face, **framing), face, len(faces))
@@ -49,9 +49,9 @@ def frame_video(
 ) -> tuple[Crop, Iterator[Tensor]]:
     """The square around the face of the first frame, and every frame cut to it: (S,S,3) with S at most DRIVING_SIZE.
 
-    frames: (H,W,3) each, in [0,1], read as they are asked for. The square is found once and kept, so that nothing
-    jitters. The other arguments are those of `frame_portrait`. ValueError for a video without frames; NoFaceError,
-    which ends in `remedy`, without a face in the first."""
+    frames: (H,W,3) each, in [0,1], read lazily. The square is found once and kept, so that it does not jitter. The
+    other arguments are those of `frame_portrait`. ValueError for a video without frames; NoFaceError, which ends in
+    `remedy`, without a face in the first."""
     frames = iter(frames)
     first = next(frames, None)
     if first is None:

@@ -1,7 +1,7 @@
-"""Joint control of implicit motion: the voice rules the mouth, the driving video brows, eyes and head.
+"""Joint control of implicit motion: the voice drives the mouth, the driving video brows, eyes and head.
 
-The counterpart of ACTalker's masks in a motion space without pixels: the renderer's linear read-out tells what each
-motion does to the mouth, and that part is taken from the voice.
+The counterpart of ACTalker's masks in a motion space without pixels: the renderer's linear read-out splits motion into
+a mouth component, taken from the voice, and the rest.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from ..media.motion_edit import matched
 from ..networks.renderer.model import Renderer
 from ..vocabulary import INDEX, REGIONS
 from .control import Control
-from .regions import read_regions, write_regions
+from .regions import motion_to_parameters, parameters_to_motion
 
 
 def join_motions(voice: Motion, driving: Motion, renderer: Renderer, control: Control | None = None) -> Motion:
-    """One motion of both, at the voice's rate, about its reference, as long as the shorter.
+    """Both motions combined, at the frame rate of `voice`, relative to its reference, as long as the shorter.
 
-    With both gates open the mouth's change is the voice's and all the rest the video's. What a gate gives up goes to
-    the other source: audio 0.7 leaves the video 0.3 of the mouth, and a shut gate leaves it everything. Masks of the
-    control are for pictures and have no part here. Raises ValueError for motion of another renderer, or when both gates
-    are shut.
+    With both gates at 1 the mouth's change is the voice's and all the rest the video's. The remainder of a gate goes to
+    the other source: with audio 0.7 the video has 0.3 of the mouth, with audio 0 all of it. The control's masks are not
+    used here. Raises ValueError for motion of another renderer, or when both gates are 0.
     """
     control = control or Control()
     if not (control.audio or control.motion):
@@ -32,19 +31,19 @@ def join_motions(voice: Motion, driving: Motion, renderer: Renderer, control: Co
     voice, driving = matched(voice, driving)
     check_language(voice.language, renderer)
     frames = min(voice.frames, driving.frames)
-    heard, seen = ((motion.values[:frames] - motion.reference).to(voice.values) for motion in (voice, driving))
-    heard_mouth, seen_mouth = _mouth_part(voice, heard, renderer), _mouth_part(driving, seen, renderer)
+    from_voice, from_video = ((m.values[:frames] - m.reference).to(voice.values) for m in (voice, driving))
+    voice_mouth, video_mouth = _mouth_part(voice, from_voice, renderer), _mouth_part(driving, from_video, renderer)
     audio, motion = control.audio, control.motion
-    mouth = audio * heard_mouth + (1 - audio) * motion * seen_mouth
-    others = motion * (seen - seen_mouth) + (1 - motion) * audio * (heard - heard_mouth)
+    mouth = audio * voice_mouth + (1 - audio) * motion * video_mouth
+    others = motion * (from_video - video_mouth) + (1 - motion) * audio * (from_voice - voice_mouth)
     return replace(voice, values=voice.reference + mouth + others)
 
 
 def _mouth_part(motion: Motion, change: Tensor, renderer: Renderer) -> Tensor:
-    """What of a change (T,768) moves the mouth, by the read-out."""
-    rest = read_regions(renderer, motion.reference[None])
-    parameters = read_regions(renderer, motion.reference + change)
+    """The component of a change (T,768) that moves the mouth, by the read-out."""
+    rest = motion_to_parameters(renderer, motion.reference[None])
+    parameters = motion_to_parameters(renderer, motion.reference + change)
     opened = rest.expand_as(parameters).clone()
     mouth = [INDEX[name] for name in REGIONS["mouth"]]
     opened[:, mouth] = parameters[:, mouth]
-    return (write_regions(renderer, opened) - write_regions(renderer, rest)).to(change)
+    return (parameters_to_motion(renderer, opened) - parameters_to_motion(renderer, rest)).to(change)

@@ -1,8 +1,8 @@
-"""Motion that no face makes is held, and the user is told once.
+"""Clamps motion to what faces do, with one warning.
 
-Whatever the reason (a spoilt file, a picture that is no face, a gain far too high), a renderer makes a mess of
-parameters that it has never met. The limit is three times the range in which the corpus draws a parameter, about the
-middle of that range: readings of real faces lie within it.
+A renderer produces artefacts for parameters far outside its training range, whatever the reason (a damaged file, a
+picture without a face, a gain far too high). The limit is three times the corpus's range of a parameter, about the
+middle of that range: parameters read from real faces lie within it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..networks.renderer.model import Renderer
 from ..vocabulary import MOTION, PARAMETERS
-from .regions import read_regions, write_regions
+from .regions import motion_to_parameters, parameters_to_motion
 
 log = logging.getLogger("mamba_portrait")
 
@@ -24,47 +24,48 @@ HIGH = torch.tensor([p.drawn[1] + (RANGES - 1) / 2 * (p.drawn[1] - p.drawn[0]) f
 
 
 class MotionLimits:
-    """Holds motion that comes in parts, remembers which frames were beyond the limits, and tells of them at the end.
+    """Clamps motion that comes in parts, records which frames were beyond the limits, and warns of them at the end.
 
-    name: what the sentence calls the input, such as "the driving video"."""
+    name: of the input in the warning, such as "the driving video"."""
 
     def __init__(self, renderer: Renderer, name: str):
         self.renderer, self.name = renderer, name
-        self.frames: list[int] = []  # that were held
+        self.frames: list[int] = []  # that were clamped
         self.worst, self.value, self.times = "", 0.0, 1.0  # the parameter furthest beyond its limit
         self._seen, self._last = 0, None
 
-    def hold(self, values: Tensor) -> Tensor:
+    def clamp(self, values: Tensor) -> Tensor:
         """The next frames (T,768) float32 on the CPU -> the same, with every parameter within its limits.
 
-        A frame with NaN or infinite numbers takes the motion of the frame before it, the first a face at rest."""
+        A frame with NaN or infinite numbers gets the motion of the frame before it, the first one that at rest."""
         broken = ~torch.isfinite(values).all(1)
         if broken.any():
             values = values.clone()
             before = self.renderer.rest_motion().detach().float().cpu() if self._last is None else self._last
             for i in broken.nonzero().flatten().tolist():
                 values[i] = values[i - 1] if i else before
-        read = read_regions(self.renderer, values)
-        held = read.clamp(LOW, HIGH)
-        beyond = (held != read).any(1)
+        parameters = motion_to_parameters(self.renderer, values)
+        clamped = parameters.clamp(LOW, HIGH)
+        beyond = (clamped != parameters).any(1)
         if beyond.any():
-            change = write_regions(self.renderer, held) - write_regions(self.renderer, read)
+            change = parameters_to_motion(self.renderer, clamped) - parameters_to_motion(self.renderer, parameters)
             values = torch.where(beyond[:, None], values + change, values)
-            self._remember(read)
+            self._record_worst(parameters)
         self.frames += [self._seen + i for i in (broken | beyond).nonzero().flatten().tolist()]
         self._seen += len(values)
         self._last = values[-1]
         return values
 
-    def _remember(self, read: Tensor) -> None:
-        """Keep the parameter that goes furthest, measured in half widths of its limits."""
-        times = (read - (LOW + HIGH) / 2).abs() / ((HIGH - LOW) / 2)
+    def _record_worst(self, parameters: Tensor) -> None:
+        """Keep the parameter furthest beyond its limits, measured in half widths of them."""
+        times = (parameters - (LOW + HIGH) / 2).abs() / ((HIGH - LOW) / 2)
         if float(times.max()) > self.times:
             frame, number = divmod(int(times.argmax()), len(PARAMETERS))
-            self.times, self.worst, self.value = float(times.max()), PARAMETERS[number], float(read[frame, number])
+            self.times, self.worst = float(times.max()), PARAMETERS[number]
+            self.value = float(parameters[frame, number])
 
-    def tell(self) -> None:
-        """Warn of what was held, in one sentence; nothing where all was well."""
+    def warn(self) -> None:
+        """Log one warning if frames were clamped."""
         if not self.frames:
             return
         what = f"{self.worst} {self.value:.3g}" if self.worst else "NaN"

@@ -1,8 +1,8 @@
 """One function a stage of the talking portrait, shared by nodes, command line and tests.
 
-Networks arrive on their device and stay there; results that wait between stages go to `keep_on` (the CPU by default).
-Pictures are (H,W,3) float in [0,1] here, as nodes and media have them. `progress` is a callable (done, total): it may
-raise to cancel, and is called at every solver step and every batch of frames.
+Networks stay on the device they are on; results between stages go to `keep_on` (the CPU by default). Pictures are
+(H,W,3) float in [0,1]. `progress` is a callable (done, total), called at every solver step and every batch of frames;
+it may raise to cancel.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from .settings import RenderingSettings, SamplingSettings
 Progress = Callable[[int, int], None]
 
 LISTENING_PAD = 20  # frames of silence before and after a voice while its features are computed
-WARM_UP_FRAMES = 8  # frames of silence that motion is drawn for first, and that are cut off again
+WARM_UP_FRAMES = 8  # frames of silence that are sampled first and cut off again
 
 
 @dataclass(frozen=True)
 class Voice:
-    """Speech as the motion model hears it."""
+    """Speech in the form of the motion model's input."""
 
     waveform: Tensor  # (1,N) mono, 16 kHz, N = 640 * frames
     frames: int  # frames of video at 25 fps
@@ -49,7 +49,7 @@ def _device(module: torch.nn.Module) -> torch.device:
 
 
 def autocast(device: torch.device, bf16: bool) -> contextlib.AbstractContextManager:
-    """bfloat16 where the arithmetic allows it, float32 elsewhere; nothing at all unless `bf16`."""
+    """torch.autocast to bfloat16 if `bf16`, else nothing."""
     return torch.autocast(device.type, torch.bfloat16) if bf16 else contextlib.nullcontext()
 
 
@@ -63,8 +63,7 @@ def _network_image(photo: Tensor, device: torch.device) -> Tensor:
 def encode_source(
     renderer: Renderer, photo: Tensor, *, bf16: bool = False, keep_on: str | torch.device = "cpu"
 ) -> Source:
-    """A square portrait (H,W,3) in [0,1] -> all that the renderer computes once per portrait. ValueError for other
-    pictures."""
+    """A square portrait (H,W,3) in [0,1] -> its encoding, computed once per portrait. ValueError for other pictures."""
     if photo.ndim == 4 and photo.shape[0] != 1:
         raise ValueError(f"One portrait is needed, but {photo.shape[0]} pictures came in; choose one of them first.")
     device = _device(renderer)
@@ -72,9 +71,9 @@ def encode_source(
         picture = _network_image(checked(photo, "the portrait"), device)
         source = renderer.encode_source(picture).toned()
         limits = MotionLimits(renderer, "the portrait")
-        own = limits.hold(source.motion.float().cpu())
+        own = limits.clamp(source.motion.float().cpu())
         if limits.frames:
-            limits.tell()
+            limits.warn()
             source = renderer.encode_source(picture, motion=own.to(device)).toned()
         return source.to(keep_on)
 
@@ -99,13 +98,13 @@ def prepare_voice(waveform: Tensor, rate: int) -> Voice:
             f"The audio lasts {waveform.shape[-1] / rate:.3f} s, less than half a video frame; give a longer clip."
         )
     mono = to_mono_16k(waveform.cpu(), rate).reshape(1, -1)
-    samples = frames * SAMPLES_A_FRAME  # the last frame is padded with silence, or covers half of itself at least
+    samples = frames * SAMPLES_A_FRAME  # a last frame at least half covered by sound is kept, padded with silence
     missing = samples - mono.shape[1]
     return Voice(F.pad(mono, (0, missing)) if missing > 0 else mono[:, :samples], frames)
 
 
 @torch.inference_mode()
-def listen_globally(
+def extract_global_audio(
     model: MotionModel, voice: Voice, *, bf16: bool = False, keep_on: str | torch.device = "cpu"
 ) -> GlobalAudio:
     """Mamba-g over the whole recording: the speaking style, and the prosody of every frame."""
@@ -116,10 +115,10 @@ def listen_globally(
 
 
 @torch.inference_mode()
-def listen_locally(
+def extract_local_audio(
     model: MotionModel, voice: Voice, *, bf16: bool = False, keep_on: str | torch.device = "cpu"
 ) -> Tensor:
-    """Mamba-l over the slices around each frame: (1,T,d), what the lips do."""
+    """Mamba-l over the slices around each frame: F_al (1,T,d), which determines the lips."""
     device = _device(model)
     with autocast(device, bf16):
         features = model.extract_local(_padded(voice).to(device))
@@ -127,13 +126,13 @@ def listen_locally(
 
 
 def _padded(voice: Voice) -> Tensor:
-    """(1,N): silence before and after, as around the clips of training. Without it the mouth opened before the first
-    word of a recording that begins with speech."""
+    """(1,N): the waveform with silence before and after, as around training clips. Without it the mouth opened before
+    the first word of recordings that begin with speech."""
     return F.pad(voice.waveform, (LISTENING_PAD * SAMPLES_A_FRAME, LISTENING_PAD * SAMPLES_A_FRAME))
 
 
 @torch.inference_mode()
-def speak(
+def generate_motion(
     model: MotionModel,
     global_audio: GlobalAudio,
     local_audio: Tensor,
@@ -148,10 +147,10 @@ def speak(
 ) -> Motion:
     """Voice features -> Motion at 25 fps, relative to the resting face.
 
-    `style` lends the speaking style of another recording (Mamba-g's summary vector) to this voice. `history` and
-    `noise_offset` go on from motion before it, as in `sample_motion`. Without history it starts with a resting face and
-    WARM_UP_FRAMES of silence, which are cut off again: from the zeros that the paper starts with, which are no resting
-    face in our motion space, the mouth sprang open before the first word.
+    `style` replaces the speaking style (Mamba-g's style vector) by that of another recording. `history` and
+    `noise_offset` continue earlier motion, as in `sample_motion`. Without history, sampling starts from a face at rest
+    and WARM_UP_FRAMES of silence, which are cut off again. The paper starts from zeros, which are not a face at rest in
+    our motion space: the mouth opened before the first word.
     """
     frames = local_audio.shape[1]
     if global_audio.frames.shape[1] != frames:
@@ -181,7 +180,7 @@ def speak(
 
 
 def _after_silence(model: MotionModel, global_audio: GlobalAudio, local_audio: Tensor) -> tuple[GlobalAudio, Tensor]:
-    """Features with WARM_UP_FRAMES of silence before them."""
+    """Features preceded by those of WARM_UP_FRAMES of silence."""
     silence = local_audio.new_zeros(1, WARM_UP_FRAMES * SAMPLES_A_FRAME)
     before = model.extract_global(silence).frames.to(global_audio.frames)
     local = torch.cat([model.extract_local(silence).to(local_audio), local_audio], 1)
@@ -196,7 +195,7 @@ def batches(frames: Iterable[Tensor], size: int) -> Iterator[Tensor]:
 
 
 @torch.inference_mode()
-def watch(
+def encode_driving_video(
     renderer: Renderer,
     frames: Iterable[Tensor],
     fps: Fraction,
@@ -206,40 +205,41 @@ def watch(
     total: int | None = None,
     progress: Progress | None = None,
 ) -> Motion:
-    """A driving video, picture by picture (H,W,3) in [0,1] -> its Motion, relative to its first frame, from where the
-    head stands in it. ValueError for other pictures. What no face does is held, with a warning (limits.py)."""
+    """The frames (H,W,3) in [0,1] of a driving video -> its Motion, relative to its first frame; framing parameters are
+    relative to the first frame's. ValueError for other pictures. Motion that no face makes is clamped, with a warning
+    (limits.py)."""
     device = _device(renderer)
     values: list[Tensor] = []
-    seen = 0
+    done = 0
     for pictures in batches(frames, batch):
         pictures = _network_image(checked(pictures, "the driving video"), device)
         with autocast(device, bf16):
             values.append(renderer.encode_motion(pictures).float().cpu())
-        seen += len(pictures)
+        done += len(pictures)
         if progress is not None:
-            progress(seen, max(seen, total or seen))
+            progress(done, max(done, total or done))
     if not values:
         raise ValueError("The driving video has no frames.")
     motion = torch.cat(values)
     with torch.autocast(device.type, enabled=False):
         motion = renderer.centred(motion.to(device), motion[0].to(device)).float().cpu()
     limits = MotionLimits(renderer, "the driving video")
-    motion = limits.hold(motion)
-    limits.tell()
+    motion = limits.clamp(motion)
+    limits.warn()
     return Motion(motion, motion[0].clone(), fps, renderer.motion_language)
 
 
 def frame_size(renderer: Renderer, source: Source, side: int | None = None) -> tuple[int, int]:
     """(height, width) of the frames: a square, or the portrait's own size, enlarged to the network's if it is smaller.
 
-    Always even, as video encoders want it."""
+    Always even, as video encoders require."""
     height, width = (side, side) if side else source.image.shape[-2:]
     scale = 1.0 if side else max(1.0, renderer.config.image_size / max(height, width))
     return tuple(max(2, round(length * scale) // 2 * 2) for length in (height, width))
 
 
 def working_memory(batch: int, height: int, width: int) -> int:
-    """Bytes that rendering one batch takes, for the host's bookkeeping: eight pictures, and the network's own maps."""
+    """Bytes that rendering one batch takes, for the host's memory management: eight pictures and the activations."""
     return batch * 4 * 3 * 8 * (height * width + 64 * 256 * 256)
 
 
@@ -254,27 +254,28 @@ def render(
     bf16: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Tensor]:
-    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, as they are made; H and W are
-    those of `frame_size`. What no face does is held, with a warning at the end (limits.py). Raises ValueError for
-    motion of another language."""
+    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, one by one; H and W are those of
+    `frame_size`. Motion that no face makes is clamped, with a warning at the end (limits.py). Raises ValueError for
+    motion of another renderer's motion space."""
     settings = settings or RenderingSettings()
     check_language(motion.language, renderer)
     device, size = _device(renderer), frame_size(renderer, source, settings.size)
-    placed, appearance = source.to(device), appearance.to(device)
+    on_device, appearance = source.to(device), appearance.to(device)
     own = source.motion.float().cpu()[0]
-    opening = lips.parted(renderer, own, motion) if settings.mode == "relative" else torch.zeros_like(own)
+    opening = lips.lip_opening(renderer, own, motion) if settings.mode == "relative" else torch.zeros_like(own)
     limits = MotionLimits(renderer, "the motion")
     for start in range(0, motion.frames, settings.batch):
         part = replace(motion, values=motion.values[start : start + settings.batch])
-        closed = lips.closing(torch.arange(start, start + part.frames), float(motion.fps)) * min(settings.gain, 1.0)
-        wanted = limits.hold(retarget(part, own, settings.mode, settings.gain) - closed * opening).to(device)
+        indices = torch.arange(start, start + part.frames)
+        closed = lips.closing_weight(indices, float(motion.fps)) * min(settings.gain, 1.0)
+        target = limits.clamp(retarget(part, own, settings.mode, settings.gain) - closed * opening).to(device)
         with autocast(device, bf16):
-            wanted = renderer.within_limits(wanted, placed)
-            rendered = renderer.decode(placed, appearance, wanted, size=size, articulation=settings.articulation)
+            target = renderer.within_limits(target, on_device)
+            rendered = renderer.decode(on_device, appearance, target, size=size, articulation=settings.articulation)
         yield rendered.image.permute(0, 2, 3, 1).cpu()
         if progress is not None:
             progress(min(start + settings.batch, motion.frames), motion.frames)
-    limits.tell()
+    limits.warn()
 
 
 def assemble(
@@ -287,7 +288,7 @@ def assemble(
     mark: bool = False,
     quality: int = RenderingSettings.quality,
 ) -> Path:
-    """Batches (b,H,W,3) and a voice (C,N), if any -> an MP4 file, encoded as the frames come; a failure leaves none."""
+    """Batches (b,H,W,3) and a voice (C,N), if any -> a video file, encoded as the frames come; errors leave no file."""
     RenderingSettings.check("quality", quality)
     iterator = iter(frames)
     first = next(iterator, None)

@@ -1,7 +1,4 @@
-"""Editing motion by what it does to a face: the read-out's parameters, in the regions a user thinks in.
-
-The parameters are those of the drawn heads that the read-out was trained on (vocabulary.py).
-"""
+"""Editing motion by face region, through the read-out's parameters (those of drawn heads, vocabulary.py)."""
 
 from __future__ import annotations
 
@@ -25,10 +22,10 @@ def edit_regions(
     smooth: float = 0.0,
     speed: float = 1.0,
 ) -> Motion:
-    """Scale the motion of each region (1 leaves it), turn the head, smooth and pace the whole.
+    """Scale the motion of each region (1 leaves it), turn the head, smooth, change the speed.
 
     turn: degrees of yaw, pitch and roll, added to every frame. smooth: seconds. speed: 2 plays twice as fast.
-    Raises ValueError for motion of another renderer, here and in `plot_regions`: its read-out would say nothing.
+    Raises ValueError for motion of another renderer, as `plot_regions` does: the read-out does not apply to it.
     """
     check_language(motion.language, renderer)
     device = next(renderer.parameters()).device
@@ -40,27 +37,27 @@ def edit_regions(
         pose = torch.zeros(COUNT, device=device)
         for name, degrees in turn.items():
             pose[INDEX[name]] = math.radians(degrees)
-        offset = write_regions(renderer, pose) - write_regions(renderer, torch.zeros_like(pose))
+        offset = parameters_to_motion(renderer, pose) - parameters_to_motion(renderer, torch.zeros_like(pose))
     return edit_motion(
         motion,
         speed=speed,
         smooth=smooth,
         parameter_gain=None if bool((gain == 1).all()) else gain,
-        read=lambda values: read_regions(renderer, values),
-        write=lambda values: write_regions(renderer, values),
+        read=lambda values: motion_to_parameters(renderer, values),
+        write=lambda values: parameters_to_motion(renderer, values),
         offset=offset,
     )
 
 
 @torch.inference_mode()
-def read_regions(renderer: Renderer, values: torch.Tensor) -> torch.Tensor:
+def motion_to_parameters(renderer: Renderer, values: torch.Tensor) -> torch.Tensor:
     """Motion (T,768) to the read-out's parameters (T,24), in the order of vocabulary.py."""
     return renderer.read_parameters(values.to(next(renderer.parameters()).device)).float().cpu()
 
 
 @torch.inference_mode()
-def write_regions(renderer: Renderer, parameters: torch.Tensor) -> torch.Tensor:
-    """Parameters (T,24) to motion (T,768); what they do not describe is at rest."""
+def parameters_to_motion(renderer: Renderer, parameters: torch.Tensor) -> torch.Tensor:
+    """Parameters (T,24) to motion (T,768); directions that they do not describe are as at rest."""
     return renderer.motion_from_parameters(parameters.to(next(renderer.parameters()).device)).float().cpu()
 
 
@@ -69,4 +66,4 @@ def plot_regions(motion: Motion, renderer: Renderer | None, size: tuple[int, int
     if renderer is None:
         return plot_motion(motion, size=size)
     check_language(motion.language, renderer)
-    return plot_motion(motion, read_regions(renderer, motion.values), PARAMETERS, REGIONS, size)
+    return plot_motion(motion, motion_to_parameters(renderer, motion.values), PARAMETERS, REGIONS, size)

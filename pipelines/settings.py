@@ -1,5 +1,5 @@
-"""The settings of sampling and of rendering: the one place from which command line, nodes and library take defaults,
-ranges and choices. Free of PyTorch."""
+"""The settings of sampling and of rendering, from which command line, nodes and library take defaults, ranges and
+choices. Imports no PyTorch."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ __all__ = ["Choice", "Range", "RenderingSettings", "SamplingSettings", "Settings
 
 @dataclass(frozen=True)
 class RenderingSettings(Settings):
-    """How motion on a portrait becomes a film.
+    """How motion is rendered on a portrait.
 
-    mode: "relative" adds the motion's change to the portrait's own pose, and lets parted lips close for a voice;
-    "keep_lips" does not; "absolute" takes the motion's pose as it is. gain: how large the motion is, 0 is still, 1 as
-    it came. articulation: how strongly the drawn mouth is articulated, 1 is as trained. size: side of the frames in
-    pixels, None for the portrait's own. batch: frames drawn at once. quality: constant rate factor of H.264, lower is
-    better.
+    mode: "relative" adds the motion's change to the portrait's own pose and closes parted lips for a voice; "keep_lips"
+    does not close them; "absolute" uses the motion's own pose and expression. gain: factor on the motion, 0 is still.
+    articulation: factor on beta of the decoder, 1 is as trained. size: side of the frames in pixels, None for the
+    portrait's own. batch: frames rendered at once. quality: constant rate factor of H.264, lower is better.
     """
 
     mode: str = choice("relative", MOTION_MODES)

@@ -1,1 +1,1 @@
-"""Noise schedules, solvers, guidance and windows: how motion is drawn from the motion model."""
+"""Noise schedules, solvers, guidance and windows: how motion is sampled from the motion model."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class GuidanceScales:
-    """Strength of each source over the one before it: identity, then voice, then motion (published values)."""
+    """Guidance scale of each condition over the row before: identity, then voice, then motion (published values)."""
 
     identity: float = 2.0
     audio: float = 7.5
@@ -18,7 +18,7 @@ class GuidanceScales:
 
 
 class Row(NamedTuple):
-    """One evaluation of the UNet: which sources it sees, and its scale over the row before (None for the first)."""
+    """One evaluation of the UNet: its conditions, and its guidance scale over the row before (None for the first)."""
 
     identity: bool
     audio: bool
@@ -27,8 +27,8 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Drive:
-    """All that T frames are driven by. Gates are already multiplied into voice and motion tokens, also the `no_` ones.
+class DrivingConditions:
+    """The conditions of T frames. Gates are already multiplied into voice and motion tokens, also the `no_` ones.
 
     identity (1, 1, D); audio (T, n, D), no_audio (1, n, D); motion (T, 1, D), no_motion (1, 1, D);
     image_latent (4, h, w), unscaled; face_feature (1, C0, h, w); masks (1, 1, H, W); time_ids (3,).
@@ -49,7 +49,7 @@ class Drive:
 def guidance_rows(audio_gate: float, motion_gate: float, scales: GuidanceScales) -> list[Row]:
     """The rows u, d1, d2, c of   u + s1 (d1 - u) + s2 (d2 - d1) + s3 (c - d2).
 
-    A row equal to the one before adds exactly nothing, so a closed gate leaves out its row: three instead of four.
+    A closed gate would make a row equal to the one before, which adds zero, so it is left out: three instead of four.
     """
     rows = [Row(False, False, False, None), Row(True, False, False, scales.identity)]
     if audio_gate:
@@ -81,7 +81,7 @@ def circular_windows(length: int, window: int, overlap: int, shift: int) -> list
 def sample_latents(
     unet: torch.nn.Module,
     scheduler,
-    drive: Drive,
+    conditions: DrivingConditions,
     start: Tensor,
     rows: list[Row],
     *,
@@ -96,14 +96,14 @@ def sample_latents(
 ) -> Tensor:
     """Denoise T latent frames (T, 4, h, w), scaled as the VAE's scaling factor has it.
 
-    start (4, h, w) is the scaled latent of the portrait, around which the noise begins. scheduler is diffusers'
+    start (4, h, w): the scaled latent of the portrait, to which the initial noise is added. scheduler: diffusers'
     EulerDiscreteScheduler. Every step the windows move by `shift_step` frames, so that no seam stays in place.
     rows_at_once bounds the memory: guidance rows evaluated in one call. progress(done, total) is called after every
     window and may raise to cancel; preview(latents) gets the step's estimate of the result.
     """
-    length = drive.audio.shape[0]
+    length = conditions.audio.shape[0]
     scheduler.set_timesteps(steps, device=start.device)
-    # drawn on the CPU, so that a seed means the same on every device
+    # drawn on the CPU, so that a seed gives the same noise on every device
     noise = torch.randn(length, *start.shape, generator=torch.Generator().manual_seed(seed))
     latents = start.float() + noise.to(start.device) * scheduler.sigmas[0].to(start.device)
     plan = [circular_windows(length, window, overlap, (i * shift_step) % window) for i in range(steps)]
@@ -114,7 +114,7 @@ def sample_latents(
         for index in windows:
             frames = index.to(latents.device)
             parts = [
-                _predict(unet, drive, scaled[frames], frames, time, rows[i : i + rows_at_once])
+                _predict(unet, conditions, scaled[frames], frames, time, rows[i : i + rows_at_once])
                 for i in range(0, len(rows), rows_at_once)
             ]
             velocity.index_add_(0, frames, guided(torch.cat(parts).float(), rows))
@@ -130,13 +130,15 @@ def sample_latents(
     return latents
 
 
-def _predict(unet, drive: Drive, scaled: Tensor, frames: Tensor, time: Tensor, rows: list[Row]) -> Tensor:
+def _predict(
+    unet, conditions: DrivingConditions, scaled: Tensor, frames: Tensor, time: Tensor, rows: list[Row]
+) -> Tensor:
     """v (rows, F, 4, h, w) of one window for some guidance rows in one batch."""
-    dtype, count = drive.image_latent.dtype, len(frames)
-    image = drive.image_latent.expand(count, -1, -1, -1)
-    audio, no_audio = drive.audio[frames], drive.no_audio.expand(count, -1, -1)
-    motion, no_motion = drive.motion[frames], drive.no_motion.expand(count, -1, -1)
-    identity = drive.identity.expand(count, -1, -1)
+    dtype, count = conditions.image_latent.dtype, len(frames)
+    image = conditions.image_latent.expand(count, -1, -1, -1)
+    audio, no_audio = conditions.audio[frames], conditions.no_audio.expand(count, -1, -1)
+    motion, no_motion = conditions.motion[frames], conditions.no_motion.expand(count, -1, -1)
+    identity = conditions.identity.expand(count, -1, -1)
     samples = [torch.cat([scaled.to(dtype), image if row.identity else torch.zeros_like(image)], 1) for row in rows]
     return unet(
         torch.stack(samples),
@@ -144,8 +146,8 @@ def _predict(unet, drive: Drive, scaled: Tensor, frames: Tensor, time: Tensor, r
         identity=torch.cat([identity if row.identity else torch.zeros_like(identity) for row in rows]),
         audio=torch.cat([audio if row.audio else no_audio for row in rows]),
         motion=torch.cat([motion if row.motion else no_motion for row in rows]),
-        face_feature=drive.face_feature.expand(len(rows), count, -1, -1, -1),
-        audio_mask=drive.audio_mask,
-        motion_mask=drive.motion_mask,
-        added_time_ids=drive.time_ids.expand(len(rows), -1),
+        face_feature=conditions.face_feature.expand(len(rows), count, -1, -1, -1),
+        audio_mask=conditions.audio_mask,
+        motion_mask=conditions.motion_mask,
+        added_time_ids=conditions.time_ids.expand(len(rows), -1),
     )

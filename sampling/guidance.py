@@ -8,10 +8,11 @@ from ..networks.motion_model.model import MotionModel
 
 
 def branches(audio_scale: float, appearance_scale: float) -> list[tuple[bool, bool, float]]:
-    """The rows (hears, sees, weight) of  p_00 + w_A (p_0A - p_00) + w_a (p_aA - p_0A), those of weight 0 left out.
+    """The rows (with audio, with appearance, weight) of  p_00 + w_A (p_0A - p_00) + w_a (p_aA - p_0A); rows of weight 0
+    are left out.
 
-    Of the two possible nestings this one costs two rows, not three, at the usual appearance scale of 1; both scales 1
-    are one row.
+    Of the two possible nestings this one needs two rows, not three, at the usual appearance scale of 1; with both
+    scales 1 it is one row.
     """
     rows = [
         (False, False, 1 - appearance_scale),
@@ -32,10 +33,12 @@ def guided(
     audio_scale: float,
     appearance_scale: float,
 ) -> Tensor:
-    """The guided prediction for one window, noisy (1, W, 768); being linear, it is the same on eps, v and x0."""
+    """The guided prediction for one window, noisy (1, W, 768). Guidance is linear, so eps, v and x0 give the same."""
     rows = branches(audio_scale, appearance_scale if appearance is not None else 1.0)
     count = len(rows)
-    hears, sees, weights = (torch.tensor(column, device=noisy.device) for column in zip(*rows, strict=True))
+    with_audio, with_appearance, weights = (
+        torch.tensor(column, device=noisy.device) for column in zip(*rows, strict=True)
+    )
     predicted = model.denoise(
         noisy.expand(count, -1, -1),
         torch.full((count,), t, device=noisy.device),
@@ -43,7 +46,7 @@ def guided(
         local_audio.expand(count, -1, -1),
         None if appearance is None else appearance.expand(count, -1),
         history.expand(count, -1, -1),
-        drop_audio=~hears,
-        drop_appearance=~sees,
+        drop_audio=~with_audio,
+        drop_appearance=~with_appearance,
     )
     return (weights.to(predicted.dtype)[:, None, None] * predicted).sum(0, keepdim=True)

@@ -1,4 +1,4 @@
-"""The noise schedule of stage 2 and the conversions between what a network may predict."""
+"""The noise schedule of stage 2 and the conversions between eps, v and x0."""
 
 import math
 
@@ -9,9 +9,8 @@ from torch import Tensor
 class NoiseSchedule:
     """Cosine schedule (Nichol & Dhariwal 2021) of `timesteps` levels: x_t = sqrt(ab_t) x0 + sqrt(1 - ab_t) eps.
 
-    ab never falls below `alpha_bar_min`: at zero signal the noise says nothing about x0 and eps-prediction fails. A
-    `snr_shift` s > 1 divides every signal-to-noise ratio by s^2 (Hoogeboom et al. 2023), for data whose many dimensions
-    repeat one another.
+    ab is at least `alpha_bar_min`: x0 cannot be computed from predicted noise at zero signal. A `snr_shift` s > 1
+    divides every signal-to-noise ratio by s^2 (Hoogeboom et al. 2023), for data with redundant dimensions.
     """
 
     def __init__(self, timesteps: int = 1000, snr_shift: float = 1.0, alpha_bar_min: float = 1e-4):
@@ -32,14 +31,14 @@ class NoiseSchedule:
         return signal * x0 + noise * eps
 
     def target(self, x0: Tensor, eps: Tensor, t: Tensor, prediction: str) -> Tensor:
-        """What the network should give: "eps", "x0" or "v" = sqrt(ab) eps - sqrt(1 - ab) x0."""
+        """The training target: "eps", "x0" or "v" = sqrt(ab) eps - sqrt(1 - ab) x0."""
         if prediction == "v":
             signal, noise = self.scales(t, x0)
             return signal * eps - noise * x0
         return {"eps": eps, "x0": x0}[prediction]
 
     def to_x0(self, predicted: Tensor, noisy: Tensor, t: Tensor, prediction: str) -> Tensor:
-        """The clean sample that a prediction means."""
+        """x0 from a prediction."""
         signal, noise = self.scales(t, noisy)
         if prediction == "eps":
             return (noisy - noise * predicted) / signal

@@ -1,7 +1,7 @@
-"""Settings that say themselves what they allow, and those of sampling: defaults, ranges and choices stand here only.
+"""Dataclasses of settings with ranges and choices, and the sampling settings: their only definition.
 
-Free of PyTorch, so that `--help` and the schemas of the nodes stay light. The settings of sampling stand beside the
-sampler, which may not import `pipelines`; `pipelines/settings.py` gives them together with those of rendering.
+Imports no PyTorch, so that `--help` and the nodes' schemas are quick. The sampling settings stand beside the sampler,
+which may not import `pipelines`; `pipelines/settings.py` exports them together with those of rendering.
 """
 
 from __future__ import annotations
@@ -86,13 +86,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class SamplingSettings(Settings):
-    """How motion is drawn from the motion model.
+    """How motion is sampled from the motion model.
 
-    seed: another seed, another performance. steps: solver steps a window; solver: dpmpp_2m needs the fewest, ddpm is
-    the original and wants hundreds; eta: the noise that ddim adds at every step, 0 none, 1 as ddpm. audio_guidance and
-    appearance_guidance: 1 is the model as trained. mode: how long audio is cut into windows (`windows.plan`); window:
-    frames drawn at once; overlap: frames that neighbours share, in mode overlap. mouth_noise and mouth_lead: what the
-    sampler does beside the paper (`windows`); 1 and 0 give the paper's method.
+    seed: of the noise. steps: solver steps a window; solver: dpmpp_2m needs the fewest, ddpm is the original and needs
+    hundreds; eta: the noise that ddim adds at every step, 0 none, 1 as ddpm. audio_guidance and appearance_guidance:
+    guidance scales, 1 is the model as trained. mode: how long audio is cut into windows (`windows.plan`); window:
+    frames denoised at once; overlap: frames that neighbours share, in mode overlap. mouth_noise and mouth_lead: what
+    the sampler does beyond the paper (`windows`); 1 and 0 give the paper's method.
     """
 
     seed: int = number(0, 0, LARGEST_SEED)

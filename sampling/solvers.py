@@ -32,38 +32,38 @@ def solve(
     x, previous = noise, None
     for i, t in enumerate(times):
         x0 = estimate(x, t)
-        here, there = levels[i], levels[i + 1]
-        if there == 1.0:
+        level, next_level = levels[i], levels[i + 1]
+        if next_level == 1.0:
             x = x0
         elif solver == "dpmpp_2m":
-            x = _dpmpp_2m(x, x0, previous, levels[i - 1] if i else None, here, there)
+            x = _dpmpp_2m(x, x0, previous, levels[i - 1] if i else None, level, next_level)
         else:
-            x = _ddim(x, x0, here, there, eta, fresh_noise(i) if eta else None)
+            x = _ddim(x, x0, level, next_level, eta, fresh_noise(i) if eta else None)
         previous = x0
         if after_step is not None:
             after_step()
     return x
 
 
-def _ddim(x: Tensor, x0: Tensor, here: float, there: float, eta: float, fresh: Tensor | None) -> Tensor:
-    """Song et al. 2021, equation 12; eta = 1 is the DDPM posterior."""
-    eps = (x - here**0.5 * x0) / (1 - here) ** 0.5
-    sigma = eta * ((1 - there) / (1 - here) * (1 - here / there)) ** 0.5
-    x = there**0.5 * x0 + max(1 - there - sigma**2, 0.0) ** 0.5 * eps
+def _ddim(x: Tensor, x0: Tensor, level: float, next_level: float, eta: float, fresh: Tensor | None) -> Tensor:
+    """Song et al. 2021, equation 12; eta = 1 is the DDPM posterior. Levels are alpha_bar, here and below."""
+    eps = (x - level**0.5 * x0) / (1 - level) ** 0.5
+    sigma = eta * ((1 - next_level) / (1 - level) * (1 - level / next_level)) ** 0.5
+    x = next_level**0.5 * x0 + max(1 - next_level - sigma**2, 0.0) ** 0.5 * eps
     return x if fresh is None else x + sigma * fresh
 
 
 def _dpmpp_2m(
-    x: Tensor, x0: Tensor, previous: Tensor | None, before: float | None, here: float, there: float
+    x: Tensor, x0: Tensor, previous_x0: Tensor | None, previous_level: float | None, level: float, next_level: float
 ) -> Tensor:
-    """Lu et al. 2022, algorithm 2: second order in the half log signal-to-noise ratio, from two estimates."""
+    """Lu et al. 2022, algorithm 2: second order in the half log signal-to-noise ratio, from two estimates of x0."""
 
     def half_log_snr(alpha_bar: float) -> float:
         return 0.5 * (torch.logit(torch.tensor(alpha_bar, dtype=torch.float64))).item()
 
-    h = half_log_snr(there) - half_log_snr(here)
-    if previous is not None:
-        ratio = (half_log_snr(here) - half_log_snr(before)) / h
-        x0 = (1 + 1 / (2 * ratio)) * x0 - 1 / (2 * ratio) * previous
-    shrink = ((1 - there) / (1 - here)) ** 0.5
-    return shrink * x - there**0.5 * torch.expm1(torch.tensor(-h, dtype=torch.float64)).item() * x0
+    h = half_log_snr(next_level) - half_log_snr(level)
+    if previous_x0 is not None:
+        ratio = (half_log_snr(level) - half_log_snr(previous_level)) / h
+        x0 = (1 + 1 / (2 * ratio)) * x0 - 1 / (2 * ratio) * previous_x0
+    sigma_ratio = ((1 - next_level) / (1 - level)) ** 0.5
+    return sigma_ratio * x - next_level**0.5 * torch.expm1(torch.tensor(-h, dtype=torch.float64)).item() * x0

@@ -1,16 +1,16 @@
 """Motion for audio of any length: one window after another, each continuing the last.
 
-A window is denoised at once, under the voice, the appearance and the four frames before it, as in the paper. What the
-sampler does beside the paper, each with the setting that turns it off:
+A window is denoised at once, conditioned on the voice, the appearance and the four frames before it, as in the paper.
+What the sampler does beyond the paper, each with the setting that turns it off:
 
-- It leads the mouth (`mouth_lead`, off at 0): at every solver step the mouth of the estimate moves this share of the
-  way to what the model's audio regression reads from the voice, because the denoiser loses part of what the voice says
-  of the lips. Lips of voices never heard correlated by .70 with the truth at 0.5, and by .66 at 0.
-- It opens the mouth that the regression reads (`OPENING_GAIN`): the regression averages, so it underestimates opening.
-  Off with mouth_lead 0.
-- It gives the mouth less noise (`mouth_noise`, off at 1): chance makes a head lively, but a mouth wrong. At 0.5 the
-  same lips correlated by .05 more than at 1, and at 0 they moved too little.
-- It cross-fades windows in mode "overlap" only.
+- Mouth lead (`mouth_lead`, off at 0): at every solver step the mouth parameters of the x0 estimate are interpolated by
+  this share towards the model's audio regression, because the denoiser loses part of what the audio determines about
+  the lips. On held-out voices the lips correlated .70 with the ground truth at 0.5, and .66 at 0.
+- The regressed mouth is opened by `OPENING_GAIN`: the regression averages, so it underestimates opening. Off with
+  mouth_lead 0.
+- Less noise for the mouth (`mouth_noise`, off at 1): random variation suits the head, but makes the lips wrong. At 0.5
+  the same lips correlated by .05 more than at 1, and at 0 they moved too little.
+- Cross-fading of windows, in mode "overlap" only.
 
 mouth_lead 0 and mouth_noise 1 give the paper's method.
 """
@@ -31,7 +31,7 @@ from .settings import SamplingSettings
 from .solvers import solve
 
 STREAM_WINDOW = 16  # 0.64 s: the least delay at which a window still holds a syllable
-SHORTEST = 16  # frames; the shortest window of training, so a short rest is filled up to it and cut
+SHORTEST = 16  # frames; the shortest window of training, so a shorter last window is padded to it and cut
 OPENING_GAIN = 1.2  # about the face at rest, so that a closed mouth stays closed
 
 
@@ -48,13 +48,13 @@ def sample_motion(
     noise_offset: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """Draw motion (frames, 768), absolute and de-normalised, for one voice.
+    """Sample motion (frames, 768), absolute and de-normalised, for one voice.
 
     global_audio and local_audio are of one clip (batch 1), appearance (1, appearance_dim) or None. `history` (n, 768)
-    is absolute motion that came before, of which the last four frames count; None starts afresh, from zeros. Frame i
-    uses the noise of index i + noise_offset, so that audio moved by k frames can keep its noise. progress(done, total)
-    is called once a solver step and may raise to cancel. Raises ValueError for less than one frame, or for more steps
-    than the model has timesteps.
+    is absolute motion before the first frame, of which the last four frames are used; None starts from zeros. Frame i
+    uses the noise of index i + noise_offset, so that audio shifted by k frames can keep its noise. progress(done,
+    total) is called once a solver step and may raise to cancel. Raises ValueError for less than one frame, or for more
+    steps than the model has timesteps.
     """
     settings = settings or SamplingSettings()
     sampler = Sampler(model, global_audio, local_audio, appearance, settings, noise_offset)
@@ -64,13 +64,13 @@ def sample_motion(
     after_step = None if progress is None else lambda: progress(next(done), total)
     for start, stop, known in spans:
         window = sampler.prepare(motion, start, stop, known)
-        drawn = sampler.solve(window, after_step)
-        motion[past + start : past + stop] = drawn[0, : stop - start]
+        sampled = sampler.solve(window, after_step)
+        motion[past + start : past + stop] = sampled[0, : stop - start]
     return motion[past:].mul_(model.motion_std).add_(model.motion_mean)  # in place: it may be long
 
 
 def plan(frames: int, settings: SamplingSettings) -> list[tuple[int, int, int]]:
-    """The windows (start, stop, known) that cover `frames`; the first `known` frames of each are already drawn.
+    """The windows (start, stop, known) that cover `frames`; the first `known` frames of each are already sampled.
 
     window: `window` frames after one another; overlap: each shares `overlap` frames with the one before; stream:
     windows of 16; strict: frame by frame, as the paper's conditioning is written. Raises ValueError for no frames.
@@ -87,9 +87,8 @@ def plan(frames: int, settings: SamplingSettings) -> list[tuple[int, int, int]]:
 
 
 def after_history(model: MotionModel, history: Tensor | None, frames: int) -> Tensor:
-    """(4 + frames, 768) normalised: the last four frames of `history`, zeros for those missing, and zeros to be drawn.
-
-    float32, whatever the networks compute in."""
+    """(4 + frames, 768) normalised, float32: the last four frames of `history` (zeros for missing ones), and zeros for
+    the frames to be sampled."""
     past = model.config.history
     motion = torch.zeros(past + frames, model.config.motion_dim, device=model.motion_mean.device)
     if history is not None and len(history):
@@ -100,15 +99,15 @@ def after_history(model: MotionModel, history: Tensor | None, frames: int) -> Te
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """What W frames from `start` on are drawn from; motion is normalised."""
+    """The inputs for denoising W frames from `start` on; motion is normalised."""
 
     start: int
     global_audio: GlobalAudio  # frames (1, W, global_width)
     local_audio: Tensor  # (1, W, local_width)
-    mouth: Tensor  # (1, W, mouth), what the audio regression reads
+    mouth: Tensor  # (1, W, mouth), prediction of the audio regression
     history: Tensor  # (1, 4, 768), the frames before
-    known: Tensor  # (n, 768), the first frames as the window before drew them
-    fade: Tensor  # (n, 1), from the window before, 0, to this one, 1
+    known: Tensor  # (n, 768), the first frames as sampled in the window before
+    fade: Tensor  # (n, 1), weight of this window against the one before, 0 to 1
 
 
 class Sampler:
@@ -128,7 +127,7 @@ class Sampler:
         self.schedule = NoiseSchedule(model.config.timesteps, model.config.snr_shift)
 
     def prepare(self, motion: Tensor, start: int, stop: int, known: int) -> Window:
-        """The window start .. stop of `motion` (4 + T, 768), which is drawn up to start + known."""
+        """The window start .. stop of `motion` (4 + T, 768), which is sampled up to start + known."""
         past, settings = self.model.config.history, self.settings
         shortest = 1 if settings.mode == "strict" else min(SHORTEST, settings.window)
         length = max(stop - start, shortest)
@@ -139,16 +138,16 @@ class Sampler:
             start,
             global_audio,
             local_audio,
-            self._read_mouth(global_audio, local_audio),
+            self._predict_mouth(global_audio, local_audio),
             history=motion[None, start : start + past],
             known=motion[past + start : past + start + known],
             fade=fade,
         )
 
-    def _read_mouth(self, global_audio: GlobalAudio, local_audio: Tensor) -> Tensor:
-        """What the audio regression reads of the mouth, opened by OPENING_GAIN: (1, W, mouth)."""
+    def _predict_mouth(self, global_audio: GlobalAudio, local_audio: Tensor) -> Tensor:
+        """The audio regression's mouth parameters, opened by OPENING_GAIN: (1, W, mouth)."""
         rest = self.model.normalise(self.model.rest_motion) @ self.model.mouth_reader
-        return rest + OPENING_GAIN * (self.model.hear(global_audio, local_audio).float() - rest)
+        return rest + OPENING_GAIN * (self.model.predict_mouth(global_audio, local_audio).float() - rest)
 
     def solve(self, window: Window, after_step: Callable[[], None] | None = None) -> Tensor:
         """Motion (1, W, 768) of a window, normalised."""
@@ -164,7 +163,7 @@ class Sampler:
         )
 
     def _estimate(self, window: Window, x: Tensor, t: int) -> Tensor:
-        """x0 for noisy motion x (1, W, 768): guided, its mouth led, and faded in from the window before."""
+        """x0 for noisy motion x (1, W, 768), with guidance, mouth lead and the cross-fade from the window before."""
         model, settings = self.model, self.settings
         predicted = guided(
             model,
@@ -184,14 +183,14 @@ class Sampler:
         return torch.cat([faded[None], x0[:, shared:]], 1)
 
     def _noise(self, window: Window, step: int) -> Tensor:
-        """Noise (1, W, 768) of a solver step, of which the mouth gets the share `mouth_noise`."""
+        """Noise (1, W, 768) of a solver step, scaled by `mouth_noise` in the mouth parameters."""
         length, width, device = window.local_audio.shape[1], self.model.config.motion_dim, window.history.device
         noise = frame_noise(self.settings.seed, window.start + self.noise_offset, length, width, step)
-        return self.model.quiet_mouth(noise[None].to(device), self.settings.mouth_noise)
+        return self.model.scale_mouth_noise(noise[None].to(device), self.settings.mouth_noise)
 
 
 def _cut(features: Tensor, start: int, length: int) -> Tensor:
-    """Frames start .. start + length of (1, T, width); beyond the end the last frame is held."""
+    """Frames start .. start + length of (1, T, width); beyond the end the last frame is repeated."""
     part = features[:, start : start + length]
     if not part.shape[1]:
         part = features[:, -1:]

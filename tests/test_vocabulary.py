@@ -1,4 +1,4 @@
-"""The shared words: every part of the package means the same parameters, parts, landmarks and rates."""
+"""The shared definitions: all of the package uses the same parameters, parts, landmarks and rates."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from mamba_portrait.vocabulary import (
 
 
 def test_storage_order_is_that_of_the_shipped_weights():
-    """Weights and corpora know parameters and landmarks by number only: none may move."""
+    """Weights and corpora store parameters and landmarks by index only, so the order must not change."""
     assert PARAMETERS == tuple(
         "jaw pucker spread smile_left smile_right press upper_lip lower_lip brow_left brow_right furrow blink_left "
         "blink_right gaze_x gaze_y yaw pitch roll shift_x shift_y shift_z shoulder_x shoulder_y tongue".split()

@@ -1,6 +1,6 @@
-"""Phone sets of the speech engines, and their meaning as mouth classes.
+"""Phone sets of the speech engines, and their maps to viseme classes.
 
-A class is what the lips and the front of the tongue do: voicing and nasality are dropped, so b, p and m are one class.
+A class describes the lips and the front of the tongue; voicing and nasality are dropped, so b, p and m are one class.
 Vowel classes are named by their nearest letter; `I`, `E`, `O`, `U` are the lax ones, `ii` a close central vowel, `oe`
 and `y` the front rounded ones.
 """
@@ -16,7 +16,7 @@ CLASSES: tuple[str, ...] = (SILENCE, *sorted(VOWELS), *sorted(CONSONANTS))
 
 @dataclass(frozen=True)
 class Phone:
-    """One mouth class held from `start` to `end`, in seconds."""
+    """One viseme class from `start` to `end`, in seconds."""
 
     start: float
     end: float
@@ -73,7 +73,7 @@ _PAUSES = frozenset(("", "#", "_", "pau", "ssil", "sil", "brth"))
 
 
 def classes(symbol: str, phone_set: str) -> list[str]:
-    """The one to three mouth classes of a phone symbol, in order; pauses and unknown marks are silence.
+    """The one to three viseme classes of a phone symbol, in order; pauses and unknown marks are silence.
 
     phone_set: "ipa" (espeak-ng), "arpabet" (English of flite and festival), "sampa" (Italian, Catalan), "finnish",
     "czech", "russian". Raises ValueError for any other set.
@@ -113,7 +113,7 @@ def _ipa_classes(symbol: str) -> list[str]:
 
 
 def split_classes(start: float, end: float, symbol: str, phone_set: str) -> list[Phone]:
-    """The phones of one symbol held from start to end (s): its classes, in equal parts."""
+    """The phones of one symbol from start to end (s): its classes, in equal parts."""
     kinds = classes(symbol, phone_set)
     step = (end - start) / len(kinds)
     return [Phone(start + i * step, start + (i + 1) * step, kind) for i, kind in enumerate(kinds)]

@@ -1,10 +1,10 @@
 """From timed phones to mouth parameters: a viseme table, dominance functions, closures, pauses.
 
-Coarticulation is Cohen and Massaro's (1993): every phone pulls each mouth channel towards its target with a weight that
-decays exponentially around it; the channel is the weighted mean. Three things are laid over it, since the mean alone
-misses them: lips meet by construction in p b m and f v, they stay parted in short pauses, and they part just before
-speech to breathe in. The numbers come from a fit to the measured lips of real speakers. Loudness has no part in it: in
-running speech the opening of real mouths hardly correlates with it.
+Coarticulation is Cohen and Massaro's (1993): each mouth channel is the weighted mean of the phones' targets, with
+dominances that decay exponentially around a phone. Three rules are added, which the mean alone misses: lips are closed
+in p b m and f v, they stay parted in short pauses, and they part just before speech to breathe in. The numbers are
+fitted to the measured lips of real speakers. Loudness is not used: in running speech mouth opening hardly correlates
+with it.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ CLOSURES = frozenset(("p", "f"))
 
 @dataclass(frozen=True)
 class Viseme:
-    """Targets, and dominance (how strongly the sound insists) for opening, width, press and tongue.
+    """Targets, and dominance (their weight in coarticulation) for opening, width, press and tongue.
 
-    reach: seconds over which it does; opening: between the inner lips, 1 is a wide "a"; width: -1 rounded .. 1 spread;
-    teeth: share of the opening made by the lips rather than the jaw, which shows the teeth.
+    reach: time constant of the dominance in seconds; opening: between the inner lips, 1 is a wide "a"; width: -1
+    rounded .. 1 spread; teeth: share of the opening made by the lips rather than the jaw, which shows the teeth.
     """
 
     opening: float
@@ -132,9 +132,9 @@ def mouth_parameters(phones: Sequence[Phone], frames: int, *, openness: float = 
 
 def _coarticulate(phones: Sequence[Phone], time: np.ndarray) -> np.ndarray:
     """(5, time): opening, width, press, tongue, teeth as dominance-weighted means of the phones' targets."""
-    looks = [VISEMES[phone.kind] for phone in phones]
-    targets = np.array([(v.opening, v.width, v.press, v.tongue, v.teeth) for v in looks])
-    dominance = np.array([(*v.dominance, v.dominance[0]) for v in looks])
+    visemes = [VISEMES[phone.kind] for phone in phones]
+    targets = np.array([(v.opening, v.width, v.press, v.tongue, v.teeth) for v in visemes])
+    dominance = np.array([(*v.dominance, v.dominance[0]) for v in visemes])
     start, end = np.array([phone.start for phone in phones]), np.array([phone.end for phone in phones])
     length, middle = end - start, (start + end) / 2
     vowel = np.array([phone.kind in VOWELS for phone in phones])
@@ -143,7 +143,7 @@ def _coarticulate(phones: Sequence[Phone], time: np.ndarray) -> np.ndarray:
         dominance * np.where(vowel, np.clip(length / 0.08, 0.4, 1), 1)[:, None]
     )  # short vowels miss their target
     core = np.where(silent, np.maximum(length / 2 - 0.05, length * 0.2), length * 0.25)
-    reach = np.array([v.reach for v in looks])
+    reach = np.array([v.reach for v in visemes])
 
     away = time[None] - middle[:, None]
     side = np.where(away < 0, ANTICIPATION, CARRY_OVER)

@@ -1,5 +1,5 @@
 // ComfyUI lists every JSON file of our workflows folder as a template. The files in API form are for scripts and cannot be
-// opened on the page, so they are left out of the list. Nothing of any other pack is touched.
+// opened on the page, so they are removed from the list. Templates of other packs are not changed.
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 

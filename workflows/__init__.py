@@ -1,1 +1,1 @@
-"""Example graphs, and the description they are written from."""
+"""Example graphs, and the code that writes them."""

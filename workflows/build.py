@@ -2,7 +2,8 @@
 
     python -m mamba_portrait.workflows.build
 
-Run it after a change of a node's inputs; a test says when it is due. Inputs left out have the nodes' defaults.
+Run it after a change of a node's inputs; a test checks that the files are up to date. Inputs that are left out have the
+nodes' defaults.
 """
 
 import json

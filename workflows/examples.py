@@ -30,7 +30,7 @@ def portrait(first: int, name: str = "Grace Hopper", title: str | None = None) -
 
 
 def voice(first: int) -> list[list[Node]]:
-    """Recording, motion model and both ways of listening; nodes `first` .. `first + 3`."""
+    """Recording, motion model, global and local audio features; nodes `first` .. `first + 3`."""
     recording, model, whole, local = (str(first + i) for i in range(4))
     return [
         [
@@ -60,7 +60,7 @@ def sampled(key: str, first_voice: int, appearance: str) -> Node:
 
 
 def drawn(source: int, motion: Out) -> dict[str, Out]:
-    """The inputs of the nodes that draw frames; the appearance node follows the source node."""
+    """The inputs of the rendering nodes; the appearance node follows the source node."""
     return {"renderer": Out("1"), "source": Out(str(source)), "appearance": Out(str(source + 1)), "motion": motion}
 
 
@@ -75,7 +75,7 @@ def saved(key: str, video: str, prefix: str) -> Node:
 
 
 def read_me(title: str, text: str) -> Group:
-    """The renderer that all of the graph shares, level with what it feeds, and the note that explains it."""
+    """The renderer of the whole graph, and the note that explains the graph."""
     note = Note(HELP.format(title=title, text=text), 230)
     return Group("Start here", "help", [[Node("1", "MambaPortraitLoadRenderer"), note]])
 

@@ -1,4 +1,4 @@
-"""One description of a workflow, and the two forms made from it: for ComfyUI's page and for its API."""
+"""A description of workflows, and the two forms made from it: for ComfyUI's page and for its API."""
 
 from __future__ import annotations
 

@@ -36,21 +36,21 @@ def actalker_portrait() -> Group:
 
 def actalker_voice() -> Group:
     """Recording and audio tokens: nodes 5 and 6."""
-    heard = {"actalker": Out("1"), "audio": Out("5")}
+    inputs = {"actalker": Out("1"), "audio": Out("5")}
     return Group(
         "2 · Voice",
         "voice",
-        [[Node("5", "MambaPortraitExampleVoice")], [Node("6", "MambaPortraitACTalkerEncodeVoice", heard)]],
+        [[Node("5", "MambaPortraitExampleVoice")], [Node("6", "MambaPortraitACTalkerEncodeVoice", inputs)]],
     )
 
 
 def actalker_driving(number: int) -> Group:
     """Driving video and motion tokens: nodes 7 and 8."""
-    seen = {"actalker": Out("1"), "video": Out("7"), "finder": "whole", "follow": "first frame"}
+    inputs = {"actalker": Out("1"), "video": Out("7"), "finder": "whole", "follow": "first frame"}
     return Group(
         f"{number} · Driving video",
         "motion",
-        [[Node("7", "MambaPortraitExampleDrivingVideo")], [Node("8", "MambaPortraitACTalkerEncodeDriving", seen)]],
+        [[Node("7", "MambaPortraitExampleDrivingVideo")], [Node("8", "MambaPortraitACTalkerEncodeDriving", inputs)]],
     )
 
 

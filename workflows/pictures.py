@@ -1,8 +1,8 @@
-"""Draw what ComfyUI's template browser shows beside each workflow: what goes in, and some frames of what comes out.
+"""Draws the thumbnails of ComfyUI's template browser: a workflow's inputs, and some frames of its output.
 
     python -m mamba_portrait.workflows.pictures [NAME ...]
 
-Run it after new weights. ACTalker's weights do not ship: its pictures show what rules where.
+Run it after new weights. ACTalker's weights do not ship: its thumbnails show the masks.
 """
 
 import json
@@ -25,7 +25,7 @@ from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
 from ..nodes.workflow import run_workflow
 from ..pipelines import portrait
-from ..pipelines.regions import read_regions
+from ..pipelines.regions import motion_to_parameters
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
 from .build import FOLDER
@@ -51,7 +51,7 @@ def cell(image: torch.Tensor | Picture, height: int = HALF, width: int = HALF) -
 
 
 def wave(height: int = HALF, width: int = HALF) -> Picture:
-    """The greeting as bars of loudness."""
+    """The greeting's waveform as bars."""
     sound = load_audio(ASSETS / VOICES["greeting"])[0].mean(0)
     loud = torch.stack([part.abs().amax() for part in sound.tensor_split(width // 8)])
     picture = np.full((height, width, 3), PAPER, np.uint8)
@@ -61,7 +61,7 @@ def wave(height: int = HALF, width: int = HALF) -> Picture:
 
 
 def with_wave(picture: Picture) -> Picture:
-    """A picture that is spoken for."""
+    """A picture with the voice's waveform below it."""
     return np.concatenate([picture[: HALF - 64], wave(64)])
 
 
@@ -84,7 +84,7 @@ def grid(*rows: list[Picture]) -> Picture:
 
 @dataclass
 class Made:
-    """A run of a workflow up to where it would draw its film, and the nodes that the drawing takes."""
+    """The results of a workflow up to its rendering node, and the nodes wired to that."""
 
     run: Run
     wired: dict[str, str]  # input of the drawing node -> the node it is wired to
@@ -93,13 +93,13 @@ class Made:
         return self.run.outputs[self.wired[name]][0]
 
     def moments(self, *quantiles: float) -> list[int]:
-        """The frames at which the jaw is open as far as these quantiles of the film say."""
-        jaw = read_regions(self["renderer"].module, self["motion"].values)[:, INDEX["jaw"]]
+        """The frames at these quantiles of the jaw's opening."""
+        jaw = motion_to_parameters(self["renderer"].module, self["motion"].values)[:, INDEX["jaw"]]
         order = jaw.argsort()
         return [int(order[round(q * (len(order) - 1))]) for q in quantiles]
 
     def frames(self, numbers: list[int], side: int = HALF) -> list[torch.Tensor]:
-        """These frames of the film, and no others."""
+        """These frames of the film only."""
         motion = replace(self["motion"], values=self["motion"].values[numbers])
         portraits = self["source"].value, self["appearance"].value
         drawn = portrait.render(self["renderer"].on_device(), *portraits, motion, RenderingSettings(size=side))
@@ -107,7 +107,7 @@ class Made:
 
 
 def make(name: str, folder: str) -> Made:
-    """Run a workflow up to what its drawing node is wired to."""
+    """Run a workflow up to the inputs of its rendering node."""
     graph = json.loads((FOLDER / f"{name}_api.json").read_text(encoding="utf-8"))
     drawing = next(node["inputs"] for node in graph.values() if node["class_type"] in DRAWING)
     wired = {key: link[0] for key, link in drawing.items() if isinstance(link, list)}
@@ -148,12 +148,12 @@ def joint(made: Made) -> Picture:
 
 
 def actalker(by_voice: bool, by_video: bool) -> Picture:
-    """What comes in above; the photo, with what rules where, below."""
+    """The inputs above, the photo tinted by its masks below."""
     photo = load_photo(ASSETS / next(iter(PORTRAITS.values())))
     _, face, mouth, rest = ACTalkerMasks.execute(photo[None], "auto", "largest", 0, 1.2, "paper").args
-    ruled = [(mouth, VOICE), (rest, VIDEO)] if by_voice and by_video else [(face, VOICE if by_voice else VIDEO)]
+    masks = [(mouth, VOICE), (rest, VIDEO)] if by_voice and by_video else [(face, VOICE if by_voice else VIDEO)]
     tinted = photo.clone()
-    for mask, colour in ruled:
+    for mask, colour in masks:
         tinted = torch.lerp(tinted, torch.tensor(colour) / 255.0, 0.45 * mask[0][..., None])
     sources = [wave()] if by_voice else []
     sources += [cell(driving()[0])] if by_video else []

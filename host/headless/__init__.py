@@ -1,1 +1,1 @@
-"""The stand-in for ComfyUI: node types, model folders, and a runner of workflow files."""
+"""The headless host, in place of ComfyUI: node types, model folders, and a runner of workflow files."""

@@ -1,4 +1,4 @@
-"""Small twins of the ComfyUI core nodes that our workflows use; ids, input names and outputs are core's."""
+"""Small versions of the ComfyUI core nodes that our workflows use, with core's ids, input names and outputs."""
 
 import contextlib
 from fractions import Fraction
@@ -13,8 +13,8 @@ from .settings import input_file, save_path, temp_directory
 from .video import VideoFromFile
 
 
-def _written(name: str) -> float | str:
-    """When an input file was written last; "" for one that is not there or may not be read, as the node will tell."""
+def _modification_time(name: str) -> float | str:
+    """Modification time of an input file; "" for one that is not there or may not be read (the node then raises)."""
     with contextlib.suppress(OSError):
         return input_file(name).stat().st_mtime
     return ""
@@ -29,7 +29,7 @@ class LoadImage(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, image) -> float | str:
-        return _written(image)
+        return _modification_time(image)
 
     @classmethod
     def execute(cls, image) -> io.NodeOutput:
@@ -46,7 +46,7 @@ class LoadAudio(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, audio) -> float | str:
-        return _written(audio)
+        return _modification_time(audio)
 
     @classmethod
     def execute(cls, audio) -> io.NodeOutput:
@@ -63,7 +63,7 @@ class LoadVideo(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file) -> float | str:
-        return _written(file)
+        return _modification_time(file)
 
     @classmethod
     def execute(cls, file) -> io.NodeOutput:
@@ -173,7 +173,7 @@ class SaveAudio(io.ComfyNode):
 
 
 class PreviewImage(io.ComfyNode):
-    """Shown on ComfyUI's page; nothing to look at here."""
+    """A preview on ComfyUI's page; here only the shape is returned."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -79,15 +79,15 @@ class Graph:
         self.inputs[found[0]][input_id] = value
 
     def label(self, node_id: str) -> str:
-        """How messages name a node."""
+        """A node's name in messages."""
         return f"node {node_id} ({self.titles[node_id]})"
 
     def outputs(self) -> list[str]:
-        """Ids of the nodes that save or show something: what a run is for."""
+        """Ids of the output nodes, which save or show something."""
         return [node_id for node_id, schema in self.schemas.items() if schema.is_output_node]
 
     def order(self, wanted: list[str]) -> list[str]:
-        """The wanted nodes and all they need, each after what it needs."""
+        """The wanted nodes and their dependencies in topological order."""
         done: list[str] = []
         open_nodes: list[str] = []
 
@@ -157,7 +157,7 @@ class Graph:
 
 
 def value_faults(name: str, socket, value: Any) -> Iterator[str]:
-    """What is wrong with a widget's value, by its type, range and choices."""
+    """Errors of a widget's value, by its type, range and choices."""
     kind = socket.get_io_type()
     if kind == "COMBO":
         if value not in socket.options:

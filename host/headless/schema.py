@@ -1,6 +1,6 @@
-"""Node schema types of the headless stand-in: the part of ComfyUI's V3 `io` that our nodes use, with the same names.
+"""Node schema types of the headless host: the part of ComfyUI's V3 `io` that our nodes use, with the same names.
 
-Constructors take exactly the arguments that ComfyUI's do, so that a node that works here is not refused there.
+Constructors have exactly the arguments of ComfyUI's, so that a node that works here works there.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ AnyType = Custom("*")
 
 @dataclass
 class Schema:
-    """What a node looks like."""
+    """A node's id, names and sockets."""
 
     node_id: str
     display_name: str | None = None
@@ -191,7 +191,7 @@ class Schema:
 
 
 class NodeOutput:
-    """What a node returns: its outputs in order, and what the page shows of them."""
+    """A node's return value: its outputs in order, and what the page shows."""
 
     def __init__(self, *args: Any, ui: Any = None, expand: dict | None = None, block_execution: str | None = None):
         self.args, self.ui, self.expand, self.block_execution = args, ui, expand, block_execution
@@ -205,12 +205,12 @@ class NodeOutput:
 
 
 class ComfyNode(ABC):
-    """Base of every node: two classmethods, and two optional ones found by the runner when a node has them."""
+    """Base of every node: two classmethods; fingerprint_inputs and validate_inputs are optional."""
 
     @classmethod
     @abstractmethod
     def define_schema(cls) -> Schema:
-        """The node's look."""
+        """The node's schema."""
 
     @classmethod
     @abstractmethod
@@ -219,7 +219,7 @@ class ComfyNode(ABC):
 
     @classmethod
     def GET_SCHEMA(cls) -> Schema:  # noqa: N802 - the name is ComfyUI's
-        """The schema, checked: input and output ids are unique together, as ComfyUI demands."""
+        """The schema, checked: ids must be unique over inputs and outputs, as in ComfyUI."""
         schema = cls.define_schema()
         for index, output in enumerate(schema.outputs):
             output.id = output.id or f"_{index}_{output.io_type}_"
@@ -230,7 +230,7 @@ class ComfyNode(ABC):
 
 
 class ComfyExtension(ABC):
-    """What a pack gives to the program: the list of its nodes."""
+    """A pack's list of nodes for the host."""
 
     async def on_load(self) -> None:  # noqa: B027 - optional for a pack, as in ComfyUI
         """Called once, before the nodes are listed."""

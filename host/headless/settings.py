@@ -1,6 +1,6 @@
-"""The door without ComfyUI: the same names as `comfyui.py`, over plain folders and plain PyTorch.
+"""The host interface without ComfyUI: the same names as `comfyui.py`, over plain folders and plain PyTorch.
 
-`settings` holds what ComfyUI takes from its command line. `configure` changes it for a while.
+`settings` holds what ComfyUI takes from its command line; `configure` changes it temporarily.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import torch
 
-from ..paths import check_prefix, find_file, find_model, shown, unusable
+from ..paths import check_prefix, find_file, find_model, prefix_error, shown
 from . import schema as io  # noqa: F401 - a name of the host
 from .schema import ComfyExtension  # noqa: F401 - a name of the host
 from .video import VideoFromFile  # noqa: F401 - a name of the host
@@ -101,7 +101,7 @@ def model_file(name: str) -> Path:
 
 
 def model_subfolders(name: str) -> list[Path]:
-    """The folders `name` that are there, in the model folders or beside one."""
+    """The existing folders `name`, in the model folders or beside one."""
     ours = [folder / name for folder in settings.model_folders]
     beside = [folder.parent / name for folder in settings.model_folders]
     return [folder for folder in dict.fromkeys((*ours, *beside)) if folder.is_dir()]
@@ -109,8 +109,7 @@ def model_subfolders(name: str) -> list[Path]:
 
 def input_file(name: str) -> Path:
     """A file that a graph may read, by its name in the input folder (or annotated, as ComfyUI's upload widgets write
-    it) or by a path that lies in the input, output or temporary folder, links followed. FileNotFoundError for anything
-    else."""
+    it) or by a path in the input, output or temporary folder, links resolved. FileNotFoundError for anything else."""
     places = {"input": settings.input_directory, "output": settings.output_directory, "temp": temp_directory()}
     path = find_file(name, places)
     if path is None:
@@ -122,7 +121,7 @@ def input_file(name: str) -> Path:
 
 
 def temp_directory() -> Path:
-    """A temporary folder that goes when the program ends."""
+    """A temporary folder, removed when the program ends."""
     if not _temporary:
         _temporary.append(tempfile.TemporaryDirectory(prefix="mamba_portrait_", ignore_cleanup_errors=True))
     return Path(_temporary[0].name)
@@ -138,19 +137,19 @@ def save_path(prefix: str, extension: str) -> Path:
         base.parent.mkdir(parents=True, exist_ok=True)
         taken = [int(match[1]) for path in base.parent.iterdir() if (match := pattern.match(path.name))]
     except OSError as error:
-        raise unusable(prefix, error) from error
+        raise prefix_error(prefix, error) from error
     return base.parent / f"{base.name}_{max(taken, default=0) + 1:05}_.{extension}"
 
 
 def load_device() -> torch.device:
-    """Where networks run: the setting, or CUDA if there, else the CPU."""
+    """The device on which networks run: the setting, or CUDA if available, else the CPU."""
     if settings.device != "auto":
         return torch.device(settings.device)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def intermediate_device() -> torch.device:
-    """Where results wait between nodes."""
+    """The device for results between nodes."""
     return torch.device("cpu")
 
 
@@ -162,7 +161,7 @@ def use_bf16(device: torch.device) -> bool:
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that a device has left for new tensors; endless where the system does not say."""
+    """Free memory of a device in bytes; infinite where it is not known."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     with contextlib.suppress(OSError):
@@ -203,12 +202,12 @@ class progress_bar:  # noqa: N801 - called like a function: progress_bar(total) 
 
 
 class ManagedModel:
-    """A network and its name. Nothing else competes for memory here, so it moves to its device once and stays."""
+    """A network and its name. There is no memory management here: it moves to its device once and stays."""
 
     def __init__(self, module: torch.nn.Module, name: str):
         self.name = name
         self.module = module.eval().requires_grad_(False)
 
     def on_device(self, memory_required: int = 0) -> torch.nn.Module:
-        """The module on its compute device; `memory_required` is for ComfyUI's bookkeeping and unused here."""
+        """The module on its compute device; `memory_required` is for ComfyUI's memory management and unused here."""
         return self.module.to(load_device())

@@ -10,7 +10,7 @@ import av
 import torch
 
 from ...files import whole_file
-from ...media.decoder import frame_rate, open_media, picture_stream, pictures, rgb
+from ...media.decoder import frame_rate, open_media, rgb, video_frames, video_stream
 
 
 class VideoFromFile:
@@ -27,11 +27,11 @@ class VideoFromFile:
     def get_dimensions(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         with open_media(self._file, "video") as container:
-            stream = picture_stream(container, self._name)
+            stream = video_stream(container, self._name)
             return stream.width, stream.height
 
     def get_duration(self) -> float:
-        """Length in seconds. ValueError where the file does not tell it."""
+        """Length in seconds. ValueError if the file has none."""
         with open_media(self._file, "video") as container:
             if container.duration is None:
                 raise ValueError(f"{self._name} does not tell how long it is.")
@@ -43,10 +43,10 @@ class VideoFromFile:
         from ...media.picture import unit_range
 
         with open_media(self._file, "video") as container:
-            stream = picture_stream(container, self._name)
+            stream = video_stream(container, self._name)
             rate = frame_rate(stream, self._name)
             has_audio = bool(container.streams.audio)
-            frames = [unit_range(rgb(frame, self._name)) for frame in pictures(container, stream, self._name)]
+            frames = [unit_range(rgb(frame, self._name)) for frame in video_frames(container, stream, self._name)]
         if not frames:
             raise ValueError(f"{self._name} has a video stream without frames.")
         audio = None

@@ -1,4 +1,4 @@
-"""Run workflow files without ComfyUI: the node classes that are given, the same JSON, the same order and caching."""
+"""Runs workflow files without ComfyUI, with the given node classes and ComfyUI's JSON, order and caching."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Progress = Callable[[str, str, int, int], None]
 
 
 class NodeError(RuntimeError):
-    """A node failed; the message names it and carries the cause's own sentence."""
+    """A node failed; the message names it and has the cause's message."""
 
 
 @dataclass
 class Run:
-    """What a run gave."""
+    """The results of a run."""
 
     outputs: dict[str, tuple] = field(default_factory=dict)  # node id -> its outputs
-    ui: dict[str, dict] = field(default_factory=dict)  # node id -> what its page would show
+    ui: dict[str, dict] = field(default_factory=dict)  # node id -> its ui output
     seconds: dict[str, float] = field(default_factory=dict)  # node id -> time it took; cached nodes are not listed
     titles: dict[str, str] = field(default_factory=dict)
 
@@ -46,12 +46,12 @@ def run_workflow(
     progress: Progress | None = None,
     cache: dict | None = None,
 ) -> Run:
-    """Run an API-form workflow, and return what its nodes gave.
+    """Run an API-form workflow, and return its nodes' outputs.
 
-    classes: the nodes by id. overrides: {"12.seed": 3}; a node's class or title may stand for its id. input_dir,
-    output_dir: where load and save nodes look, and, with a temporary folder, the only places where a graph reads and
+    classes: the nodes by id. overrides: {"12.seed": 3}; a node's class or title may replace its id. input_dir,
+    output_dir: folders of load and save nodes, and, with a temporary folder, the only ones where a graph reads and
     writes. progress: called (node id, title, done, total) when a node starts and at each of its steps; it may raise to
-    cancel. cache: pass the same dict again and nodes whose inputs did not change are not run again.
+    cancel. cache: with the same dict, nodes whose inputs did not change are not run again.
     Raises WorkflowError before anything runs, NodeError when a node fails, headless.Interrupted when cancelled.
     """
     graph = Graph.read(workflow, classes)
@@ -92,7 +92,7 @@ def _values(graph: Graph, node_id: str) -> dict[str, Any]:
 
 
 def _signature(graph: Graph, node_id: str, signatures: dict[str, str]) -> str:
-    """Equal for two nodes exactly when they would compute the same thing."""
+    """Cache key of a node: equal for equal class and inputs."""
     values = _values(graph, node_id)
     parts = {name: [signatures[v.node], v.slot] if isinstance(v, Link) else v for name, v in values.items()}
     fingerprint = graph.classes[node_id].__dict__.get("fingerprint_inputs")

@@ -14,7 +14,7 @@ from ...media.faces import NoFaceError
 from ...media.video import read_video
 from ...networks.renderer.model import Renderer
 from ...pipelines.framing import frame_video
-from ...pipelines.portrait import encode_source, extract_appearance, render, watch
+from ...pipelines.portrait import encode_driving_video, encode_source, extract_appearance, render
 from ...pipelines.settings import RenderingSettings
 from ...vocabulary import FPS
 from .metrics import psnr
@@ -36,7 +36,7 @@ def read_film(path: str | Path, seconds: float = SECONDS, rate: Fraction = RATE)
 def reenact_film(renderer: Renderer, film: Tensor) -> Tensor:
     """Square frames (T,S,S,3) rendered from the first frame of a film and the motion of all."""
     source = encode_source(renderer, film[0])
-    motion = watch(renderer, film, RATE)
+    motion = encode_driving_video(renderer, film, RATE)
     settings = RenderingSettings(size=film.shape[1])
     frames = render(renderer, source, extract_appearance(renderer, source), motion, settings)
     return torch.cat(list(frames))

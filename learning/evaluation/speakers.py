@@ -26,11 +26,11 @@ from ...pipelines.portrait import (
     assemble,
     encode_source,
     extract_appearance,
-    listen_globally,
-    listen_locally,
+    extract_global_audio,
+    extract_local_audio,
+    generate_motion,
     prepare_voice,
     render,
-    speak,
 )
 from ...pipelines.settings import RenderingSettings
 from ...visemes.table import LIP_PER_JAW, PUCKER_PARTS
@@ -102,7 +102,7 @@ def animate_portrait(renderer: Renderer, model: MotionModel, photo: Tensor, audi
     source = encode_source(renderer, photo)
     appearance = extract_appearance(renderer, source)
     voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
-    motion = speak(model, listen_globally(model, voice), listen_locally(model, voice), appearance)
+    motion = generate_motion(model, extract_global_audio(model, voice), extract_local_audio(model, voice), appearance)
     parameters = renderer.read_parameters(motion.values.to(model.motion_mean.device)).float().cpu()
     frames = torch.cat(list(render(renderer, source, appearance, motion, RENDERING)))
     return TalkingHead(commanded_opening(parameters), frames)

@@ -13,10 +13,10 @@ from ...pipelines.portrait import (
     Voice,
     encode_source,
     extract_appearance,
-    listen_globally,
-    listen_locally,
+    extract_global_audio,
+    extract_local_audio,
+    generate_motion,
     render,
-    speak,
 )
 from ...pipelines.settings import RenderingSettings, SamplingSettings
 from ...vocabulary import FPS, INDEX, SAMPLES_A_FRAME
@@ -103,5 +103,5 @@ def _spread(tracks: list[Track], count: int) -> list[Track]:
 def _generate_motion(model: MotionModel, audio: Tensor, appearance: Tensor | None, seed: int):
     """Motion for audio (N,) at 16 kHz, N a multiple of 640."""
     voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
-    features = listen_globally(model, voice), listen_locally(model, voice)
-    return speak(model, *features, appearance, SamplingSettings(seed=seed))
+    features = extract_global_audio(model, voice), extract_local_audio(model, voice)
+    return generate_motion(model, *features, appearance, SamplingSettings(seed=seed))

@@ -22,16 +22,16 @@ def missing() -> str:
 
 
 def find(image: np.ndarray) -> list[Face]:
-    """(H,W,3) uint8 RGB -> faces; the cascade has no score, so its neighbour count is squashed to 0..1."""
+    """(H,W,3) uint8 RGB -> faces; the cascade has no score, so its neighbour count n gives n / (n + 5)."""
     height, width = image.shape[:2]
     gray, scale = within(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), SEARCH_SIDE)
     classifier = cv2.CascadeClassifier(_file())
-    for step, neighbours, least in ((1.1, 5, 60), (1.05, 3, 36)):  # the second pass looks harder when nothing was found
+    for step, neighbours, least in ((1.1, 5, 60), (1.05, 3, 36)):  # the second, more sensitive, if nothing was found
         boxes, counts = classifier.detectMultiScale2(gray, step, neighbours, minSize=(least, least))
         if len(boxes):
             break
     faces = []
     for (x, y, w, h), count in zip(np.asarray(boxes, float).reshape(-1, 4) / scale, np.ravel(counts), strict=True):
-        box = square(x + w / 2, y + h / 2, h)  # the cascade's own box is ours, within a few per cent
+        box = square(x + w / 2, y + h / 2, h)  # the cascade's box agrees with ours within a few per cent
         faces.append(Face(box, float(count / (count + 5)), None, "cascade", (height, width)))
     return faces

@@ -11,7 +11,7 @@ class Face:
     """A face in a picture, in that picture's pixels (x to the right, y down, pixel edges: a full picture is 0..width).
 
     box: (x0, y0, x1, y1), the square from the brows to the chin, about as wide as the face; every finder's own box is
-    brought to this one convention, so that a crop does not depend on who found the face. score: 0..1. landmarks:
+    converted to this convention, so that crops do not depend on the finder. score: 0..1. landmarks:
     (L,2) or None; the own finder gives 5: left eye, right eye (the image's left and right), nose tip, mouth's left
     and right corner. frame: (height, width) of the picture.
     """
@@ -38,8 +38,8 @@ def square(cx: float, cy: float, side: float) -> tuple[float, float, float, floa
 
 
 def within(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """(H,W,3) -> the picture shrunk so that its longer side is at most `side`, and by how much; however thin it is,
-    a row and a column stay."""
+    """(H,W,3) -> the picture shrunk so that its longer side is at most `side`, and the factor; at least one pixel a
+    side is left."""
     height, width = image.shape[:2]
     scale = min(1.0, side / max(height, width))
     if scale == 1:

@@ -1,5 +1,4 @@
-"""YuNet, through OpenCV when its ONNX file is at hand, else through kornia when kornia's copy already lies in torch's
-cache.
+"""YuNet, through OpenCV if its ONNX file is there, else through kornia if kornia's copy is already in torch's cache.
 
 Nothing is downloaded here: put face_detection_yunet_2023mar.onnx (OpenCV's model zoo, MIT licence) into weights/ or
 name it in the environment variable MAMBA_PORTRAIT_YUNET.
@@ -18,7 +17,7 @@ from .face import Face, square, within
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 SEARCH_SIDE = 640
 MIN_SCORE = 0.6
-SIDE = 0.86  # our brow-to-chin box as a part of YuNet's height, which takes half the forehead
+SIDE = 0.86  # our brow-to-chin box as a part of the height of YuNet's, which has half the forehead in it
 SHIFT = 0.06
 
 

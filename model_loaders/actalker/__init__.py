@@ -1,1 +1,1 @@
-"""ACTalker's files: found, checked, converted and loaded."""
+"""Finding, checking, converting and loading ACTalker's files."""

@@ -1,4 +1,4 @@
-"""ACTalker's published files: which holds which part, under which names, read without running code and checked."""
+"""ACTalker's published files: which file has which part, their tensors' names, reading without code and checks."""
 
 import json
 import pickle
@@ -17,7 +17,7 @@ State = Mapping[str, Tensor]
 
 
 class Published(NamedTuple):
-    """Where a part is published: patterns of its place below a folder, best first, and a name to tell the user."""
+    """Where a part is published: glob patterns below a folder, preferred first, and a name for messages."""
 
     patterns: tuple[str, ...]
     name: str
@@ -67,7 +67,7 @@ def find_files(folder: Path) -> dict[str, Path]:
 
 
 def _training_step(path: Path) -> tuple[int, str]:
-    """The number at the end of `unet-136000.pth`; files without one go by their names."""
+    """The number at the end of `unet-136000.pth` as sort key; files without one are sorted by name."""
     number = re.search(r"-(\d+)$", path.stem)
     return int(number[1]) if number else -1, path.name
 
@@ -138,7 +138,7 @@ def check_part(part: str, path: Path, state: State, module: nn.Module) -> None:
 
 
 def read_json(path: Path) -> dict:
-    """A diffusers or transformers config without its writer's notes; empty where there is none."""
+    """A diffusers or transformers config without private entries such as _class_name; empty where there is none."""
     if not path.is_file():
         return {}
     return {k: v for k, v in json.loads(path.read_text(encoding="utf-8")).items() if not k.startswith("_")}

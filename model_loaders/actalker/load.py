@@ -1,4 +1,4 @@
-"""ACTalker from its published files as they lie on a disk, or from one self-describing safetensors file."""
+"""ACTalker from its published files, or from one self-describing safetensors file."""
 
 import inspect
 import json
@@ -22,7 +22,7 @@ from ...networks.actalker.svd_parts import (
 from .files import PUBLISHED, check_part, find_files, read_json, read_part
 
 FORMAT, KIND, VERSION = "mamba_portrait", "actalker", "1"
-NEEDED = ("unet", "vae", *IDENTITY_PARTS)  # the rest is needed only to listen, or only to read a driving video
+NEEDED = ("unet", "vae", *IDENTITY_PARTS)  # the rest is needed only for a voice, or only for a driving video
 
 
 def load_actalker(
@@ -36,8 +36,8 @@ def load_actalker(
     source: the folder that holds the published files (searched through), a dict of part to file, or one file
     written by `save_actalker`. dtype: of UNet, VAE and the networks beside them; voice, expression and identity
     networks and the scans' rates stay float32. config: sizes; None reads the configs beside the files.
-    Parts for voice or motion whose files are absent are left out; using them says so.
-    Raises FileNotFoundError for absent files, ValueError naming any file that holds something else.
+    Parts for voice or motion whose files are absent are left out; using them raises RuntimeError.
+    Raises FileNotFoundError for absent files, ValueError naming a file with other contents.
     """
     if isinstance(source, dict):
         files = {part: Path(path) for part, path in source.items()}
@@ -49,7 +49,7 @@ def load_actalker(
     if absent:
         place = "there" if isinstance(source, dict) else f"in {source}"
         raise FileNotFoundError(
-            f"ACTalker's files are not all {place}: missing {'; '.join(absent)}. docs/actalker.md tells of each."
+            f"ACTalker's files are not all {place}: missing {'; '.join(absent)}. docs/actalker.md describes each."
         )
     config = config or _config_beside(files)
     model = _empty(config, files)
@@ -90,13 +90,13 @@ def _load_single(path: Path, dtype: torch.dtype) -> ACTalker:
         raise FileNotFoundError(f"There is no file or folder {path}.")
     try:
         with safe_open(path, "pt") as file:
-            told = file.metadata() or {}
-            if told.get("format") != FORMAT or told.get("kind") != KIND:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT or metadata.get("kind") != KIND:
                 raise ValueError(
                     f"{path.name} was not written by the ACTalker converter; give the published files' folder instead."
                 )
-            parts = json.loads(told["parts"])
-            model = _empty(ACTalkerConfig.from_dict(json.loads(told["config"])), parts)
+            parts = json.loads(metadata["parts"])
+            model = _empty(ACTalkerConfig.from_dict(json.loads(metadata["config"])), parts)
             names = list(file.keys())
             for part in parts:
                 prefix = part + "."
@@ -114,7 +114,7 @@ def _empty(config: ACTalkerConfig, parts: Iterable[str]) -> ACTalker:
 
 
 def _assign(model: ACTalker, part: str, state: dict, dtype: torch.dtype) -> None:
-    """Put a part's tensors in place; the UNet is cast tensor by tensor, so that it is never held twice in full."""
+    """Load a part's tensors; the UNet is cast tensor by tensor, so that no second full copy is held."""
     if part == "unet":
         state = {k: v.float() if k.endswith(FLOAT32_PARAMETERS) else v.to(dtype) for k, v in state.items()}
     getattr(model, part).load_state_dict(state, strict=True, assign=True)
@@ -122,7 +122,7 @@ def _assign(model: ACTalker, part: str, state: dict, dtype: torch.dtype) -> None
 
 
 def _config_beside(files: dict[str, Path]) -> ACTalkerConfig:
-    """The published sizes, with whatever the configs in the SVD and Whisper folders say; a single file has none."""
+    """The published sizes, updated by the configs in the SVD and Whisper folders; a single file has none."""
     config, svd, found = ACTalkerConfig(), files["vae"].parent.parent, {}
     if files["vae"].parent.name == "vae":
         found = {
@@ -131,8 +131,8 @@ def _config_beside(files: dict[str, Path]) -> ACTalkerConfig:
             "scheduler": _known(read_json(svd / "scheduler" / "scheduler_config.json"), EulerDiscreteScheduler),
         }
     if "whisper" in files:
-        told = read_json(files["whisper"].parent / "config.json")
-        found["whisper"] = {k: told[k] for k in config.whisper if k in told}
+        whisper = read_json(files["whisper"].parent / "config.json")
+        found["whisper"] = {k: whisper[k] for k in config.whisper if k in whisper}
     return replace(config, **{name: getattr(config, name) | values for name, values in found.items()})
 
 

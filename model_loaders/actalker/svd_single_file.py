@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 FIRST_STAGE = "first_stage_model."
-CONDITIONER = "conditioner.embedders.3.encoder."  # the same encoder again, which SVD sees its first frame through
+CONDITIONER = "conditioner.embedders.3.encoder."  # the same encoder again, for SVD's conditioning frame
 
 _PARTS = (
     (r"\.norm_out\.", ".conv_norm_out."),
@@ -40,7 +40,7 @@ def belongs_to_vae(name: str) -> bool:
 
 
 def vae_from_single_file(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The VAE's tensors under the names of `AutoencoderKLTemporalDecoder`; what is no part of it keeps its name.
+    """The VAE's tensors under the names of `AutoencoderKLTemporalDecoder`; other tensors keep their names.
 
     The encoder is the first stage's, or the conditioner's where the file has no other (pruned files). Only the
     conditioner's is followed by a 1x1 convolution; the first stage has it folded in, so there it is the identity.

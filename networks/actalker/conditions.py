@@ -1,4 +1,4 @@
-"""What drives the UNet, in the two forms its attention layers take it: per frame, and as a mean over the window."""
+"""The conditions of the UNet in the two forms that its attention layers take: per frame, and as a mean over the window."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class LevelMasks(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What one cross-attention layer reads: tokens by row, and masks over the queries (None: everywhere)."""
+    """Input of one cross-attention layer: tokens by row, and masks over the queries (None: everywhere)."""
 
     tokens: Tokens
     masks: LevelMasks | None
@@ -46,7 +46,7 @@ def selected(soft: torch.Tensor) -> torch.Tensor:
 
 @dataclass
 class Conditions:
-    """All that a window of frames is driven by. Masks are (1, 1, H, W) at the picture's size, tokens (B * F, n, D)."""
+    """All conditions of a window of frames. Masks are (1, 1, H, W) at the picture's size, tokens (B * F, n, D)."""
 
     tokens: Tokens
     frames: int
@@ -55,7 +55,7 @@ class Conditions:
     _levels: dict[tuple[int, int], LevelMasks] = field(default_factory=dict)
 
     def spatial(self, size: tuple[int, int]) -> Context:
-        """For the layers that see one frame; size (h, w) is the level's. Masks are reduced once a level and call."""
+        """For the spatial layers; size (h, w) is the level's. Masks are reduced once per level and call."""
         if size not in self._levels:
             like = self.tokens.identity
             soft = [downsample_mask(mask, size) for mask in (self.audio_mask, self.motion_mask)]
@@ -64,5 +64,5 @@ class Conditions:
         return Context(self.tokens, self._levels[size])
 
     def temporal(self) -> Context:
-        """For the layers that see one position over time: tokens averaged over the window (B, n, D), no masks."""
+        """For the temporal layers: tokens averaged over the window (B, n, D), no masks."""
         return Context(Tokens(*(x.unflatten(0, (-1, self.frames)).mean(1) for x in self.tokens)), None)

@@ -57,7 +57,7 @@ class ACTalkerConfig:
     vae: dict = field(default_factory=lambda: dict(SVD_VAE))
     scheduler: dict = field(default_factory=lambda: dict(EDM_SCHEDULER))
     whisper: dict = field(default_factory=lambda: dict(WHISPER_TINY))
-    audio_window: int = 10  # Whisper steps of 20 ms that one frame hears
+    audio_window: int = 10  # Whisper steps of 20 ms around one frame
     audio_tokens: int = 32
     audio_hidden: int = 1024
     identity_features: int = 512
@@ -83,7 +83,7 @@ class ACTalkerConfig:
 
     @property
     def window(self) -> int:
-        """Frames the UNet sees at once."""
+        """Frames in one call of the UNet."""
         return self.unet["num_frames"]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""All networks of ACTalker under one roof, so that one state dict and one config describe the whole."""
+"""All networks of ACTalker in one module, so that one state dict and one config describe the whole."""
 
 import torch
 from torch import nn
@@ -92,7 +92,7 @@ def _whisper(keywords: dict) -> nn.Module:
         from transformers.models.whisper.modeling_whisper import WhisperEncoder
     except ImportError as fault:
         raise ImportError(
-            "ACTalker hears through Whisper, which needs transformers: pip install transformers "
+            "ACTalker encodes voices with Whisper, which needs transformers: pip install transformers "
             "(the extra `actalker` of mamba-portrait)."
         ) from fault
     return WhisperEncoder(WhisperConfig(**keywords))

@@ -1,4 +1,4 @@
-"""The parallel-control Mamba layer (PCM): image tokens are scanned together with the tokens that drive them.
+"""The parallel-control Mamba layer (PCM): image tokens are scanned together with the condition tokens.
 
 Two branches, voice and motion. Each picks the image tokens under its mask, appends an identity token and its own
 condition tokens, and runs a bidirectional selective scan over that sequence, frame by frame. The branches are summed.
@@ -46,7 +46,7 @@ class BidirectionalScan(nn.Module):
         )
 
     def _step_sizes(self, low: torch.Tensor) -> torch.Tensor:
-        """(frames, L, 2, R) to (frames, L, 2, D), each direction by its own weights; lies in memory by direction."""
+        """(frames, L, 2, R) to (frames, L, 2, D), each direction by its own weights; direction-major in memory."""
         by_direction = torch.bmm(low.flatten(0, 1).transpose(0, 1), self.dt_projs_weight.mT)
         return by_direction.transpose(0, 1).unflatten(0, low.shape[:2])
 
@@ -82,15 +82,15 @@ class ParallelControlMamba(nn.Module):
         tokens; audio_index, motion_index hold the positions in 0..L-1 that each branch controls. A branch without
         positions only projects, whatever its tokens and its scan's weights are.
         """
-        face = F.silu(self.id_proj(identity))
-        voice = self._branch(self.in_proj1(x), audio_index, face, audio, self.audio_proj, self.audio_unit)
-        moved = self._branch(self.in_proj2(x), motion_index, face, motion, self.exp_proj, self.exp_unit)
-        return self.out_proj(self.out_norm(voice + moved))
+        identity = F.silu(self.id_proj(identity))
+        audio = self._branch(self.in_proj1(x), audio_index, identity, audio, self.audio_proj, self.audio_unit)
+        motion = self._branch(self.in_proj2(x), motion_index, identity, motion, self.exp_proj, self.exp_unit)
+        return self.out_proj(self.out_norm(audio + motion))
 
     @staticmethod
-    def _branch(z, index, face, tokens, project: nn.Linear, unit: BidirectionalScan) -> torch.Tensor:
+    def _branch(z, index, identity, tokens, project: nn.Linear, unit: BidirectionalScan) -> torch.Tensor:
         count = index.numel()
         if count == 0:
             return z
-        sequence = torch.cat([z[:, index], face, F.silu(project(tokens))], 1)
+        sequence = torch.cat([z[:, index], identity, F.silu(project(tokens))], 1)
         return z.index_copy(1, index, unit(sequence)[:, :count])

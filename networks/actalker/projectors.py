@@ -33,7 +33,7 @@ class AudioProjector(nn.Module):
         return self.norm(x.unflatten(-1, (self.tokens, -1)))
 
     def unconditional(self) -> torch.Tensor:
-        """The tokens of no voice (1, tokens, context): what zeros project to."""
+        """The unconditional tokens (1, tokens, context), without a voice: the projection of zeros."""
         return self(self.proj1.weight.new_zeros(1, *self.window_shape))
 
 
@@ -67,6 +67,6 @@ class MotionProjector(nn.Module):
         return torch.cat([face, rotation.to(face), torch.zeros_like(rotation).to(face)], -1)
 
     def unconditional(self) -> torch.Tensor:
-        """The token of no motion (1, 1024)."""
+        """The unconditional token (1, 1024), without motion."""
         weight = self.proj1.weight
         return self(weight.new_zeros(1, weight.shape[1]), weight.new_zeros(1, 3))

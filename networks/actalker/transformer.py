@@ -32,16 +32,16 @@ class ControlledTransformer(TransformerSpatioTemporalModel):
         x = self.transformer_blocks[0](x, encoder_hidden_states=spatial)
         for mamba in self.mamba_blocks:
             x = mamba(x, *spatial.tokens, spatial.masks.audio_index, spatial.masks.motion_index)
-        moving = self.temporal_transformer_blocks[0](
+        temporal = self.temporal_transformer_blocks[0](
             x + self._frame_positions(conditions.frames, x),
             num_frames=conditions.frames,
             encoder_hidden_states=conditions.temporal(),
         )
-        x = self.time_mixer(x_spatial=x, x_temporal=moving, image_only_indicator=image_only_indicator)
+        x = self.time_mixer(x_spatial=x, x_temporal=temporal, image_only_indicator=image_only_indicator)
         x = self.proj_out(x).transpose(1, 2).unflatten(2, size)
         return (x + hidden_states,)
 
     def _frame_positions(self, frames: int, x: torch.Tensor) -> torch.Tensor:
-        """(B * F, 1, C): the embedding of each frame's place in the window."""
-        places = self.time_proj(torch.arange(frames, device=x.device)).to(x.dtype)
-        return self.time_pos_embed(places).repeat(x.shape[0] // frames, 1).unsqueeze(1)
+        """(B * F, 1, C): the positional embedding of each frame in the window."""
+        positions = self.time_proj(torch.arange(frames, device=x.device)).to(x.dtype)
+        return self.time_pos_embed(positions).repeat(x.shape[0] // frames, 1).unsqueeze(1)

@@ -16,7 +16,7 @@ class ACTalkerUNet(UNetSpatioTemporalConditionModel):
     """
 
     def __init__(self, **config):
-        # a config.json brings its writer's notes along, such as _class_name
+        # diffusers' config.json also has private entries such as _class_name
         super().__init__(**{name: value for name, value in config.items() if not name.startswith("_")})
         layers = self.config.transformer_layers_per_block
         if set(layers if isinstance(layers, list | tuple) else [layers]) != {1}:
@@ -44,7 +44,8 @@ class ACTalkerUNet(UNetSpatioTemporalConditionModel):
         timestep: continuous EDM time, 0.25 ln sigma, one number or (B,).
         identity (B * F, 1, D), audio (B * F, 32, D), motion (B * F, 1, D): tokens by frame, gates multiplied in.
         face_feature (B, F, C0, h, w): the face-mask encoder's output, added after the first convolution.
-        audio_mask, motion_mask (1, 1, H, W) in 0..1 at the picture's size, best on the CPU: positions are counted.
+        audio_mask, motion_mask (1, 1, H, W) in 0..1 at the picture's size, best on the CPU, as their non-zero positions
+        are listed there.
         added_time_ids (B, 3): frames a second, motion bucket, expression motion bucket.
         """
         batch, frames = sample.shape[:2]
@@ -66,7 +67,7 @@ class ACTalkerUNet(UNetSpatioTemporalConditionModel):
         return x.unflatten(0, (batch, frames))
 
     def _embed(self, timestep, added_time_ids, batch: int, like: torch.Tensor) -> torch.Tensor:
-        """(B, 4 C0): what every resnet is modulated by. Sinusoids are float32, the projections in the model's type."""
+        """(B, 4 C0): the time embedding. Sinusoids are float32, the projections in the model's type."""
         times = torch.as_tensor(timestep, dtype=torch.float32, device=like.device).reshape(-1).expand(batch)
         extra = self.add_time_proj(added_time_ids.to(like.device).flatten()).reshape(batch, -1)
         return self.time_embedding(self.time_proj(times).to(like.dtype)) + self.add_embedding(extra.to(like.dtype))

@@ -1,4 +1,4 @@
-"""Which scan runs: `mamba_ssm`'s kernels on a GPU where that package imports, our PyTorch everywhere else."""
+"""Which scan runs: `mamba_ssm`'s kernels on a GPU where that package imports, our own code everywhere else."""
 
 import functools
 import importlib

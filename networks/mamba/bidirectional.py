@@ -19,8 +19,8 @@ def bidirectional_scan(u: Tensor, delta: Tensor, bias: Tensor, A: Tensor, B: Ten
     B, C        (rows, L, 2, N).
     A           (2, D, N), negative. bias, skip (2, D). These three best in float32.
 
-    Everything is in the order of u. On CUDA without gradients one Triton kernel walks both ways, so that nothing is
-    flipped or stacked in memory (mamba_ssm's kernel would need both, and channels first); else `selective_scan` runs.
+    All inputs are in the order of u. On CUDA without gradients one Triton kernel scans both directions, so that nothing
+    is flipped or stacked in memory (mamba_ssm's kernel would need both, and channels first); else `selective_scan`.
     """
     if triton_serves(u, delta, bias, A, B, C, skip):
         from .scan_triton import scan_triton

@@ -11,7 +11,7 @@ from .selective_scan import selective_scan
 
 
 class MambaState(NamedTuple):
-    """What a Mamba block remembers: the last d_conv - 1 inputs (batch, d_inner, d_conv - 1), and the scan's state."""
+    """The state of a Mamba block: the last d_conv - 1 inputs (batch, d_inner, d_conv - 1), and the scan's state."""
 
     conv: torch.Tensor
     scan: torch.Tensor

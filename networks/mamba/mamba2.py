@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from .norms import GatedRMSNorm
 from .ssd import ssd, ssd_step
 
-BLOCK = 1024  # positions that the two-way layer mixes at once
+BLOCK = 1024  # positions that the bidirectional layer processes at once
 
 
 class Mamba2State(NamedTuple):
-    """What one layer carries from call to call."""
+    """The state of one layer, carried from call to call."""
 
     conv: Tensor  # (batch, d_conv - 1, d_inner + 2 * groups * d_state): the last inputs of the convolution
     ssm: Tensor  # (batch, heads, headdim, d_state)
@@ -124,11 +124,11 @@ class Mamba2(SSDMixer):
 
 
 class BidirectionalMamba2(nn.Module):
-    """Past and future mixed by one scan each between shared projections, then summed.
+    """One scan forward and one backward between shared projections, summed.
 
-    Each direction keeps its own convolution and scan: with these shared too, an onset would look like an offset. A long
-    sequence is mixed in blocks with carried state, first from its beginning, then from its end, because a block's inner
-    maps are many times wider than the sequence.
+    Each direction has its own convolution and scan: with shared ones, the layer could not tell an onset from an offset.
+    A long sequence is processed in blocks with carried state, first forward, then backward, because the inner
+    activations are many times wider than the sequence.
     """
 
     def __init__(self, d_model: int, **options):

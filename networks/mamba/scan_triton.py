@@ -1,7 +1,7 @@
 """The selective scan's forward pass as one Triton kernel, for CUDA without mamba_ssm.
 
-Each program keeps the states of some channels of one row and group in registers and walks along the sequence, so memory
-is read and written once per input and output and never for a state. Importing this file needs triton.
+Each program keeps the states of some channels of one row and group in registers and loops over the sequence, so inputs
+and outputs are read and written once and states never. Importing this file needs triton.
 """
 
 import torch
@@ -14,12 +14,12 @@ _CHANNELS = 32  # of one program; one warp with N = 16 states each
 @triton.jit
 def _softplus(x):
     """log(1 + exp(x)); exact for small exp(x), where 1 + exp(x) is rounded, by Kahan's correction."""
-    grown = tl.exp(tl.minimum(x, 20.0))
-    one_more = 1.0 + grown
-    rounded = one_more - 1.0
+    exp_x = tl.exp(tl.minimum(x, 20.0))
+    one_plus = 1.0 + exp_x
+    rounded = one_plus - 1.0
     small = rounded == 0.0
-    value = tl.log(one_more) * (grown / tl.where(small, 1.0, rounded))
-    return tl.where(x > 20.0, x, tl.where(small, grown, value))
+    value = tl.log(one_plus) * (exp_x / tl.where(small, 1.0, rounded))
+    return tl.where(x > 20.0, x, tl.where(small, exp_x, value))
 
 
 @triton.jit
@@ -33,45 +33,45 @@ def _scan(
 ):  # fmt: skip
     """Strides of u, delta (row, L, G, D) and B, C (row, L, G, N) are given, the last is 1; all others are contiguous:
     y (row, L, G, D), A (G, N, D), bias, skip (G, D), start, last (row, G, N, D). As channels are contiguous everywhere,
-    a thread has all states of its channel, and their sum asks no other thread."""
+    a thread holds all states of its channel, and their sum needs no other thread."""
     line = tl.program_id(0).to(tl.int64)  # row * groups + group
     row, group = line // groups, line % groups
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     state = tl.arange(0, WIDTH)
-    here, there = channel < channels, state < STATES
-    both = there[:, None] & here[None, :]
+    channel_mask, state_mask = channel < channels, state < STATES
+    mask = state_mask[:, None] & channel_mask[None, :]
     cell = state[:, None] * channels + channel[None, :]
-    rate = tl.load(A + group * channels * STATES + cell, both, 0.0).to(tl.float32) * 1.4426950408889634  # for exp2
+    rate = tl.load(A + group * channels * STATES + cell, mask, 0.0).to(tl.float32) * 1.4426950408889634  # for exp2
     h = tl.zeros([WIDTH, CHANNELS], tl.float32)
     if STARTED:
-        h = tl.load(start + line * channels * STATES + cell, both, 0.0).to(tl.float32)
+        h = tl.load(start + line * channels * STATES + cell, mask, 0.0).to(tl.float32)
     if BIASED:
-        shift = tl.load(bias + group * channels + channel, here, 0.0).to(tl.float32)
+        shift = tl.load(bias + group * channels + channel, channel_mask, 0.0).to(tl.float32)
     if SKIPPED:
-        direct = tl.load(skip + group * channels + channel, here, 0.0).to(tl.float32)
+        direct = tl.load(skip + group * channels + channel, channel_mask, 0.0).to(tl.float32)
     u += row * u_row + group * u_group
     delta += row * delta_row + group * delta_group
     B += row * B_row + group * B_group
     C += row * C_row + group * C_group
     y += (row * length * groups + group) * channels
-    walked = group * 0
-    while walked < length:
-        step = walked
+    position = group * 0
+    while position < length:
+        step = position
         if MIRRORED:
-            step = tl.where(group == 1, length - 1 - walked, walked)
-        dt = tl.load(delta + step * delta_step + channel, here, 0.0).to(tl.float32)
-        x = tl.load(u + step * u_step + channel, here, 0.0).to(tl.float32)
-        b = tl.load(B + step * B_step + state, there, 0.0).to(tl.float32)
-        c = tl.load(C + step * C_step + state, there, 0.0).to(tl.float32)
+            step = tl.where(group == 1, length - 1 - position, position)
+        dt = tl.load(delta + step * delta_step + channel, channel_mask, 0.0).to(tl.float32)
+        x = tl.load(u + step * u_step + channel, channel_mask, 0.0).to(tl.float32)
+        b = tl.load(B + step * B_step + state, state_mask, 0.0).to(tl.float32)
+        c = tl.load(C + step * C_step + state, state_mask, 0.0).to(tl.float32)
         if BIASED:
             dt = _softplus(dt + shift)
         h = tl.exp2(dt[None, :] * rate) * h + (dt * x)[None, :] * b[:, None]
         out = tl.sum(h * c[:, None], 0)
         if SKIPPED:
             out += direct * x
-        tl.store(y + step * groups * channels + channel, out, here)
-        walked += 1
-    tl.store(last + line * channels * STATES + cell, h, both)
+        tl.store(y + step * groups * channels + channel, out, channel_mask)
+        position += 1
+    tl.store(last + line * channels * STATES + cell, h, mask)
 
 
 def scan_triton(
@@ -79,8 +79,8 @@ def scan_triton(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """y (rows, L, G, D) in u's type and the last state (rows, G, D, N) in float32; shapes as in `selective_scan`.
 
-    bias (G, D): delta is given before it and softplus. skip (G, D): the direct path. mirrored: group 1 is walked from
-    the last step to the first. u, delta, B and C may be views of any strides whose last is 1, expanded ones too.
+    bias (G, D): added to delta before softplus. skip (G, D): the direct path. mirrored: group 1 is scanned from the
+    last step to the first. u, delta, B and C may be views of any strides whose last is 1, expanded ones too.
     """
     rows, length, groups, channels = u.shape
     states = A.shape[-1]

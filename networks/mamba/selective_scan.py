@@ -139,9 +139,9 @@ def _triton_scan():
 
 @functools.cache
 def _triton_works(device: torch.device) -> bool:
-    """Whether Triton imports, compiles for this GPU and gives the recurrence's numbers there; asked once a device.
+    """Whether Triton imports, compiles for this GPU and agrees with the reference there; tested once per device.
 
-    A driver, compiler or library that does not fit fails in many ways, and none of them may take the model down.
+    Every exception counts as no: a driver, compiler or library that does not fit fails in many ways.
     """
     try:
         g = torch.Generator().manual_seed(0)
@@ -159,7 +159,7 @@ def _scan_kernels(u, delta, A, B, C, skip):
     """mamba_ssm's fused kernel: channels first, groups folded into the channels."""
     from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
 
-    # it takes one type for all four; step sizes in float32 are not to be rounded to the type of half-precision inputs
+    # the kernel takes one dtype for all four: the widest, so that float32 step sizes are not rounded
     one = functools.reduce(torch.promote_types, (x.dtype for x in (delta, B, C)), u.dtype)
     channels_first = [x.to(one).flatten(2).transpose(1, 2).contiguous() for x in (u, delta)]
     grouped = [x.to(one).permute(0, 2, 3, 1).contiguous() for x in (B, C)]

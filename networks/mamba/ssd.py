@@ -68,7 +68,7 @@ def _ssd_chunked(x, dt, A, B, C, D, initial_state, chunk):
     ratio, pad = heads // groups, -length % chunk
 
     def chunks(m: Tensor, *split: int) -> Tensor:  # (batch, length, ...) -> (batch, chunks, ..., chunk[, last])
-        m = F.pad(m, (0, 0) * (m.dim() - 2) + (0, pad)) if pad else m  # a zero step neither decays nor writes
+        m = F.pad(m, (0, 0) * (m.dim() - 2) + (0, pad)) if pad else m  # a step size of zero leaves the state unchanged
         return m.reshape(batch, -1, chunk, *split)
 
     inputs = chunks(x * dt[..., None], groups, ratio, channels).permute(0, 1, 3, 4, 2, 5)  # b c g r l p
@@ -88,9 +88,9 @@ def _ssd_chunked(x, dt, A, B, C, D, initial_state, chunk):
     else:
         state = torch.zeros_like(written[:, 0]) if state is None else state
         entering = []
-        for written_here, kept in zip(written.unbind(1), log_decay[..., -1].exp().unbind(1), strict=True):
+        for chunk_state, chunk_decay in zip(written.unbind(1), log_decay[..., -1].exp().unbind(1), strict=True):
             entering.append(state)
-            state = kept[..., None, None] * state + written_here
+            state = chunk_decay[..., None, None] * state + chunk_state
         from_past = C[:, :, :, None] @ torch.stack(entering, 1).transpose(-1, -2)  # b c g r l p
         y = y + from_past * log_decay.exp()[..., None]
     y = y.permute(0, 1, 4, 2, 3, 5).reshape(batch, -1, heads, channels)[:, :length]
@@ -107,7 +107,7 @@ def ssd(
     initial_state: Tensor | None = None,
     chunk: int = 64,
 ) -> tuple[Tensor, Tensor]:
-    """The scan by the fastest path there is: `mamba_ssm`'s kernel on CUDA where it imports, else `ssd_chunked`."""
+    """The scan by the fastest implementation: `mamba_ssm`'s kernel on CUDA where it imports, else `ssd_chunked`."""
     package = backend.kernels() if x.is_cuda else None
     if package is None:
         backend.log_choice("Mamba-2 in chunked matrix form (PyTorch)")

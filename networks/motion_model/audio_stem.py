@@ -1,7 +1,7 @@
 """Audio stems: mono 16 kHz sound -> tokens, 50 a second, two a video frame.
 
-A stem hears BEFORE samples before its first token and AFTER samples after its last. Beyond a clip's edge lies silence,
-so the edge is heard as a pause; and a long clip is heard in pieces, whose tokens are those of the whole.
+The receptive field of a stem reaches BEFORE samples before its first token and AFTER samples after its last. A clip is
+padded with zeros, so its edges are like pauses; a long clip is encoded in pieces, with the tokens of the whole.
 """
 
 import math
@@ -16,18 +16,18 @@ from .config import MotionModelConfig
 
 TOKEN = SAMPLES_A_FRAME // 2  # 320 samples a token
 HOP, WINDOW, FFT = SAMPLE_RATE // 100, SAMPLE_RATE // 40, 512  # 10 ms, 25 ms
-GATE_DB = -60.0  # what is quieter never counts as speech
+GATE_DB = -60.0  # quieter tokens never count as speech
 TARGET_DB = -20.0
 LOUDEST_GAIN_DB = 25.0
-SILENCE_DB = -80.0  # after normalisation; everything below is one and the same silence
+SILENCE_DB = -80.0  # after normalisation; the floor of the log-mel spectrum
 
 
 def loudness_gain(waveform: Tensor) -> Tensor:
     """The factor (B, 1) that brings the speech of each waveform (B, n * TOKEN) to -20 dB, measured as ITU-R BS.1770
     does, without its filter.
 
-    The mean power is taken where it lies within 10 dB of its own mean, so silence around speech changes nothing, and
-    the gain is at most 25 dB, so silence stays silent: a noise floor is not raised to the level of a voice.
+    The mean is taken over the tokens at most 10 dB below the mean power, so silence around speech changes nothing. The
+    gain is at most 25 dB, so that noise is not raised to the level of a voice.
     """
     power = torch.linalg.vector_norm(waveform.unflatten(1, (-1, TOKEN)), dim=-1).square() / TOKEN
 
@@ -41,20 +41,20 @@ def loudness_gain(waveform: Tensor) -> Tensor:
     return 10 ** (gain_db / 20)
 
 
-class Speech(NamedTuple):
-    """A clip of whole frames and the gain that brings it to one loudness, applied piece by piece: no second copy of the
-    clip is held."""
+class NormalisedAudio(NamedTuple):
+    """A clip of whole frames and the gain that normalises its loudness, applied piece by piece, so that no second copy
+    of the clip is held."""
 
     waveform: Tensor  # (B, N)
     gain: Tensor  # (B, 1)
 
     def samples(self, start: int, stop: int) -> Tensor:
-        """(B, stop - start) of one loudness; start and stop may lie beyond the clip, where there is silence."""
+        """Normalised samples (B, stop - start); zeros where start or stop lies beyond the clip."""
         length = self.waveform.shape[1]
         return F.pad(self.gain * self.waveform[:, max(0, start) : stop], (max(0, -start), max(0, stop - length)))
 
     def tokens(self, stem: nn.Module, start: int, stop: int) -> Tensor:
-        """Tokens start .. stop of the clip, (B, stop - start, width); either may lie beyond it."""
+        """Tokens start .. stop of the clip, (B, stop - start, width); either end may lie beyond it."""
         return stem(self.samples(start * TOKEN - stem.BEFORE, stop * TOKEN + stem.AFTER))
 
 
@@ -72,9 +72,9 @@ def mel_filters(mels: int, rate: int) -> Tensor:
 
 
 class LogMelStem(nn.Module):
-    """Log-mel spectrum computed from the wave in the model, then two convolutions to 50 Hz."""
+    """Log-mel spectrogram computed from the waveform, then two convolutions to 50 Hz."""
 
-    REACH = 3  # mel frames that the convolutions see beyond a token, on either side
+    REACH = 3  # mel frames of the convolutions' receptive field beyond a token, on either side
     BEFORE = AFTER = REACH * HOP + (FFT - HOP) // 2  # a frame's window is centred on its own 10 ms
 
     def __init__(self, config: MotionModelConfig, width: int):
@@ -102,9 +102,9 @@ class LogMelStem(nn.Module):
 
 
 class WaveformStem(nn.Module):
-    """The paper's raw speech: four strided convolutions, 320 samples a token.
+    """Raw waveform, as in the paper: four strided convolutions, 320 samples a token.
 
-    Norms run over the channels of one moment: norms over time would lift a silent clip to the level of a loud one.
+    Norms are over the channels of each time step: norms over time would raise a silent clip to the level of a loud one.
     """
 
     SHAPE = ((128, 10, 5), (256, 8, 4), (384, 8, 4), (512, 8, 4))  # width, kernel, stride
@@ -134,7 +134,7 @@ def audio_stem(config: MotionModelConfig, width: int) -> nn.Module:
     return (LogMelStem if config.stem == "logmel" else WaveformStem)(config, width)
 
 
-def prepare(waveform: Tensor) -> Speech:
+def prepare(waveform: Tensor) -> NormalisedAudio:
     """Check a waveform (B, N), cut it to whole frames and measure its loudness.
 
     Raises ValueError when it is not (B, N) or holds no whole frame.
@@ -148,4 +148,4 @@ def prepare(waveform: Tensor) -> Speech:
             "pad it with silence"
         )
     waveform = waveform[:, : frames * SAMPLES_A_FRAME]
-    return Speech(waveform, loudness_gain(waveform))
+    return NormalisedAudio(waveform, loudness_gain(waveform))

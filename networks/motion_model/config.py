@@ -27,14 +27,14 @@ class MotionModelConfig:
     motion_dim: int = 768
     """M = 8 x 8 x 12 (paper, section 3)."""
     mouth: int = len(REGIONS["mouth"])
-    """Parameters of the mouth, which a voice decides. Sampling reaches them only through the model's own mouth_writer
-    and mouth_reader, so other checkpoints may have others."""
+    """Mouth parameters that the audio regression predicts. Sampling uses only the model's own mouth_writer and
+    mouth_reader, so other checkpoints may have others."""
     history: int = 4
     """Preceding motion frames in the condition, the paper's M_[i-4, i-1]."""
 
     stem: str = "logmel"
-    """Open. "waveform" is the paper's raw speech through learned convolutions. "logmel" computes mel bands inside the
-    model: a filter bank learned from a few hours of synthetic voices would fit the synthesiser, not speech."""
+    """Open. "waveform": learned convolutions on the raw waveform, as in the paper. "logmel": a log-mel spectrogram,
+    because filters learned from a few hours of synthetic voices would fit the synthesiser, not speech."""
     mels: int = 64
 
     mamba_global: bool = True
@@ -45,17 +45,18 @@ class MotionModelConfig:
     global_layers: int = 3
     local_width: int = 96
     local_layers: int = 2
-    """Open. Speech needs few numbers a frame, and the slices, ten tokens a frame, are what a second of audio costs."""
+    """Open. Speech needs few features a frame, and the slices, ten tokens a frame, dominate the cost of audio."""
     segment_tokens: int = 10
     """Open. 0.2 s at 50 tokens a second holds a phone and its neighbours."""
     exact_slices: bool = False
-    """True computes the stem on every slice alone, as the paper's a_1:T reads; False computes it once on the whole
-    wave and slices its tokens, which differs only within the stem's reach of a slice's edge and costs a fifth."""
+    """True: the stem runs on every slice alone, as the paper's a_1:T reads. False: it runs once on the whole waveform
+    and its tokens are sliced, which differs only near a slice's edges (the stem's receptive field) and costs a fifth.
+    """
     d_state: int = 16
     d_conv: int = 4
     expand: int = 2
     headdim: int = 32
-    """Open. Mamba's own defaults, with narrower heads: each head has one decay, and narrow layers need several."""
+    """Open. Mamba's defaults, with narrower heads: each head has one decay, and narrow layers need several."""
 
     width: int = 256
     layers: int = 6
@@ -73,12 +74,12 @@ class MotionModelConfig:
 
     timesteps: int = 1000
     prediction: str = "eps"
-    """The paper predicts the noise: the default. A network narrower than motion_dim cannot pass 768 independent
-    numbers of noise through its width, so narrow models predict "x0" (S2G-MDDiffusion does), which has low rank."""
+    """The default is the paper's: the network predicts the noise. A network narrower than motion_dim cannot represent
+    768 independent noise values, so narrow models predict "x0" (as S2G-MDDiffusion does), which has low rank."""
     snr_shift: float = 1.0
-    """Open. Divides the signal-to-noise ratios of the cosine schedule by snr_shift^2. Above 1 where the 768 numbers
-    carry little information each (drawn heads: 24 parameters): their redundancy averages noise away, and with the
-    plain schedule only the noisiest few levels leave anything to be decided by the voice."""
+    """Open. Divides the signal-to-noise ratios of the cosine schedule by snr_shift^2. Above 1 where the 768 numbers are
+    redundant (drawn heads: 24 parameters): redundancy averages the noise out, so with the plain schedule x0 can be read
+    from x_t at all but the noisiest levels, and the voice is ignored there."""
 
     def __post_init__(self):
         for name, allowed in (("stem", STEMS), ("prediction", PREDICTIONS), ("adaln", ADALN)):
@@ -87,7 +88,7 @@ class MotionModelConfig:
         if self.width % self.heads or (self.width // self.heads) % 2:
             raise ValueError(f"motion model: width {self.width} over {self.heads} heads must give an even head width")
         if not (self.mamba_global or self.mamba_local):
-            raise ValueError("motion model: with mamba_global and mamba_local both off nothing would hear the voice")
+            raise ValueError("motion model: with mamba_global and mamba_local both off no network would use the voice")
         if self.segment_tokens % 2:
             raise ValueError(f"motion model: segment_tokens {self.segment_tokens} must be even, to centre on a frame")
 
@@ -95,8 +96,8 @@ class MotionModelConfig:
     def lite(cls) -> MotionModelConfig:
         """The shipped size.
 
-        On drawn heads 24 parameters span the motion, 32 dimensions each; sqrt(32) = 5.7 would undo that redundancy, and
-        4 leaves room for the motion of real faces, which spans more.
+        The motion of drawn heads has 24 degrees of freedom in 768 dimensions, 32 each: snr_shift sqrt(32) = 5.7 would
+        cancel that redundancy. 4 leaves room for the motion of real faces, which has more.
         """
         return cls(prediction="x0", snr_shift=4.0)
 
@@ -125,7 +126,7 @@ class MotionModelConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> MotionModelConfig:
         """The inverse of `to_dict`; fields of `RETIRED` are accepted too.
 
-        Raises ValueError naming unknown fields, and for weights that hear sound of another rate."""
+        Raises ValueError naming unknown fields, and for weights trained at another sample rate."""
         unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)} - set(RETIRED))
         if unknown:
             raise ValueError(

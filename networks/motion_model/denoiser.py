@@ -25,7 +25,7 @@ def rotary(length: int, head_width: int, device) -> tuple[Tensor, Tensor]:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the halves of x (..., length, head_width) as pairs."""
+    """Apply rotary embeddings to x (..., length, head_width), whose halves are the pairs."""
     a, b = x.chunk(2, -1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
 
@@ -69,14 +69,14 @@ class Block(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """[history | noisy window] tokens through the blocks; the history is clean, so it is modulated as step 0."""
+    """Transformer over [history | noisy window] tokens; the history is clean, so its timestep is 0."""
 
     def __init__(self, config: MotionModelConfig):
         super().__init__()
         self.config = config
         width = config.width
         self.embed_noisy = nn.Linear(config.motion_dim, width)
-        self.embed_history = nn.Linear(config.motion_dim, width)  # the type of a token is its own projection
+        self.embed_history = nn.Linear(config.motion_dim, width)  # a projection of its own in place of a type embedding
         self.embed_condition = nn.Linear(width, width)
         self.time = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))

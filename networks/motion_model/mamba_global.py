@@ -12,15 +12,15 @@ from ..mamba.norms import RMSNorm
 from .audio_stem import TOKEN, audio_stem, prepare
 from .config import MotionModelConfig
 
-BLOCK = 1024  # tokens heard at once, so that memory hardly grows with the clip
+BLOCK = 1024  # tokens that the stem encodes at once, so that memory hardly grows with the clip
 
 
 @dataclass(frozen=True)
 class GlobalAudio:
     """F_ag."""
 
-    style: Tensor  # (B, global_width): how this voice speaks, one vector an utterance
-    frames: Tensor  # (B, T, global_width): its prosody, 25 a second
+    style: Tensor  # (B, global_width): speaking style, one vector an utterance
+    frames: Tensor  # (B, T, global_width): prosody, 25 a second
 
     def window(self, start: int, stop: int) -> GlobalAudio:
         """The same style with frames start .. stop."""
@@ -33,8 +33,8 @@ class GlobalAudio:
 class MambaGlobal(nn.Module):
     """Bidirectional Mamba-2 over all tokens of the clip.
 
-    Style is pooled by one learned query ("coarse speaking style" of the paper, inferred and never classified); the
-    frame stream, the mean of each frame's two tokens, adds the prosody that a 0.2 s slice cannot hold.
+    Style is attention pooling with one learned query (the paper's "coarse speaking style", without style labels); the
+    frame features, the mean of each frame's two tokens, add the prosody, which is longer than a 0.2 s slice.
     """
 
     def __init__(self, config: MotionModelConfig):

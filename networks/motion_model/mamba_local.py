@@ -7,16 +7,17 @@ from torch import Tensor, nn
 from ...vocabulary import SAMPLES_A_FRAME
 from ..mamba.mamba2 import Mamba2
 from ..mamba.norms import RMSNorm
-from .audio_stem import TOKEN, Speech, audio_stem, prepare
+from .audio_stem import TOKEN, NormalisedAudio, audio_stem, prepare
 from .config import MotionModelConfig
 
-BLOCK = 256  # slices read at once, so that memory does not grow with the clip
+BLOCK = 256  # frames whose slices are encoded at once, so that memory does not grow with the clip
 
 
 class MambaLocal(nn.Module):
     """Mamba-2 over the 0.2 s slice centred on each frame, all slices in parallel.
 
-    A frame is read from its own two tokens, which know the slice's past, and from the last one, which knows all of it.
+    The features of a frame come from its own two tokens, which by then have seen the slice up to them, and from the
+    last token, which has seen the whole slice.
     """
 
     def __init__(self, config: MotionModelConfig):
@@ -30,7 +31,7 @@ class MambaLocal(nn.Module):
         self.final_norm = RMSNorm(width)
         self.project = nn.Linear(2 * width, width)
 
-    def slices(self, speech: Speech, start: int, stop: int) -> Tensor:
+    def slices(self, speech: NormalisedAudio, start: int, stop: int) -> Tensor:
         """The slices of frames start .. stop of a_1:T as tokens: (B, stop - start, segment_tokens, width)."""
         tokens, a_frame = self.config.segment_tokens, SAMPLES_A_FRAME // TOKEN
         side = (tokens - a_frame) // 2
@@ -41,7 +42,7 @@ class MambaLocal(nn.Module):
             return self.stem(alone).unflatten(0, cut.shape[:2])
         return speech.tokens(self.stem, first, last).unfold(1, tokens, a_frame).transpose(2, 3)
 
-    def read(self, x: Tensor) -> Tensor:
+    def encode_slices(self, x: Tensor) -> Tensor:
         """Slices (n, segment_tokens, width) -> (n, width)."""
         for norm, layer in zip(self.norms, self.layers, strict=True):
             x = x + layer(norm(x))
@@ -54,8 +55,8 @@ class MambaLocal(nn.Module):
         speech = prepare(waveform)
         frames = speech.waveform.shape[1] // SAMPLES_A_FRAME
 
-        def heard(start: int, stop: int) -> Tensor:
+        def features(start: int, stop: int) -> Tensor:
             slices = self.slices(speech, start, stop)
-            return self.read(slices.flatten(0, 1)).unflatten(0, slices.shape[:2])
+            return self.encode_slices(slices.flatten(0, 1)).unflatten(0, slices.shape[:2])
 
-        return torch.cat([heard(start, min(start + BLOCK, frames)) for start in range(0, frames, BLOCK)], 1)
+        return torch.cat([features(start, min(start + BLOCK, frames)) for start in range(0, frames, BLOCK)], 1)

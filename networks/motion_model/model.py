@@ -13,9 +13,9 @@ from .mamba_local import MambaLocal
 class MotionModel(nn.Module):
     """The networks of stage 2 and the statistics of the motion they learned.
 
-    `denoise` works on normalised motion, (M - motion_mean) / motion_std; what is absent from the condition, dropped for
-    guidance or switched off for an ablation is a learned null vector in its place. `motion_language` is that of the
-    renderer whose motion it learned, "" if not known.
+    `denoise` works on normalised motion, (M - motion_mean) / motion_std. A condition that is absent, dropped for
+    guidance or switched off for an ablation is replaced by a learned null vector. `motion_language`: id of the motion
+    space, that of the renderer whose motion it was trained on, "" if not known.
     """
 
     def __init__(self, config: MotionModelConfig, motion_language: str = ""):
@@ -28,18 +28,19 @@ class MotionModel(nn.Module):
         self.from_style = nn.Linear(config.global_width, width)
         self.from_global = nn.Linear(config.global_width, width)
         self.from_local = nn.Linear(config.local_width, width)
-        look = config.appearance_dim
-        self.from_appearance = nn.Sequential(nn.LayerNorm(look), nn.Linear(look, width))
+        self.from_appearance = nn.Sequential(
+            nn.LayerNorm(config.appearance_dim), nn.Linear(config.appearance_dim, width)
+        )
         self.null_audio = nn.Parameter(torch.zeros(width))
         self.null_appearance = nn.Parameter(torch.zeros(width))
-        self.ear = nn.Linear(width, config.mouth)
+        self.ear = nn.Linear(width, config.mouth)  # the audio regression: condition -> mouth parameters
         nn.init.zeros_(self.ear.weight)
         nn.init.zeros_(self.ear.bias)
         self.denoiser = Denoiser(config)
         self.register_buffer("motion_mean", torch.zeros(config.motion_dim))
         self.register_buffer("motion_std", torch.ones(config.motion_dim))
         self.register_buffer("rest_motion", torch.zeros(config.motion_dim))
-        # how the mouth's parameters are written in normalised motion and read from it (training fills them in)
+        # linear maps from mouth parameters to normalised motion and back (set at the start of training)
         self.register_buffer("mouth_writer", torch.zeros(config.mouth, config.motion_dim))
         self.register_buffer("mouth_reader", torch.zeros(config.motion_dim, config.mouth))
 
@@ -61,17 +62,17 @@ class MotionModel(nn.Module):
         """M (..., 768) -> zero mean, unit deviation."""
         return (motion - self.motion_mean) / self.motion_std
 
-    def quiet_mouth(self, noise: Tensor, share: float) -> Tensor:
-        """Noise (..., 768) of which only `share` reaches the mouth; all else of it stays."""
+    def scale_mouth_noise(self, noise: Tensor, share: float) -> Tensor:
+        """Noise (..., 768), its component in the mouth parameters scaled by `share`."""
         return noise + (share - 1) * (noise @ self.mouth_reader) @ self.mouth_writer
 
-    def hear(self, global_audio: GlobalAudio, local_audio: Tensor) -> Tensor:
-        """What the voice alone tells of the mouth: its parameters (B, W, mouth) about their mean in the motion."""
+    def predict_mouth(self, global_audio: GlobalAudio, local_audio: Tensor) -> Tensor:
+        """Audio regression: the mouth parameters (B, W, mouth), relative to their mean, predicted from audio alone."""
         return self.ear(self.condition(global_audio, local_audio))
 
-    def lead_mouth(self, motion: Tensor, heard: Tensor, share: float) -> Tensor:
-        """Normalised motion (B, W, 768) whose mouth is moved by `share` of the way to what was heard (B, W, mouth)."""
-        return motion + share * (heard - motion @ self.mouth_reader) @ self.mouth_writer
+    def lead_mouth(self, motion: Tensor, mouth: Tensor, share: float) -> Tensor:
+        """Normalised motion (B, W, 768), its mouth parameters interpolated by `share` towards `mouth` (B, W, mouth)."""
+        return motion + share * (mouth - motion @ self.mouth_reader) @ self.mouth_writer
 
     def condition(
         self,
@@ -81,9 +82,9 @@ class MotionModel(nn.Module):
         drop_audio: Tensor | None = None,
         drop_appearance: Tensor | None = None,
     ) -> Tensor:
-        """The sum of all conditions, (B, W, width): "fuzzy inference", where nothing is classified and all is inferred.
+        """The sum of all conditions, (B, W, width): the paper's "fuzzy inference", without class labels.
 
-        drop_audio and drop_appearance (B,) bool mark the samples that go without.
+        drop_audio and drop_appearance (B,) bool mark the samples whose condition is replaced by its null vector.
         """
         audio = self.from_local(local_audio) + self.from_global(global_audio.frames)
         audio = audio + self.from_style(global_audio.style)[:, None]
@@ -91,10 +92,10 @@ class MotionModel(nn.Module):
             audio = torch.where(drop_audio[:, None, None], self.null_audio.to(audio.dtype), audio)
         if appearance is None or not self.config.appearance:
             return audio + self.null_appearance
-        look = self.from_appearance(appearance)
+        embedded = self.from_appearance(appearance)
         if drop_appearance is not None:
-            look = torch.where(drop_appearance[:, None], self.null_appearance.to(look.dtype), look)
-        return audio + look[:, None]
+            embedded = torch.where(drop_appearance[:, None], self.null_appearance.to(embedded.dtype), embedded)
+        return audio + embedded[:, None]
 
     def denoise(
         self,

@@ -10,8 +10,8 @@ from .config import RendererConfig
 
 
 class AppearanceExtractor(nn.Module):
-    """Coarsest features (B,C,h,w) -> F_A (B,appearance_dim), unit scale. A mean for the whole and one learnt query for
-    the telling detail; where a mole sits is not for a vector to carry, the decoder's skips do that."""
+    """Coarsest features (B,C,h,w) -> F_A (B,appearance_dim), layer-normalised, from mean pooling and attention pooling
+    with one learned query. Fine detail is left to the decoder's skip connections."""
 
     def __init__(self, channels: int, config: RendererConfig):
         super().__init__()

@@ -25,14 +25,14 @@ RETIRED = frozenset(
 class RendererConfig:
     """Stage 1. Defaults are the `lite` preset: the paper's modules at widths that run in real time on two CPU cores."""
 
-    image_size: int = 256  # [P] the network's size; the picture's own size is only warped, never resampled to this
-    # the side that motion is judged at: flow is smooth, and a quarter of the pixels cost a quarter
+    image_size: int = 256  # [P] the networks' input; the warp itself samples the photo at its own resolution
+    # input of motion encoder and LMDD: flow is smooth, and a quarter of the pixels costs a quarter of the time
     motion_size: int = 128
 
     # F_S at 1/2 1/4 1/8 1/16 of motion_size; context down to an 8x8 grid
     encoder_widths: tuple[int, ...] = (32, 64, 96, 128)
     encoder_blocks: int = 1  # residual blocks a level
-    # texture skips at 1/2 and 1/4 of image_size: what a compact vector cannot carry
+    # texture skip connections at 1/2 and 1/4 of image_size, for detail that a compact vector cannot hold
     skip_widths: tuple[int, int] = (24, 48)
 
     depth_planes: int = 4  # S_d: the paper names no number; 12 = the third axis of V, lite pools threes of them
@@ -45,8 +45,8 @@ class RendererConfig:
     motion_depth: int = 12  # [P]
     motion_widths: tuple[int, ...] = (32, 64, 128, 192)  # motion encoder, down to the 8x8 grid
     motion_blocks: tuple[int, ...] = (1, 1, 2, 2)
-    # Keypoints that the motion encoder measures. Training draws them to the landmarks, so there are as many; nothing
-    # outside of the encoder counts them.
+    # Keypoints of the motion encoder. Training regresses them to the landmarks, so there are as many; nothing outside
+    # of the encoder depends on their number.
     motion_points: int = len(LANDMARKS)
 
     deviation_channels: int = 16  # c of the 3-D convolutions in DIT
@@ -76,8 +76,7 @@ class RendererConfig:
 
     @classmethod
     def paper(cls) -> RendererConfig:
-        """The paper's modules at full width: 56 M parameters as in the paper, whose widths are not told; 64 GFLOPs a
-        frame."""
+        """The paper's modules at full width: 56 M parameters as in the paper, which gives no widths; 64 GFLOPs a frame."""
         return cls(
             encoder_widths=(64, 128, 256, 512),
             skip_widths=(64, 128),

@@ -1,4 +1,4 @@
-"""Blend, articulation and image decoder U (paper: phi_m, phi_r, I_R), with the photo itself as the main ingredient."""
+"""Blend, articulation and image decoder U (paper: phi_m, phi_r, I_R), composited with the warped photo."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from .config import RendererConfig
 from .deviation import Deviation
-from .layers import Modulate, blocks, conv, conv_doubled, join, resize, shuffle_down, shuffle_up
+from .layers import Modulate, blocks, concat_channels, conv, conv_of_upsampled, resize, shuffle_down, shuffle_up
 from .lmdd import MotionField
 from .warp import warp
 
 
 class Synthesis(NamedTuple):
-    """The decoder's picture and how much of the warped photo to keep instead."""
+    """The decoder's picture and the mask that composites it with the warped photo."""
 
-    image: Tensor  # (B,3,S,S) in [0,1]: right in the mouth, the lids and what comes into view
+    image: Tensor  # (B,3,S,S) in [0,1]: used inside the mouth, on closed lids and in disoccluded areas
     keep: Tensor  # (B,1,S,S) in [0,1]: 1 = the warped photo
     warped_identity: Tensor  # phi' (B,C*S_d,h,w), for the threshold mask loss
 
@@ -26,9 +26,9 @@ class Synthesis(NamedTuple):
 class ImageDecoder(nn.Module):
     """phi' = w(F_id); phi_m = d phi' + (1-d) F_id; phi_r = max(0, phi_m) + beta min(0, phi_m); I_R = U(phi_r).
 
-    The same blend is repeated with the texture skips. U ends in a picture and a mask: the mask keeps the warped photo
-    wherever it is right, so a vector never has to carry what can be copied, and the output has the photo's own
-    resolution."""
+    The same blend is repeated with the texture skips. U outputs a picture and a mask: the mask keeps the warped photo
+    wherever it is right, so that detail is copied rather than generated, and the output has the photo's own resolution.
+    """
 
     def __init__(self, config: RendererConfig):
         super().__init__()
@@ -63,7 +63,7 @@ class ImageDecoder(nn.Module):
     ) -> Synthesis:
         """image (B,3,S,S) at the network's size, F_id (B,C,S_d,h,w), F_A (B,A); all of one batch size.
 
-        articulation scales beta, the slope of what the activation holds back: 0.5 mutes, 1.5 exaggerates.
+        articulation scales beta, the negative slope of the activation: 0.5 weakens, 1.5 exaggerates.
         """
         size = image.shape[-1]
         half, quarter = skips
@@ -73,17 +73,17 @@ class ImageDecoder(nn.Module):
         x = self._blend(source, warped, keep)  # phi_m
         x = x.clamp_min(0) + articulation * self.beta.view(1, -1, 1, 1).to(x.dtype) * x.clamp_max(0)  # phi_r
         at = size // 8
-        x = self.enter(join(resize(x, at), resize(motion.features, at), resize(keep, at)))
+        x = self.enter(concat_channels(resize(x, at), resize(motion.features, at), resize(keep, at)))
         x = self.modulate_low(x, deviation.vector)
         if self.appearance is not None:
             x = self.appearance(x, appearance)
         x = self.low(x)
         at = size // 4
         blended = self._blend(quarter, warp(quarter, motion.field), keep)
-        x = conv_doubled(self.join_middle, x, blended, resize(motion.features, at), resize(keep, at))
+        x = conv_of_upsampled(self.join_middle, x, blended, resize(motion.features, at), resize(keep, at))
         x = self.middle(self.modulate_middle(x, deviation.vector))
         detail = shuffle_down(warp(image, motion.field)).to(x.dtype)
-        x = conv_doubled(self.join_high, x, self._blend(half, warp(half, motion.field), keep), detail)
+        x = conv_of_upsampled(self.join_high, x, self._blend(half, warp(half, motion.field), keep), detail)
         out = shuffle_up(self.leave(F.silu(self.high(x))).float())
         logits = resize(motion.visible, size) + 2 * out[:, 3:]
         return Synthesis(out[:, :3].sigmoid(), logits.sigmoid(), warped)

@@ -32,7 +32,7 @@ class DepthExpansion(nn.Module):
         super().__init__()
         self.planes, self.channels = config.depth_planes, config.depth_channels
         self.expand = nn.Conv2d(channels, self.channels * self.planes, 1)
-        # The text calls omega_m depth-wise weights, while its mean leaves only C numbers: so FC maps C to S_d, one
+        # The paper calls omega_m depth-wise weights, but its global mean leaves C numbers: so FC maps C to S_d, one
         # weight a plane.
         self.plane_weights = nn.Sequential(
             nn.Linear(self.channels, self.channels), nn.SiLU(), nn.Linear(self.channels, self.planes)

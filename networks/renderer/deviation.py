@@ -14,21 +14,21 @@ from .layers import group_norm
 
 
 class Deviation(NamedTuple):
-    """What changed between the source's motion and a frame's. All of it is zero when nothing changed."""
+    """The deviation of a frame's motion from the source's; zero when they are equal."""
 
-    maps: Tensor  # Delta: (B,regions,3,S_d,8,8), how far each region moves at each depth
+    maps: Tensor  # Delta: (B,regions,3,S_d,8,8), displacement of each region at each depth
     feature: Tensor  # D: (B,c*12,8,8), normalised deviation, for what a warp cannot make (teeth, lids)
-    vector: Tensor  # (B,deviation_dim), the change as a whole, large ones by their logarithm
+    vector: Tensor  # (B,deviation_dim), asinh of a global projection: linear for small changes, logarithmic for large
 
 
 class SourceMotion(NamedTuple):
-    """DIT's view of M_0, computed once per portrait."""
+    """DIT's features of M_0, computed once per portrait."""
 
     motion: Tensor  # (B,768)
     volume: Tensor  # mean-free E_0 (B,c,12,8,8)
     variance: Tensor  # (B,c,1,1,1)
     tokens: Tensor  # (B,64,d)
-    shift: Tensor  # head of the rest state, subtracted so that the source is a fixed point
+    shift: Tensor  # k_sh of the source against itself, subtracted so that M_i = M_0 gives zero deviation
 
 
 class CrossBlock(nn.Module):
@@ -58,8 +58,8 @@ class DeviationTransformer(nn.Module):
     force it, and without it a still face drifts. And a region's shift has a term linear in M_i - M_0: large motion (a
     turning head) is close to linear, and the transformer then only learns what is not.
 
-    The vector, by which the decoder paints, has no bound: under a tanh a tenth of a blink drove it nearly as far as a
-    whole one, and lids and mouths knew little but open and shut."""
+    The vector, which modulates the decoder, is not bounded: with a tanh it saturated, a tenth of a blink had nearly the
+    effect of a whole one, and lids and mouths were rendered either open or shut."""
 
     def __init__(self, config: RendererConfig):
         super().__init__()

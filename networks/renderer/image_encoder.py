@@ -1,4 +1,4 @@
-"""Image encoder: what the networks know of the source picture (F_S and texture skips)."""
+"""Image encoder: features of the source picture (F_S and texture skips)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ImageEncoder(nn.Module):
     def forward(self, image: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """(B,3,S,S) in [0,1], S = image_size or any multiple of 8 -> (F_S pyramid, [skip at S/2, skip at S/4]).
 
-        The skips are convolutional and see only local texture, so training may run them at another size first.
+        The skips are convolutional with a small receptive field, so training may run them at another size first.
         """
         context = self.context(resize(image, self.config.motion_size))
         half = self.texture_half(image * 2 - 1)

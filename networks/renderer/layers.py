@@ -15,8 +15,8 @@ def group_norm(channels: int) -> nn.GroupNorm:
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
     """A padded convolution that keeps its input's scale (He initialisation, no bias at the start).
 
-    PyTorch's default loses two thirds of the variance a layer: after four, a picture is a whisper under constant
-    biases, and the motion encoder sat at its starting loss for thousands of pictures."""
+    PyTorch's default initialisation loses two thirds of the variance a layer: after four layers the signal vanishes
+    beside the biases, and the motion encoder stayed at its initial loss for thousands of pictures."""
     layer = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)
@@ -58,20 +58,20 @@ def blocks(count: int, channels: int, norm: bool = True) -> nn.Sequential:
     return nn.Sequential(*(ResBlock(channels, norm) for _ in range(count)))
 
 
-def side_by_side(x: Tensor) -> Tensor:
-    """A map (B,C,H,W) with its channels side by side in memory, at inference: a third faster for what follows. Training
-    on a CPU is slower so, and keeps plain order."""
+def to_channels_last(x: Tensor) -> Tensor:
+    """(B,C,H,W) in channels-last memory order at inference, where the convolutions after it are a third faster.
+    Training on a CPU is slower with it, so x is left as it is while gradients are enabled."""
     return x if torch.is_grad_enabled() else x.contiguous(memory_format=torch.channels_last)
 
 
-def are_side_by_side(x: Tensor) -> bool:
-    """Whether the channels of a map (B,C,H,W) lie so."""
+def is_channels_last(x: Tensor) -> bool:
+    """Whether x (B,C,H,W) is in channels-last memory order."""
     return x.stride(1) == 1 and x.shape[1] > 1
 
 
-def join(*maps: Tensor) -> Tensor:
-    """Concatenated channels, in the memory order of the first map (torch.cat gives that up for any other beside it)."""
-    if are_side_by_side(maps[0]):
+def concat_channels(*maps: Tensor) -> Tensor:
+    """Concatenated channels in the memory order of the first map (torch.cat makes mixed orders contiguous)."""
+    if is_channels_last(maps[0]):
         return torch.cat([m.movedim(1, -1) for m in maps], dim=-1).movedim(-1, 1)
     return torch.cat(maps, dim=1)
 
@@ -81,21 +81,21 @@ def upsample(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
-def conv_doubled(layer: nn.Conv2d, coarse: Tensor, *fine: Tensor) -> Tensor:
-    """layer(join(upsample(coarse), *fine)) of a 3x3 layer, `coarse` convolved before it is doubled: 4/9 of its work.
+def conv_of_upsampled(layer: nn.Conv2d, coarse: Tensor, *fine: Tensor) -> Tensor:
+    """layer(concat_channels(upsample(coarse), *fine)) of a 3x3 layer, with 4/9 of the work for `coarse`.
 
-    Doubling and convolving are together one transposed convolution of stride 2. Its 4x4 kernel is the 3x3 one, turned
-    round and summed over the two pixels a side that share a value."""
+    Nearest-neighbour upsampling and a convolution are together one transposed convolution of stride 2. Its 4x4 kernel
+    is the flipped 3x3 one, summed over the two pixels a side that share a value."""
     split, weight = coarse.shape[1], layer.weight
     basis = torch.eye(9, device=weight.device).view(9, 1, 3, 3)
     spread = F.conv_transpose2d(basis.flip(2, 3), torch.ones_like(basis[:1, :, :2, :2])).flatten(1)
     kernel = (weight[:, :split].flatten(2) @ spread.to(weight)).unflatten(2, (4, 4)).transpose(0, 1)
     doubled = F.conv_transpose2d(coarse, kernel, stride=2, padding=1)
-    return F.conv2d(join(*fine), weight[:, split:], layer.bias, padding=1).add_(doubled)
+    return F.conv2d(concat_channels(*fine), weight[:, split:], layer.bias, padding=1).add_(doubled)
 
 
 def shuffle_up(x: Tensor) -> Tensor:
-    """F.pixel_shuffle(x, 2), always in plain memory order: twice as fast as PyTorch's."""
+    """F.pixel_shuffle(x, 2), always contiguous: twice as fast as PyTorch's."""
     b, channels, height, width = x.shape
     return x.unflatten(1, (-1, 2, 2)).permute(0, 1, 4, 2, 5, 3).reshape(b, channels // 4, 2 * height, 2 * width)
 
@@ -108,7 +108,7 @@ def shuffle_down(x: Tensor) -> Tensor:
 
 
 def resize(x: Tensor, size: int | tuple[int, int]) -> Tensor:
-    """Bilinear when growing, area when shrinking, nothing when equal."""
+    """Bilinear when enlarging, area when shrinking, unchanged at equal size."""
     height, width = (size, size) if isinstance(size, int) else size
     if x.shape[-2:] == (height, width):
         return x
@@ -118,8 +118,8 @@ def resize(x: Tensor, size: int | tuple[int, int]) -> Tensor:
 
 
 def bilinear(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear resizing to (height, width), in plain memory order. PyTorch's CPU code is slow on several planes, so few
-    channels go one by one, and many side by side."""
+    """Bilinear resizing to (height, width), contiguous. PyTorch's CPU code is slow on several planes, so fewer than 16
+    channels are resized one by one, more in channels-last order."""
     if x.shape[-2:] == tuple(size):
         return x
     many = x.shape[1] >= 16
@@ -129,7 +129,7 @@ def bilinear(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def with_coordinates(x: Tensor) -> Tensor:
-    """Append two channels, x and y in [-1,1]: faces are framed alike, so position is a cue."""
+    """Append two channels, x and y in [-1,1] (CoordConv): faces are framed alike, so position is informative."""
     b, _, h, w = x.shape
     ys = torch.linspace(-1, 1, h, device=x.device, dtype=x.dtype).view(1, 1, h, 1).expand(b, 1, h, w)
     xs = torch.linspace(-1, 1, w, device=x.device, dtype=x.dtype).view(1, 1, 1, w).expand(b, 1, h, w)
@@ -153,6 +153,6 @@ class Pyramid(nn.Module):
         """(B,3,H,W) to [(B,widths[i],H/2^(i+1),W/2^(i+1))]."""
         x, features = with_coordinates(image * 2 - 1), []
         for i, level in enumerate(self.levels):
-            x = level(F.silu(x) if i == 1 else x)  # later levels end in residual blocks, which activate for themselves
+            x = level(F.silu(x) if i == 1 else x)  # deeper levels follow residual blocks, which have activations
             features.append(x)
         return features

@@ -10,39 +10,39 @@ from torch import Tensor, nn
 
 from .config import RendererConfig
 from .deviation import Deviation
-from .layers import Modulate, ResBlock, bilinear, blocks, conv, join, resize, side_by_side, upsample
+from .layers import Modulate, ResBlock, bilinear, blocks, concat_channels, conv, resize, to_channels_last, upsample
 from .warp import convex_upsample, invert, warp
 
 # motion fields start near zero: unscaled heads stayed at zero flow for thousands of steps, or diverged
 RESPONSE_SCALE = 0.2
 RESIDUAL_SCALE = 0.03
-REST_LOGIT = 4.0  # at rest the mask trusts the photo: sigmoid(4) = 0.98
+REST_LOGIT = 4.0  # without motion the mask keeps the photo: sigmoid(4) = 0.98
 
 
-class SourceAnatomy(NamedTuple):
-    """How this portrait can move: computed once from the source."""
+class SourceMaps(NamedTuple):
+    """The part of the LMDD that depends on the portrait alone, computed once."""
 
     mixing: Tensor  # (B,regions,S_d,H,W): focus map of each region times the weight of each depth plane
-    response: Tensor  # (B,regions,2,3,H,W): how a place answers to its region's 3-D deviation
-    fine: Tensor  # (B,4,9,H,W): convex weights that double the field's resolution along the anatomy
-    features: Tensor  # (B,C,H,W), what the mask module warps along
-    rest: Tensor  # (B,3,H,W): the mask module's answer to no motion, subtracted so that rest is a fixed point
+    response: Tensor  # (B,regions,2,3,H,W): at each pixel, the matrix from a region's 3-D deviation to 2-D displacement
+    fine: Tensor  # (B,4,9,H,W): weights of `convex_upsample`, which follow the edges of the face
+    features: Tensor  # (B,C,H,W), warped into the mask module
+    rest: Tensor  # (B,3,H,W): the mask module's output without motion, subtracted so that M_0 moves nothing
 
 
 class MotionField(NamedTuple):
-    """Where each pixel of the frame comes from, and whether to trust it."""
+    """Where each pixel of the frame comes from, and whether the photo shows it."""
 
     field: Tensor  # (B,2,2H,2W) backward displacement
-    coarse: Tensor  # the same before the residual (supervised too: the residual must not do the anatomy's work)
+    coarse: Tensor  # the same before the residual (supervised too, or the residual would take over its work)
     visible: Tensor  # logits (B,1,H,W): delta_phi before its sigmoid
     features: Tensor  # (B,refine_width,H,W), for the decoder
 
 
 class LatentMotionDecoder(nn.Module):
     """The paper's three parts. (i) motion-depth decoupling: every depth plane of every region has its own deviation,
-    and a pixel weighs the planes by where it lies. (ii) attention: focus maps, a softmax over the regions and one
-    static region. (iii) the mask module. Parts (i) and (ii) depend on the portrait alone and run once; a frame only
-    sums them and runs (iii).
+    and each pixel has weights over the planes. (ii) attention: focus maps, a softmax over the regions and one static
+    region. (iii) the mask module. The weights of (i) and (ii) depend on the portrait alone and are computed once; a
+    frame needs only the weighted sum and (iii).
 
     The planes' displacements are summed into one 2-D field, rather than warping a volume: the photo itself can then be
     warped at any resolution, and a 3-D grid sample is seven times slower on a CPU."""
@@ -76,8 +76,8 @@ class LatentMotionDecoder(nn.Module):
         nn.init.normal_(self.leave.weight, std=0.01)
         nn.init.zeros_(self.leave.bias)
 
-    def prepare(self, pyramid: list[Tensor], identity: Tensor) -> SourceAnatomy:
-        """F_S pyramid and F_id (B,C,S_d,h,w) of the source -> its anatomy, H = W = motion_size / 2."""
+    def prepare(self, pyramid: list[Tensor], identity: Tensor) -> SourceMaps:
+        """F_S pyramid and F_id (B,C,S_d,h,w) of the source -> its maps, H = W = motion_size / 2."""
         r, s = self.config.regions, self.config.depth_planes
         fine, coarse, context = pyramid[0], pyramid[1], pyramid[-1]
         x = self.body(
@@ -93,25 +93,25 @@ class LatentMotionDecoder(nn.Module):
             mixing = focus * planes[:, None]
         response = RESPONSE_SCALE * self.respond(active).float().unflatten(1, (r, 2, 3))
         weights = self.sharpen(active).float().unflatten(1, (4, 9)).softmax(2)
-        features = side_by_side(torch.cat([fine, x], dim=1))
+        features = to_channels_last(torch.cat([fine, x], dim=1))
         still = features.new_zeros(features.shape[0], 2, *features.shape[-2:])
         rest = self._mask_module(features, still, still, None)[0]
-        return SourceAnatomy(mixing, response, weights, features, rest)
+        return SourceMaps(mixing, response, weights, features, rest)
 
-    def forward(self, deviation: Deviation, anatomy: SourceAnatomy) -> MotionField:
-        """A frame's deviation (B,...) on an anatomy of the same batch size."""
-        size = anatomy.mixing.shape[-1]
+    def forward(self, deviation: Deviation, source_maps: SourceMaps) -> MotionField:
+        """The motion field of a frame's deviation (B,...), for source maps of the same batch size."""
+        size = source_maps.mixing.shape[-1]
         maps = bilinear(deviation.maps.float().flatten(1, 3), (size, size)).view(*deviation.maps.shape[:4], size, size)
         # (B,regions,3,H,W), depth planes composited one by one: the product is large
         regions = torch.zeros_like(maps[:, :, :, 0])
-        for weight, plane in zip(anatomy.mixing.unbind(2), maps.unbind(3), strict=True):
+        for weight, plane in zip(source_maps.mixing.unbind(2), maps.unbind(3), strict=True):
             regions = torch.addcmul(regions, weight[:, :, None], plane)
-        forward = (anatomy.response * regions[:, :, None]).sum(1).sum(2)  # (B,2,H,W); over both at once is slower
-        coarse = invert(convex_upsample(forward, anatomy.fine), self.config.inversion_steps)
+        forward = (source_maps.response * regions[:, :, None]).sum(1).sum(2)  # (B,2,H,W); over both at once is slower
+        coarse = invert(convex_upsample(forward, source_maps.fine), self.config.inversion_steps)
         backward = F.avg_pool2d(coarse, 2)
-        moved = warp(anatomy.features, backward)
+        moved = warp(source_maps.features, backward)
         out, features = self._mask_module(moved, backward, forward, deviation)
-        change = out - anatomy.rest
+        change = out - source_maps.rest
         residual = RESIDUAL_SCALE * F.interpolate(change[:, :2], scale_factor=2, mode="bilinear", align_corners=False)
         return MotionField(coarse + residual, coarse, REST_LOGIT + change[:, 2:], features)
 
@@ -121,11 +121,11 @@ class LatentMotionDecoder(nn.Module):
         """Residual displacement and visibility (B,3,H,W), and the features they were read from."""
         b, _, h, w = features.shape
         if deviation is None:
-            told = features.new_zeros(b, self.inject.out_channels, h, w)
+            injected = features.new_zeros(b, self.inject.out_channels, h, w)
         else:
-            told = resize(self.inject(deviation.feature), (h, w)).to(features.dtype)
+            injected = resize(self.inject(deviation.feature), (h, w)).to(features.dtype)
         fields = torch.cat([backward, forward], dim=1).to(features.dtype) * 8  # about unit scale
-        x = self.enter(join(features, fields, told))
+        x = self.enter(concat_channels(features, fields, injected))
         if deviation is not None:
             x = self.modulate(x, deviation.vector)
         x = self.refine(x)

@@ -1,4 +1,4 @@
-"""Stage 1 whole: a portrait is encoded once, then any motion turns it into frames."""
+"""The whole of stage 1: a portrait is encoded once, then motion is decoded to frames."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .decoder import ImageDecoder, Synthesis
 from .depth import DepthExpansion
 from .deviation import Deviation, DeviationTransformer, SourceMotion
 from .image_encoder import ImageEncoder
-from .layers import bilinear, resize, side_by_side
-from .lmdd import LatentMotionDecoder, MotionField, SourceAnatomy
+from .layers import bilinear, resize, to_channels_last
+from .lmdd import LatentMotionDecoder, MotionField, SourceMaps
 from .motion_encoder import MotionEncoder, MotionParameters
 from .warp import warp
 
@@ -34,12 +34,13 @@ def _map(value: Any, function) -> Any:
     return value
 
 
-MONOCHROME = 0.015  # rms distance of the pixels' colours from one line, up to which a photo counts as of one tone
+MONOCHROME = 0.015  # largest rms distance of the pixels' colours from one line at which a photo is monochrome
 
 
 def monochrome(photo: Tensor) -> Tensor | None:
-    """(B,3,H,W) -> the line (B,2,3,1,1) on which the colours of a black-and-white or toned photo lie; None if any of
-    the photos has colours. What is painted is brought onto that line: teeth came out teal in old photographs."""
+    """(B,3,H,W) -> the line (B,2,3,1,1) in RGB space on which the colours of a black-and-white or toned photo lie; None
+    if any of the photos has colours. Generated pixels are projected onto that line: without it, teeth came out teal in
+    old photographs."""
     light = photo.mean(1, keepdim=True)
     centre, middle = photo.mean((2, 3), keepdim=True), light.mean((2, 3), keepdim=True)
     spread = (light - middle).square().mean((2, 3), keepdim=True).clamp_min(1e-6)
@@ -51,14 +52,14 @@ def monochrome(photo: Tensor) -> Tensor | None:
 
 @dataclass(frozen=True)
 class Source:
-    """A portrait as the networks know it: everything that does not depend on the frame."""
+    """An encoded portrait: everything that does not depend on the frame."""
 
     image: Tensor  # (B,3,H,W) the photo as given, [0,1]
     small: Tensor  # (B,3,S,S) at the network's size
     identity: Tensor  # F_id (B,C,S_d,h,w)
     context: Tensor  # coarsest features (B,C,8,8), for the appearance extractor
     skips: list[Tensor]
-    anatomy: SourceAnatomy
+    source_maps: SourceMaps
     pose: SourceMotion
     tone: Tensor | None = None  # (B,2,3,1,1) of a monochrome photo: each channel is [0] + [1] times the lightness
 
@@ -68,7 +69,7 @@ class Source:
         return self.pose.motion
 
     def toned(self) -> Source:
-        """The portrait, whose painted parts take the photo's tone where it is black and white or of one tone."""
+        """The same with `tone` set, so that generated pixels take the tone of a monochrome photo."""
         return replace(self, tone=monochrome(self.small))
 
     def repeat(self, count: int) -> Source:
@@ -84,11 +85,11 @@ class Source:
 
 
 class Rendered(NamedTuple):
-    """A frame and how it came about."""
+    """A frame and its intermediate results."""
 
     image: Tensor  # (B,3,H,W) in [0,1]
     keep: Tensor  # (B,1,S,S): how much of the warped photo was kept
-    warped: Tensor  # (B,3,H,W) the photo moved
+    warped: Tensor  # (B,3,H,W) the warped photo
     synthesis: Synthesis
     motion: MotionField
     deviation: Deviation
@@ -111,17 +112,17 @@ class Renderer(nn.Module):
         self.decoder = ImageDecoder(self.config)
 
     def encode_source(self, image: Tensor, motion: Tensor | None = None, size: int | None = None) -> Source:
-        """(B,3,H,W) in [0,1], any size -> Source. `motion` replaces the encoded M_0 (training); `size` the network's
-        side. M_0 is `centred`: where the head is in the photo counts as zero."""
+        """(B,3,H,W) in [0,1], any size -> Source. `motion` replaces the encoded M_0; `size` replaces image_size. M_0 is
+        `centred`: its framing parameters are zero."""
         small = resize(image, size or self.config.image_size)
         pyramid, skips = self.image_encoder(small)
         identity = self.depth(pyramid[1])
         motion = self.centred(self.encode_motion(image) if motion is None else motion)
-        anatomy = self.lmdd.prepare(pyramid, identity)
-        identity = side_by_side(identity.flatten(1, 2)).view_as(identity)
-        skips = [side_by_side(skip) for skip in skips]
+        source_maps = self.lmdd.prepare(pyramid, identity)
+        identity = to_channels_last(identity.flatten(1, 2)).view_as(identity)
+        skips = [to_channels_last(skip) for skip in skips]
         pose = self.deviation.prepare(motion)
-        return Source(image.contiguous(), small, identity, pyramid[-1], skips, anatomy, pose)
+        return Source(image.contiguous(), small, identity, pyramid[-1], skips, source_maps, pose)
 
     def extract_appearance(self, source: Source) -> Tensor:
         """F_A (B,appearance_dim)."""
@@ -132,13 +133,13 @@ class Renderer(nn.Module):
         return self.motion_encoder(frames)
 
     def centred(self, motion: Tensor, reference: Tensor | None = None) -> Tensor:
-        """Motion (...,768) whose framing parameters are counted from those of `reference` (768,); without one, they are
-        zero in every frame."""
+        """Motion (...,768) with its framing parameters relative to those of `reference` (768,); without a reference
+        they become zero in every frame."""
         return motion - self.parameters_of_motion.framing_part(motion if reference is None else reference)
 
     def within_limits(self, motion: Tensor, source: Source) -> Tensor:
-        """Motion (B,768) held where faces end: a photo that gapes, told to open its mouth, gapes. The limits are those
-        of vocabulary.py, or what the portrait itself already shows beyond them."""
+        """Motion (B,768) with its parameters clamped to the limits of vocabulary.py, extended to the portrait's own
+        values where these are outside: a mouth that is open beyond the limit in the photo may stay so."""
         return motion - self.parameters_of_motion.excess(motion, source.motion)
 
     def decode(
@@ -151,9 +152,8 @@ class Renderer(nn.Module):
     ) -> Rendered:
         """Motion M_i (B,768) -> frames at `size` (height, width), by default the photo's own.
 
-        A source of one portrait serves any batch. The field and the mask have no resolution: the photo is moved at the
-        output's size and the network's picture is used only where the mask asks for it. `within_limits` holds
-        motion where faces end; training and its figures do without."""
+        A source of one portrait serves any batch. Field and mask are resized: the photo is warped at the output's size
+        and the generated picture is blended in by the mask. Motion is not clamped here (see `within_limits`)."""
         count = motion.shape[0]
         if source.motion.shape[0] != count:
             if source.motion.shape[0] != 1:
@@ -163,17 +163,17 @@ class Renderer(nn.Module):
             source = source.repeat(count)
             appearance = appearance.expand(count, -1)
         deviation = self.deviation(motion, source.pose)
-        field = self.lmdd(deviation, source.anatomy)
+        field = self.lmdd(deviation, source.source_maps)
         synthesis = self.decoder(
             source.small, source.skips, source.identity, appearance, field, deviation, articulation
         )
         size = size or tuple(source.image.shape[-2:])
         warped = warp(resize(source.image, size), field.field)
         keep = bilinear(synthesis.keep, size)
-        painted = bilinear(synthesis.image, size)
+        generated = bilinear(synthesis.image, size)
         if source.tone is not None:
-            painted = source.tone[:, 0] + source.tone[:, 1] * painted.mean(1, keepdim=True)
-        image = torch.lerp(painted, warped.float(), keep)
+            generated = source.tone[:, 0] + source.tone[:, 1] * generated.mean(1, keepdim=True)
+        image = torch.lerp(generated, warped.float(), keep)
         return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation)
 
     def read_parameters(self, motion: Tensor) -> Tensor:
@@ -186,7 +186,7 @@ class Renderer(nn.Module):
 
     @property
     def motion_language(self) -> str:
-        """The id of what motion numbers mean to this renderer; motion of another language would be nonsense to it."""
+        """Id of this renderer's motion space (see `MotionParameters.language`); motion of another one does not fit."""
         return self.parameters_of_motion.language()
 
     def rest_motion(self) -> Tensor:

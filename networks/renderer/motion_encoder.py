@@ -1,4 +1,4 @@
-"""Motion encoder: a frame to its 768 implicit motion numbers, and their supervised read-out."""
+"""Motion encoder: a frame to 768 numbers of implicit motion, and their supervised linear read-out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .config import RendererConfig
 from .layers import Pyramid, ResBlock, conv, resize, upsample
 
 
-class Seen(NamedTuple):
-    """A frame's motion, and the keypoints that it was partly read from."""
+class EncodedFrame(NamedTuple):
+    """A frame's motion, and the keypoints from which part of it is computed."""
 
     motion: Tensor  # M (B,768)
     points: Tensor  # (B,P,2) in [0,1], x right, y down
@@ -33,7 +33,7 @@ class MotionEncoder(nn.Module):
         self.pyramid = Pyramid(config.motion_widths, config.motion_blocks)
         self.head = nn.Conv2d(config.motion_widths[-1], config.motion_depth, 1)
         nn.init.normal_(self.head.weight, std=0.02)
-        # A head's turn shows in all cells of the grid: without this mixing, turns were read half as well as lips.
+        # Head rotation changes all cells of the grid: without mixing them, it was encoded half as well as the lips.
         self.mix = nn.Linear(config.motion_dim, config.motion_dim, bias=False)
         nn.init.zeros_(self.mix.weight)
         self.places = Keypoints(config)
@@ -44,23 +44,23 @@ class MotionEncoder(nn.Module):
         nn.init.zeros_(self.pose[2].bias)
 
     def forward(self, frames: Tensor) -> Tensor:
-        return self.see(frames).motion
+        return self.encode_with_keypoints(frames).motion
 
-    def see(self, frames: Tensor) -> Seen:
-        """Motion, its keypoints, and the features of these."""
+    def encode_with_keypoints(self, frames: Tensor) -> EncodedFrame:
+        """Motion, keypoints, and the features of the keypoints."""
         pyramid = self.pyramid(resize(frames, self.config.motion_size))
         local = rearrange(self.head(F.silu(pyramid[-1])).float(), "b s h w -> b (h w s)")
         points = self.places(pyramid)
-        with torch.autocast(frames.device.type, enabled=False):  # a sub-pixel is lost in half precision
-            kind = self.mix.weight.dtype
-            features = self.pose[1](self.pose[0]((points * 4 - 2).flatten(1).to(kind)))
-            motion = local + self.mix(local.to(kind)).float() + self.pose[2](features).float()
-        return Seen(motion, points, features.float())
+        with torch.autocast(frames.device.type, enabled=False):  # half precision loses sub-pixel positions
+            dtype = self.mix.weight.dtype
+            features = self.pose[1](self.pose[0]((points * 4 - 2).flatten(1).to(dtype)))
+            motion = local + self.mix(local.to(dtype)).float() + self.pose[2](features).float()
+        return EncodedFrame(motion, points, features.float())
 
     @torch.no_grad()
     def apply_correction(self, motion_map: Tensor, pose_map: Tensor, bias: Tensor) -> None:
-        """From now on give M + motion_map M + pose_map pose + bias for motion M, by changing the last layers:
-        (768,768), (768,256) and (768,), in float32."""
+        """Fold a linear correction into the last layers: the output M becomes M + motion_map M + pose_map pose + bias,
+        with maps (768,768), (768,256) and (768,) in float32."""
         mixed, last = self.mix.weight, self.pose[2]
         for weight in (last.weight, last.bias, mixed):
             weight += (motion_map @ weight.float()).to(weight.dtype)
@@ -70,10 +70,10 @@ class MotionEncoder(nn.Module):
 
 
 class Keypoints(nn.Module):
-    """Positions of `motion_points` learnt patterns: soft-argmax of maps two levels above the 8x8 grid.
+    """`motion_points` keypoints: soft-argmax of heat maps two levels above the 8x8 grid.
 
-    Turns and shifts are fractions of a pixel on the 8x8 grid; the mean of a sharp map resolves them. Training draws the
-    points to the corpus's landmarks. At run time only the 768 numbers leave the encoder."""
+    Head rotation and translation are fractions of a cell on the 8x8 grid; the soft-argmax resolves them. Training
+    regresses the keypoints to the corpus's landmarks. At run time only the 768 numbers leave the encoder."""
 
     WIDTH = 64
 
@@ -99,14 +99,14 @@ class Keypoints(nn.Module):
 
 
 class MotionParameters(nn.Module):
-    """Between the 768 numbers and the parameters of a drawn head (supervised where the corpus has labels).
+    """Linear maps between the 768 numbers and the parameters of a drawn head (supervised by the corpus's labels).
 
-    Both directions are linear, so differences of motion are differences of parameters, whatever the pose they start
-    from: the handle for editing, joint control and measuring. At the start each parameter owns a fixed random
-    direction of the 768-space, as strong as the parameter's usual spread asks for and concentrated where on the 8x8
-    grid it acts, and reading is the exact inverse of writing. A learnt non-linear writer gave small numbers to the
-    parameters with small units (radians, shifts), and the renderer then took four times as long to learn to turn a
-    head. The other 744 directions are free for what no parameter names; joint training fills them."""
+    Both maps are linear, so differences of motion are differences of parameters whatever the pose they start from:
+    editing, joint control and evaluation use this. At initialisation each parameter has a fixed random direction of the
+    768-space, scaled by the parameter's spread and concentrated where on the 8x8 grid it acts, and the reader is the
+    exact inverse of the writer. A learned non-linear writer gave small values to the parameters with small units
+    (radians, shifts), and the renderer then took four times as long to learn head rotation. The other 744 directions
+    are free for motion that no parameter describes; joint training uses them."""
 
     def __init__(self, config: RendererConfig):
         super().__init__()
@@ -125,7 +125,7 @@ class MotionParameters(nn.Module):
 
     @staticmethod
     def _directions(config: RendererConfig) -> Tensor:
-        """(768,24): one direction a parameter; a change by its spread has the norm 6 * weight, about 0.2 a number."""
+        """(768,24): one direction a parameter; a change by its spread has the norm 6 * weight, about 0.2 an element."""
         g = config.motion_grid
         centres = (torch.arange(g) + 0.5) / g * 2 - 1
         y, x = torch.meshgrid(centres, centres, indexing="ij")
@@ -147,20 +147,20 @@ class MotionParameters(nn.Module):
         return self.writer(parameters)
 
     def framing_part(self, motion: Tensor) -> Tensor:
-        """The part of motion (...,768) that says where head and shoulders are in the picture, and how near: its
-        parameters of `FRAMING`, as motion."""
+        """The component of motion (...,768) along the framing parameters (where head and shoulders are in the picture,
+        and how near)."""
         return self.read(motion)[..., FRAMING] @ self.writer.weight[:, FRAMING].T
 
     def excess(self, motion: Tensor, own: Tensor) -> Tensor:
-        """The part of motion (...,768) outside of the limits of vocabulary.py, as motion. Where the portrait's own
-        motion `own` (...,768) is already outside, it is the limit."""
-        wanted, given = self.read(motion), self.read(own)
-        held = wanted.clamp(torch.minimum(self.low, given), torch.maximum(self.high, given))
-        return (wanted - held) @ self.writer.weight.T
+        """The part of motion (...,768) beyond the limits of vocabulary.py, as motion. Where the portrait's own motion
+        `own` (...,768) is beyond them, it is the limit."""
+        parameters, source = self.read(motion), self.read(own)
+        clamped = parameters.clamp(torch.minimum(self.low, source), torch.maximum(self.high, source))
+        return (parameters - clamped) @ self.writer.weight.T
 
     def language(self) -> str:
-        """An id of what the 768 numbers mean: 12 hex digits of both maps, at the half precision in which checkpoints
-        keep them, so that saving and loading leave it."""
+        """Id of the motion space: 12 hex digits of a hash of both maps in half precision, as checkpoints store them, so
+        that saving and loading keep it."""
         digest = hashlib.sha256()
         for _, value in sorted(self.state_dict().items()):
             digest.update((value.detach().half() + 0.0).cpu().numpy().tobytes())  # averaging turns -0 into 0

@@ -1,7 +1,7 @@
-"""The warping calculator: displacement fields, their inversion and resampling.
+"""Warping: displacement fields, their inversion and resampling.
 
-A field is (B,2,H,W) in units of half the picture (grid coordinates run over [-1,1]), so it has no resolution of its
-own: the same field moves a 32x32 feature map and a 4000-pixel photograph."""
+A field is (B,2,H,W) in units of half the picture (grid coordinates run over [-1,1]), so the same field can warp a 32x32
+feature map and a 4000-pixel photograph."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .layers import are_side_by_side, bilinear
+from .layers import bilinear, is_channels_last
 
-ROW = 16  # channels from which on sampling whole rows pays
+ROW = 16  # least number of channels for which `_sample_rows` is faster
 
 
 def identity_grid(height: int, width: int, device: torch.device) -> Tensor:
@@ -21,18 +21,17 @@ def identity_grid(height: int, width: int, device: torch.device) -> Tensor:
 
 
 def warp(features: Tensor, field: Tensor) -> Tensor:
-    """Sample (B,C,H,W) at identity + field (B,2,h,w); the border repeats, because zeros make dark edges under shoulder
-    motion.
+    """Sample (B,C,H,W) at identity + field (B,2,h,w), with border padding: zeros make dark edges when shoulders move.
 
-    Runs in float32 whatever the precision around it: bf16 sampling is slower on CPUs and loses sub-pixel positions.
-    At inference on a CPU, maps whose channels lie side by side are sampled row by row.
+    Runs in float32 whatever autocast says: bf16 sampling is slower on CPUs and loses sub-pixel positions. At inference
+    on a CPU, channels-last features are sampled by `_sample_rows`.
     """
     height, width = features.shape[-2:]
     field = field.float()
     if field.shape[-2:] != (height, width):
         field = bilinear(field, (height, width))
     on_cpu = features.device.type == "cpu" and not torch.is_grad_enabled()
-    if on_cpu and features.shape[1] >= ROW and are_side_by_side(features):
+    if on_cpu and features.shape[1] >= ROW and is_channels_last(features):
         return _sample_rows(features.float(), field).to(features.dtype)
     grid = (identity_grid(height, width, field.device) + field).permute(0, 2, 3, 1)
     with torch.autocast(features.device.type, enabled=False):
@@ -40,8 +39,8 @@ def warp(features: Tensor, field: Tensor) -> Tensor:
 
 
 def _sample_rows(features: Tensor, field: Tensor) -> Tensor:
-    """What grid_sample gives, as sums of four weighted rows of a table (pixels, channels): ten times faster, because
-    grid_sample gathers number by number."""
+    """The result of grid_sample as sums of four weighted rows of a table (pixels, channels): ten times faster, because
+    grid_sample gathers single elements."""
     count, channels, height, width = features.shape
     columns, rows = (torch.arange(n, dtype=torch.float32) for n in (width, height))
     x = torch.add(columns, field[:, 0], alpha=width / 2).clamp_(0, width - 1)  # in pixels
@@ -62,7 +61,7 @@ def _sample_rows(features: Tensor, field: Tensor) -> Tensor:
 def invert(forward: Tensor, steps: int) -> Tensor:
     """Backward field of a forward one: the fixed point of b(x) = -f(x + b(x)), exact where motion is smooth.
 
-    Forward motion is predicted on the source, where the anatomy is known once; sampling needs the backward one.
+    The forward field is predicted on the source, whose maps are computed once; sampling needs the backward one.
     """
     backward = -forward
     for _ in range(steps):
@@ -73,8 +72,8 @@ def invert(forward: Tensor, steps: int) -> Tensor:
 def convex_upsample(field: Tensor, weights: Tensor) -> Tensor:
     """Double a field's resolution: each fine value is a convex combination of its 3x3 coarse neighbours.
 
-    field (B,2,h,w), weights (B,4,9,h,w) summing to 1 over the 9. The source predicts the weights once, so lips part
-    along their own line at no cost a frame."""
+    field (B,2,h,w), weights (B,4,9,h,w) summing to 1 over the 9 (RAFT, Teed & Deng 2020). The weights are predicted
+    once per portrait, so the field gets sharp edges, such as between the lips, without work per frame."""
     b, _, h, w = field.shape
     neighbours = F.unfold(F.pad(field, (1, 1, 1, 1), mode="replicate"), 3).view(b, 2, 1, 9, h, w)
     fine = (neighbours * weights[:, None].to(field.dtype)).sum(3)  # (B,2,4,h,w)

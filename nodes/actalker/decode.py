@@ -4,7 +4,7 @@ from ...host import intermediate_device, io, progress_bar
 from ..values.sockets import ACTalker, schema
 from .encode import VAE_BYTES_A_PIXEL
 
-LATENT_SIDE = 8  # pixels a latent position stands for
+LATENT_SIDE = 8  # the VAE's spatial reduction
 
 
 class ACTalkerDecode(io.ComfyNode):
@@ -17,7 +17,7 @@ class ACTalkerDecode(io.ComfyNode):
             "ACTalker Decode",
             "ACTalker",
             ["vae decode", "svd vae", "latent to image"],
-            description="Turns the latents into pictures with SVD's temporal VAE, chunk by chunk. Any frame "
+            description="Decodes the latents to pictures with SVD's temporal VAE, chunk by chunk. Any frame "
             "interpolation node may follow; Frames to Video adds the sound.",
             inputs=[
                 ACTalker.Input("actalker", tooltip="From Load ACTalker."),

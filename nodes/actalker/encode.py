@@ -1,4 +1,4 @@
-"""What ACTalker is told: who it is, what is said, and how a face moves. Three nodes, none needs the others."""
+"""ACTalker's three encoders: identity, voice and driving video."""
 
 import math
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ MODEL_TOOLTIP = "From Load ACTalker."
 
 @dataclass(frozen=True, eq=False)
 class ACTalkerPortrait:
-    """A portrait ready to be driven, its face mask, and the colours of its previews."""
+    """An encoded portrait, its face mask, and the linear map of its previews."""
 
     identity: Any  # pipelines.actalker.Identity, which needs the extra to be imported
     masks: Masks
@@ -48,7 +48,7 @@ class ACTalkerEncodeIdentity(io.ComfyNode):
             "ACTalker Encode Identity",
             "ACTalker",
             ["arcface", "reference image", "vae encode"],
-            description="Reads the photo for ACTalker: who it is (ArcFace), what it looks like (VAE), and where the "
+            description="Encodes the photo for ACTalker: identity (ArcFace), appearance (VAE latent), and where the "
             "face may move (face mask).",
             inputs=[
                 ACTalker.Input("actalker", tooltip=MODEL_TOOLTIP),
@@ -65,7 +65,7 @@ class ACTalkerEncodeIdentity(io.ComfyNode):
                     "Sides become multiples of 64.",
                 ),
             ],
-            outputs=[ACTalkerIdentity.Output(display_name="identity", tooltip="The portrait, ready to be driven.")],
+            outputs=[ACTalkerIdentity.Output(display_name="identity", tooltip="The encoded portrait.")],
         )
 
     @classmethod
@@ -93,7 +93,7 @@ class ACTalkerEncodeVoice(io.ComfyNode):
             "ACTalker Encode Voice",
             "ACTalker",
             ["whisper", "audio tokens", "audio features"],
-            description="Hears a voice through Whisper: what is said around each of 12.5 frames a second.",
+            description="Encodes a voice with Whisper: tokens of the sound around each of 12.5 frames a second.",
             inputs=[
                 ACTalker.Input("actalker", tooltip=MODEL_TOOLTIP),
                 io.Audio.Input("audio", tooltip="Speech at any sample rate, mono or stereo, of any length."),
@@ -121,7 +121,7 @@ class ACTalkerEncodeDriving(io.ComfyNode):
             "ACTalker Encode Driving Video",
             "ACTalker",
             ["expression", "head pose", "video to motion", "motion tokens"],
-            description="Reads expression and head rotation from a video, 12.5 times a second, as it streams from the "
+            description="Encodes expression and head rotation in a video, 12.5 times a second, while it is read from "
             "disk.",
             inputs=[
                 ACTalker.Input("actalker", tooltip=MODEL_TOOLTIP),
@@ -136,8 +136,8 @@ class ACTalkerEncodeDriving(io.ComfyNode):
                     "follow",
                     options=["every frame", "first frame"],
                     default="every frame",
-                    tooltip="every frame: the expression is read where the face is now, as published. first frame: "
-                    "the face stays in its place; quicker.",
+                    tooltip="every frame: the face is detected in every frame, as published. first frame: only in the "
+                    "first, for a face that stays in its place; quicker.",
                 ),
             ],
             outputs=[
@@ -148,25 +148,25 @@ class ACTalkerEncodeDriving(io.ComfyNode):
 
     @classmethod
     def execute(cls, actalker, video, finder, follow) -> io.NodeOutput:
-        from ...pipelines.actalker.driving import watch_driving
+        from ...pipelines.actalker.driving import encode_driving_stream
 
         stream = open_video(video)
         bar = progress_bar()
-        driving = watch_driving(
+        driving = encode_driving_stream(
             actalker.on_device("motion"),
             stream.frames,
             stream.fps,
-            face_follower(finder, follow == "every frame"),
+            face_tracker(finder, follow == "every frame"),
             progress=lambda read: bar(read, max(read, stream.total or 0)),
             keep_on=intermediate_device(),
         )
         return io.NodeOutput(Encoded(driving, actalker.name), stream.audio)
 
 
-def face_follower(finder: str, every_frame: bool):
-    """picture (H,W,3) -> (box, landmarks), from one frame to the next: of several faces the one that was there before.
+def face_tracker(finder: str, every_frame: bool):
+    """A function picture (H,W,3) -> (box, landmarks) that tracks one face: of several, the nearest to the last one.
 
-    Where a later frame shows no face, the last box is kept; ValueError if the first shows none.
+    If no face is found in a later frame, the last box is kept; ValueError if none is found in the first.
     """
     last = None
 

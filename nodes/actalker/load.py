@@ -1,4 +1,4 @@
-"""Load ACTalker: its published files as they lie on the disk, one converted file, or a reduced stand-in."""
+"""Load ACTalker: its published files, one converted file, or a reduced model with random weights."""
 
 import logging
 from pathlib import Path
@@ -21,14 +21,14 @@ GROUPS = {
     "voice": ("whisper", "audio_projector"),
     "motion": ("expression", "head_pose", "motion_projector"),
 }
-"""Parts that are needed together. Each group is a model of its own to the host, so that the UNet can wait outside the
-device while the VAE decodes."""
+"""Parts that are needed together. Each group is a model of its own in the host's model management, so that the UNet can
+be offloaded while the VAE decodes."""
 
 
 class ManagedACTalker:
-    """All of ACTalker in the host's care, group by group.
+    """All of ACTalker under the host's model management, group by group.
 
-    `config` is the networks' own; `widening` how many times wider than in fp16 their numbers are.
+    `config` is the networks' config; `widening` the size of the weights' dtype relative to fp16.
     """
 
     def __init__(self, model: torch.nn.Module, name: str):
@@ -36,12 +36,12 @@ class ManagedACTalker:
         self.widening = model.unet.conv_in.weight.element_size() // 2
         self._groups = {}
         for group, parts in GROUPS.items():
-            there = [part for name in parts if (part := getattr(model, name)) is not None]
-            if there:
-                self._groups[group] = ManagedModel(torch.nn.ModuleList(there), f"{name}: {group}")
+            loaded = [part for name in parts if (part := getattr(model, name)) is not None]
+            if loaded:
+                self._groups[group] = ManagedModel(torch.nn.ModuleList(loaded), f"{name}: {group}")
 
     def on_device(self, *groups: str, memory_required: int = 0) -> torch.nn.Module:
-        """The model with these groups on the compute device; a group that was not loaded is the pipeline's to tell."""
+        """The model with these groups on the compute device; for groups that were not loaded the pipeline raises."""
         for group in groups:
             if group in self._groups:
                 self._groups[group].on_device(memory_required)
@@ -49,7 +49,7 @@ class ManagedACTalker:
 
 
 def published_folders() -> dict[str, Path]:
-    """Choices -> folders named `actalker` that hold anything, in the model folders or beside them."""
+    """Choices -> folders named `actalker` that are not empty, in the model folders or beside them."""
     found = {}
     for folder in model_subfolders(FOLDER):
         if any(folder.iterdir()):
@@ -58,7 +58,7 @@ def published_folders() -> dict[str, Path]:
 
 
 def load(weights: str, precision: str) -> ManagedACTalker:
-    """Load what the drop-down names. ImportError names the extra, FileNotFoundError or ValueError the file."""
+    """Load a choice of the drop-down. ImportError names the extra, FileNotFoundError or ValueError the file."""
     from ...model_loaders.actalker.load import load_actalker
     from ...model_loaders.actalker.reduced import reduced_actalker
 

@@ -1,4 +1,4 @@
-"""ACTalker's masks, as MASKs that any mask node may edit."""
+"""ACTalker's masks, as MASK values."""
 
 import torch
 
@@ -11,7 +11,7 @@ from ..values.sockets import FaceBox, schema
 
 
 def five_points(face: Face) -> torch.Tensor | None:
-    """Eyes, nose tip and mouth corners (5, 2) where the finder tells them."""
+    """Eyes, nose tip and mouth corners (5, 2), if the finder gives them."""
     if face.landmarks is None or len(face.landmarks) != 5:
         return None
     return torch.as_tensor(face.landmarks, dtype=torch.float32)
@@ -32,8 +32,8 @@ class ACTalkerMasks(io.ComfyNode):
             "ACTalker Masks",
             "ACTalker",
             ["face mask", "mouth mask", "audio mask", "motion mask"],
-            description="Finds the face and draws ACTalker's masks: the face, what the voice rules and what the "
-            "driving video rules. Of a clip the box around all its faces is taken. Edit them as you edit any mask.",
+            description="Finds the face and draws ACTalker's masks: the face, and the areas that the voice and the "
+            "driving video control. For a clip the box around all its faces is used. Any mask node can edit them.",
             inputs=[
                 io.Image.Input("image", tooltip="The photo, or all frames of a clip."),
                 io.Combo.Input(
@@ -47,7 +47,7 @@ class ACTalkerMasks(io.ComfyNode):
                     "face",
                     options=[*CHOICES, "number"],
                     default="largest",
-                    tooltip="Which face, when there are several; number: the one that face_number says.",
+                    tooltip="Which face, when there are several; number: the one given by face_number.",
                 ),
                 io.Int.Input(
                     "face_number",
@@ -68,8 +68,8 @@ class ACTalkerMasks(io.ComfyNode):
                     "mask_mode",
                     options=list(MASK_MODES),
                     default=MASK_MODES[0],
-                    tooltip="For voice and video together. release: both rule the whole picture, as the published "
-                    "script has it. paper: the voice rules the mouth, the video the rest of the face.",
+                    tooltip="For voice and video together. release: both control the whole picture, as in the "
+                    "published script. paper: the voice controls the mouth, the video the rest of the face.",
                 ),
                 _corner("box_x", "Left edge"),
                 _corner("box_y", "Top edge"),
@@ -80,9 +80,9 @@ class ACTalkerMasks(io.ComfyNode):
                 FaceBox.Output(
                     display_name="face_box", tooltip="The face's box in the first picture, for its identity."
                 ),
-                io.Mask.Output(display_name="face_mask", tooltip="The extended face: what may move at all."),
-                io.Mask.Output(display_name="audio_mask", tooltip="What the voice rules, for Control Gates."),
-                io.Mask.Output(display_name="motion_mask", tooltip="What the driving video rules, for Control Gates."),
+                io.Mask.Output(display_name="face_mask", tooltip="The extended face: the area that may move."),
+                io.Mask.Output(display_name="audio_mask", tooltip="The area of the voice, for Control Gates."),
+                io.Mask.Output(display_name="motion_mask", tooltip="The area of the driving video, for Control Gates."),
             ],
         )
 

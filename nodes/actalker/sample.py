@@ -6,9 +6,9 @@ from ...sampling.actalker import GuidanceScales
 from ...vocabulary import ACTALKER_FPS
 from ..values.sockets import ACTalker, ACTalkerIdentity, ACTalkerMotion, ACTalkerVoice, Control, same_network, schema
 
-# Peak activations of one UNet call in fp16, for each frame, latent position and guidance row, with one row's worth for
-# what does not grow with the rows: counted by `learning/evaluation/actalker/cost.py`, 11.7 GB at 576 x 576 with four
-# rows.
+# Peak activations of one UNet call in fp16, for each frame, latent position and guidance row, and the same for one more
+# row, for what does not grow with the rows: counted by `learning/evaluation/actalker/cost.py`, 11.7 GB at 576 x 576
+# with four rows.
 BYTES_A_LATENT = 18_500
 PUBLISHED = GuidanceScales()
 
@@ -20,7 +20,7 @@ def _scale(name: str, default: float, what: str) -> io.Float.Input:
         min=0.0,
         max=20.0,
         step=0.1,
-        tooltip=f"How strongly {what}; {default:g} as published, 1 without guidance.",
+        tooltip=f"Guidance scale of {what}; {default:g} as published, 1 without guidance.",
     )
 
 
@@ -35,8 +35,7 @@ class ACTalkerSample(io.ComfyNode):
             "ACTalker",
             ["ksampler", "diffusion", "talking head", "joint control"],
             description="Generates the latents of 12.5 frames a second, driven by a voice, a video, or both at once. "
-            "It is as long as what drives it, the shorter of the two. Cancel takes effect at the next window of the "
-            "next step.",
+            "The result is as long as the shorter of the two. Cancel takes effect at the next window of a step.",
             inputs=[
                 ACTalker.Input("actalker", tooltip="From Load ACTalker."),
                 ACTalkerIdentity.Input("identity", tooltip="From ACTalker Encode Identity."),
@@ -45,7 +44,7 @@ class ACTalkerSample(io.ComfyNode):
                 Control.Input(
                     "control",
                     optional=True,
-                    tooltip="From Control Gates. Without it both gates are open. Without masks a source alone rules "
+                    tooltip="From Control Gates. Without it both gates are 1. Without masks a single source controls "
                     "the face, both together the whole picture.",
                 ),
                 io.Int.Input(
@@ -54,18 +53,19 @@ class ACTalkerSample(io.ComfyNode):
                     min=0,
                     max=0xFFFFFFFFFFFFFFFF,
                     control_after_generate=True,
-                    tooltip="Another seed, another take. 72589 is that of the published script.",
+                    tooltip="Seed of the noise; 72589 is that of the published script.",
                 ),
                 io.Int.Input("steps", default=25, min=1, max=200, tooltip="Denoising steps; 25 as published."),
-                _scale("identity_guidance", PUBLISHED.identity, "the portrait is kept"),
-                _scale("audio_guidance", PUBLISHED.audio, "the voice drives"),
-                _scale("motion_guidance", PUBLISHED.motion, "the video drives"),
+                _scale("identity_guidance", PUBLISHED.identity, "the identity"),
+                _scale("audio_guidance", PUBLISHED.audio, "the voice"),
+                _scale("motion_guidance", PUBLISHED.motion, "the driving video"),
                 io.Int.Input(
                     "shift",
                     default=7,
                     min=0,
                     max=100,
-                    tooltip="Frames by which the windows move at every step, so that no seam stays; 7 as published.",
+                    tooltip="Frames by which the windows move at every step, so that seams do not stay in place; 7 as "
+                    "published.",
                 ),
                 io.Int.Input(
                     "overlap",
@@ -117,7 +117,7 @@ class ACTalkerSample(io.ComfyNode):
             raise ValueError(f"The overlap of {overlap} frames must be less than the window of {window}.")
         positions = portrait.identity.latent[0].numel()
         need = (rows_at_once + 1) * window * positions * BYTES_A_LATENT * actalker.widening
-        shown = _Shown(portrait.colors)
+        report = _ProgressAndPreview(portrait.colors)
         latents = sample(
             actalker.on_device("unet", memory_required=need),
             portrait.identity,
@@ -131,14 +131,14 @@ class ACTalkerSample(io.ComfyNode):
             shift_step=shift,
             seed=seed,
             rows_at_once=rows_at_once,
-            progress=shown.progress,
-            preview=shown.preview,
+            progress=report.progress,
+            preview=report.preview,
         )
         return io.NodeOutput({"samples": latents.to(intermediate_device())}, float(ACTALKER_FPS))
 
 
-class _Shown:
-    """Progress of every window and a preview of every step, on one bar; either raises once the user cancels."""
+class _ProgressAndPreview:
+    """Progress of every window and a preview of every step, on one bar; both raise once the user cancels."""
 
     def __init__(self, colors):
         self.bar, self.colors, self.at = progress_bar(), colors, (0, 1)

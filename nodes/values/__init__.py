@@ -1,1 +1,1 @@
-"""What runs on the wires: socket types, and checks of the values that hosts hand over."""
+"""Socket types, and checks of the host's values."""

@@ -1,4 +1,4 @@
-"""Room for frames that are all held in memory."""
+"""Allocation of image batches."""
 
 import torch
 
@@ -6,7 +6,7 @@ from ...host import free_memory, intermediate_device
 
 
 def image_batch(count: int, height: int, width: int) -> torch.Tensor:
-    """An IMAGE batch (count,H,W,3), still empty, where results wait. ValueError, before any work, if it cannot fit."""
+    """An uninitialised IMAGE batch (count,H,W,3) on the host's intermediate device. ValueError if it does not fit."""
     device = intermediate_device()
     needed, free = count * height * width * 12, free_memory(device)
     if needed > free:

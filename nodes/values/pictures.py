@@ -1,10 +1,10 @@
-"""IMAGE values as other packs really make them: gray, with alpha, empty, spoilt. Checked here, once for all nodes."""
+"""Checks of IMAGE values, which may be gray, with alpha, empty or with NaN."""
 
 import torch
 
 
 def batch_of(image: torch.Tensor | None, name: str) -> torch.Tensor:
-    """The IMAGE at the input `name` -> its batch (B,H,W,C), untouched. ValueError if there is no picture in it."""
+    """The IMAGE at the input `name` -> its batch (B,H,W,C), unchanged. ValueError if there is no picture in it."""
     if image is None:
         raise ValueError(f"Nothing came in at '{name}': the node wired to it gave no picture.")
     batch = image[None] if image.ndim == 3 else image
@@ -30,7 +30,7 @@ def plain(pictures: torch.Tensor, name: str) -> torch.Tensor:
 
 
 def one_photo(image: torch.Tensor | None, node: str, name: str = "image") -> torch.Tensor:
-    """An IMAGE of one picture -> (H,W,3) as `plain` gives it. ValueError for none, several or spoilt ones."""
+    """An IMAGE of one picture -> (H,W,3) as from `plain`. ValueError for none, several, or NaN."""
     batch = batch_of(image, name)
     if len(batch) != 1:
         raise ValueError(f"{node} takes one photo, but {len(batch)} came in; choose one of them first.")

@@ -1,4 +1,4 @@
-"""The sockets of the graph: one type for each kind of value, so that a wrong wire is refused on the page."""
+"""The socket types: one for each kind of value, so that the page refuses wrong connections."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -25,7 +25,7 @@ ROOT = "Mamba Portrait"
 
 @dataclass(frozen=True)
 class Encoded:
-    """A value made by one network, and that network's name: values of different renderers do not mix."""
+    """A value and the name of the network that made it: values of different networks must not be mixed."""
 
     value: Any
     made_by: str
@@ -42,7 +42,8 @@ def same_network(encoded: Encoded, network_name: str, what: str, loader: str = "
 
 
 def schema(node_id: str, display_name: str, group: str, search_aliases: list[str], **rest) -> io.Schema:
-    """A node's schema with what all our nodes share; `search_aliases` only where the host knows them."""
+    """A node's schema with the id's prefix and category of all our nodes; `search_aliases` only where the host has
+    them."""
     if "search_aliases" in {f.name for f in fields(io.Schema)}:
         rest["search_aliases"] = search_aliases
     category = f"{ROOT}/{group}" if group else ROOT

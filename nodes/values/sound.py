@@ -1,4 +1,4 @@
-"""AUDIO values as other packs really make them. Checked here, once for all nodes."""
+"""Checks of AUDIO values."""
 
 import torch
 
@@ -9,7 +9,7 @@ from ...media.decoder import check_rate
 def sound_of(audio: dict | None) -> tuple[torch.Tensor, int]:
     """A host's AUDIO -> (waveform (C,N) float32 on the CPU, rate); of a batch the first recording.
 
-    ValueError for no audio, for one without samples, for NaN and infinite samples, and for a rate that no sound has."""
+    ValueError for no audio, for one without samples, for NaN and infinite samples, and for an implausible rate."""
     if audio is None:
         raise ValueError("There is no audio: the video has no sound track, or nothing is wired to the audio input.")
     waveform, rate = audio["waveform"], audio["sample_rate"]

@@ -18,7 +18,7 @@ SAME_LENGTH = 0.02  # seconds; no frame is that short
 
 @dataclass
 class Stream:
-    """A video about to be read."""
+    """A video to be read."""
 
     frames: Iterator[torch.Tensor]  # (H,W,3) each, float in [0,1]
     fps: Fraction
@@ -27,12 +27,12 @@ class Stream:
 
 
 def open_video(video) -> Stream:
-    """A VIDEO value -> its stream. A file is read from disk as it goes; a video made of tensors is walked through, and
-    so is one that a node before has trimmed or cropped: hosts hand out its file as it was."""
+    """A VIDEO value -> its stream. A file is read from disk as needed. A video made of tensors is decoded by the host,
+    and so is one that a node before has trimmed or cropped, because the host's file is the unedited one."""
     if video is None:
         raise ValueError("Nothing came in at 'video': the node wired to it gave no video.")
     if type(video).__name__ == "VideoFromComponents":
-        return _walked(video)
+        return _from_components(video)
     source = video.get_stream_source()
     if not isinstance(source, str):
         path = temp_directory() / f"driving_{uuid.uuid4().hex}.mp4"
@@ -40,7 +40,7 @@ def open_video(video) -> Stream:
         source = str(path)
     info = probe_video(source)
     if _edited(video, VideoFromFile(source)):
-        return _walked(video)
+        return _from_components(video)
     audio = None
     if info.has_audio:
         waveform, rate = load_audio(source)
@@ -48,7 +48,7 @@ def open_video(video) -> Stream:
     return Stream(read_video(source), info.fps, round(info.duration * info.fps) or None, audio)
 
 
-def _walked(video) -> Stream:
+def _from_components(video) -> Stream:
     parts = video.get_components()
     check_frame_rate(parts.frame_rate, "The video")
     frames = (plain(frame, "video") for frame in parts.images)
@@ -58,6 +58,6 @@ def _walked(video) -> Stream:
 def _edited(video, whole: VideoFromFile) -> bool:
     try:
         cut = abs(video.get_duration() - whole.get_duration()) > SAME_LENGTH
-    except ValueError:  # a file that does not tell its length cannot be trimmed by it
+    except ValueError:  # a file without a known length
         cut = False
     return cut or tuple(video.get_dimensions()) != tuple(whole.get_dimensions())

@@ -1,4 +1,4 @@
-"""The pictures ACTalker's encoders look at: the resized photo, and crops of head and features."""
+"""Input pictures of ACTalker's encoders: the resized photo, and crops of head and facial features."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .masks import Box
 
-MULTIPLE = 64  # the UNet halves the latents' eighth three times
+MULTIPLE = 64  # the VAE reduces by 8, and the UNet halves three times
 
 
 def prepared_size(height: int, width: int, image_size: int) -> tuple[int, int]:
@@ -40,10 +40,11 @@ def cut_box(image: Tensor, box: Box, size: int) -> Tensor:
 
 
 def features_box(face: Box, landmarks: Tensor | None = None) -> Box:
-    """A square around brows, eyes, nose and mouth, the expression network's view of a frame.
+    """A square around brows, eyes, nose and mouth: the expression network's crop.
 
-    The published one frames private landmarks. In their place: the box of the five landmarks (5, 2), each side moved
-    45 % of the way toward the face box (the public recipe for the same network); without landmarks, the face box.
+    The published crop uses landmarks that are not public. In their place: the box of the five landmarks (5, 2), each
+    side moved 45 % of the way toward the face box (as in HunyuanPortrait, which has the same network); without
+    landmarks, the face box.
     """
     x0, y0, x1, y1 = face
     if landmarks is not None:
@@ -56,7 +57,7 @@ def features_box(face: Box, landmarks: Tensor | None = None) -> Box:
 
 
 def head_box(face: Box, size: tuple[int, int], expand: float = 1.0) -> Box:
-    """The square in which the head's pose is read.
+    """The crop of the head pose network.
 
     The face box, grown by `expand` of its size on every side and cut at the picture (H, W); then the largest square in
     it that lies nearest the face's centre.

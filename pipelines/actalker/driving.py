@@ -1,4 +1,4 @@
-"""Driving video as ACTalker sees it: expression features and head rotation of each frame, as one token."""
+"""ACTalker's encoding of a driving video: expression features and head rotation of each frame, as one token."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -32,8 +32,8 @@ class MotionTokens:
         return self.tokens.shape[0]
 
 
-def frames_to_watch(count: int, fps: Fraction | float) -> list[int]:
-    """Which of a video's frames are used: those shown at 12.5 frames a second."""
+def frames_at_actalker_rate(count: int, fps: Fraction | float) -> list[int]:
+    """Indices of a video's frames that are shown at 12.5 frames a second."""
     rate = Fraction(fps).limit_denominator(100_000)
     if rate <= 0:
         raise ValueError(f"The driving video's frame rate must be positive, not {fps}.")
@@ -55,7 +55,7 @@ def encode_driving(
 
     Boxes, landmarks and errors as in `read_faces`; RuntimeError if the motion parts were not loaded.
     """
-    model.require(MOTION_PARTS, "read a driving video")
+    model.require(MOTION_PARTS, "encode a driving video")
     tokens = model.motion_projector(*read_faces(model, frames, fps, boxes, landmarks))
     none = model.motion_projector.unconditional()
     return MotionTokens(tokens.unsqueeze(1).to(keep_on), none.unsqueeze(1).to(keep_on))
@@ -71,7 +71,7 @@ def read_faces(
     """Expression features (T', 512) and head rotation (T', 3) in degrees, at 12.5 frames a second.
 
     boxes: the face's box in every frame, or one for all. landmarks: five points (5, 2) of every frame where known.
-    The expression is read in each frame's own crop, the head's pose in a crop fixed by the first frame.
+    The expression is encoded from each frame's own crop, the head's pose from a crop fixed by the first frame.
     Raises ValueError if boxes or landmarks do not match the frames.
     """
     total = len(frames)
@@ -79,7 +79,7 @@ def read_faces(
         marks = "no" if landmarks is None else len(landmarks)
         raise ValueError(f"The driving video has {total} frames but {len(boxes)} face boxes and {marks} landmarks.")
     head = head_box(boxes[0], tuple(frames.shape[1:3]))
-    used, features = frames_to_watch(total, fps), []
+    used, features = frames_at_actalker_rate(total, fps), []
     for start in range(0, len(used), BATCH):
         views = []
         for i in used[start : start + BATCH]:
@@ -91,7 +91,7 @@ def read_faces(
 
 
 def cut_views(picture: Tensor, face: Box, head: Box, landmarks: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """What the networks see of a picture (H, W, 3) in [0,1]: its features and its head, each (3, 256, 256)."""
+    """The two networks' inputs from a picture (H, W, 3) in [0,1]: facial features and head, each (3, 256, 256)."""
     picture = checked(picture, "the driving video")[..., :3].movedim(-1, 0).float()
     return cut_box(picture, features_box(face, landmarks), VIEW), cut_box(picture, head, VIEW)
 
@@ -104,7 +104,7 @@ def _read_views(model: ACTalker, views: Sequence[tuple[Tensor, Tensor]]) -> tupl
 
 
 @torch.inference_mode()
-def watch_driving(
+def encode_driving_stream(
     model: ACTalker,
     frames: Iterable[Tensor],
     fps: Fraction | float,
@@ -113,18 +113,18 @@ def watch_driving(
     progress: Callable[[int], None] | None = None,
     keep_on: str | torch.device = "cpu",
 ) -> MotionTokens:
-    """`encode_driving` of a video of any length, read as a stream: only what 12.5 frames a second show is looked at.
+    """`encode_driving` of a video of any length, as a stream: only the frames shown at 12.5 a second are encoded.
 
     frames: (H, W, 3) each, float in [0,1]. find(picture) gives the face's box and its five landmarks or None.
-    progress(frames read) follows every batch and may raise. Raises ValueError for a video without frames.
+    progress(frames read) is called after every batch and may raise. Raises ValueError for a video without frames.
     """
-    model.require(MOTION_PARTS, "read a driving video")
-    watcher = _Watcher(model, find)
+    model.require(MOTION_PARTS, "encode a driving video")
+    encoder = _StreamEncoder(model, find)
     wanted = (int(i * Fraction(fps).limit_denominator(100_000) / ACTALKER_FPS) for i in count())
     next_wanted, read = next(wanted), 0
     for picture in frames:
         if read == next_wanted:
-            watcher.look(picture, read)
+            encoder.add(picture, read)
             while next_wanted == read:
                 next_wanted = next(wanted)
         read += 1
@@ -132,33 +132,33 @@ def watch_driving(
             progress(read)
     if not read:
         raise ValueError("The driving video has no frames.")
-    tokens = model.motion_projector(*watcher.features(frames_to_watch(read, fps)))
+    tokens = model.motion_projector(*encoder.features(frames_at_actalker_rate(read, fps)))
     none = model.motion_projector.unconditional()
     return MotionTokens(tokens.unsqueeze(1).to(keep_on), none.unsqueeze(1).to(keep_on))
 
 
-class _Watcher:
-    """Collects what the networks read of single pictures, a batch at a time; pictures themselves are let go."""
+class _StreamEncoder:
+    """Encodes single pictures in batches and keeps their features only."""
 
     def __init__(self, model: ACTalker, find: Callable[[Tensor], tuple[Box, Tensor | None]]):
         self.model, self.find = model, find
-        self.head, self.views, self.numbers, self.found = None, [], [], []
+        self.head, self.views, self.numbers, self.encoded = None, [], [], []
 
-    def look(self, picture: Tensor, number: int) -> None:
+    def add(self, picture: Tensor, number: int) -> None:
         face, landmarks = self.find(picture)
         self.head = self.head or head_box(face, tuple(picture.shape[:2]))
         self.views.append(cut_views(picture, face, self.head, landmarks))
         self.numbers.append(number)
         if len(self.views) == BATCH:
-            self._read()
+            self._encode()
 
-    def _read(self) -> None:
-        self.found.append(_read_views(self.model, self.views))
+    def _encode(self) -> None:
+        self.encoded.append(_read_views(self.model, self.views))
         self.views = []
 
     def features(self, used: list[int]) -> tuple[Tensor, Tensor]:
-        """Expression and rotation of the frames to be used: for each the last one looked at up to it."""
+        """Expression and rotation of the frames to be used: for each, those of the last encoded frame up to it."""
         if self.views:
-            self._read()
+            self._encode()
         rows = [bisect_right(self.numbers, number) - 1 for number in used]
-        return tuple(torch.cat(part)[rows] for part in zip(*self.found, strict=True))
+        return tuple(torch.cat(part)[rows] for part in zip(*self.encoded, strict=True))

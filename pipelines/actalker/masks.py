@@ -1,4 +1,4 @@
-"""ACTalker's masks from face boxes: where the face may be, where the voice rules, where the driving motion rules.
+"""ACTalker's masks from face boxes: face mask, audio mask and motion mask.
 
 ACTalker supplement A.3: the face mask is the smallest rectangle around all face boxes of a clip (at inference the
 source's box, extended); the audio mask is the mouth's box; the motion mask is the face mask minus the audio mask. The
@@ -83,8 +83,8 @@ def face_masks(
 def control_masks(masks: Masks, audio: float, motion: float, mask_mode: str = "release") -> tuple[Tensor, Tensor]:
     """The audio and motion masks (H, W) for the given gates.
 
-    One gate open: its branch rules the whole face and the other nothing. Both open: release lets both rule the whole
-    picture, paper gives the mouth to the voice and the rest of the face to the motion.
+    One gate open: its mask is the whole face, the other's is empty. Both open: with "release" both masks are the whole
+    picture, with "paper" the audio mask is the mouth and the motion mask the rest of the face.
     Raises ValueError for an unknown mode.
     """
     if mask_mode not in MASK_MODES:

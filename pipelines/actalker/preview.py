@@ -1,7 +1,7 @@
-"""A quick look at ACTalker's latents without the VAE.
+"""Previews of ACTalker's latents without the VAE.
 
-The colours come from the portrait itself: the linear map that best turns its latent into its picture (least squares)
-also shows the latents in the making, whatever VAE is loaded. One map of five numbers for each of red, green and blue.
+A linear map from latent channels to RGB is fitted by least squares to the portrait's own latent and picture, so it fits
+whatever VAE is loaded. It has four weights and an offset for each of red, green and blue.
 """
 
 import torch

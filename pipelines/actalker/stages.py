@@ -1,6 +1,6 @@
-"""One function a stage of ACTalker: identity, sampling under control, decoding (voice and driving video beside).
+"""One function a stage of ACTalker: identity, sampling, decoding (voice and driving video are in files of their own).
 
-Parts stay on the device they are on; what waits between stages goes to `keep_on`. Pictures are (H,W,3) float in [0,1].
+Networks stay on the device they are on; results between stages go to `keep_on`. Pictures are (H,W,3) float in [0,1].
 A whole run:
 
     masks = face_masks(photo.shape[:2], [box])
@@ -19,7 +19,7 @@ from torch import Tensor
 from ...media.picture import checked
 from ...networks.actalker.model import IDENTITY_PARTS, ACTalker, cast
 from ...networks.actalker.svd_parts import EulerDiscreteScheduler
-from ...sampling.actalker import Drive, GuidanceScales, guidance_rows, sample_latents
+from ...sampling.actalker import DrivingConditions, GuidanceScales, guidance_rows, sample_latents
 from ...vocabulary import ACTALKER_FPS
 from ..control import Control
 from .crops import cut_box, lanczos, prepared_size
@@ -111,24 +111,24 @@ def sample(
 ) -> Tensor:
     """Latents (N, 4, h, w) at 12.5 frames a second, unscaled, of a portrait driven by voice, video or both.
 
-    N is the shorter of what drives. control: gates and masks; its masks win over those of `masks` and `mask_mode`.
-    A window of undriven frames is sampled after the end and cut off, so that the last frames have a future.
-    progress(done, total) follows every window of every step and may raise; preview gets latents like the result.
-    Raises ValueError when nothing drives: neither voice nor video, or all gates closed.
+    N is the length of the shorter source. control: gates and masks; its masks override those of `masks` and
+    `mask_mode`. A window of unconditional frames is sampled after the end and cut off, so that the last frames have
+    frames after them. progress(done, total) is called after every window of every step and may raise; preview gets
+    latents like the result. Raises ValueError without a source: neither voice nor video, or all gates closed.
     """
     control = control or Control()
     gates = (control.audio if voice else 0.0, control.motion if driving else 0.0)
     if not any(gates):
         raise ValueError("Nothing drives the portrait: connect a voice or a driving video and open its gate.")
     frames = min(source.frames for source, gate in zip((voice, driving), gates, strict=True) if gate)
-    drive = _drive(model, identity, voice, driving, gates, frames, masks, control, mask_mode)
+    conditions = _conditions(model, identity, voice, driving, gates, frames, masks, control, mask_mode)
     factor = model.vae.config.scaling_factor
     rows = guidance_rows(*gates, scales or GuidanceScales())
     latents = sample_latents(
         model.unet,
         EulerDiscreteScheduler(**model.config.scheduler),
-        drive,
-        identity.latent.to(drive.image_latent.device) * factor,
+        conditions,
+        identity.latent.to(conditions.image_latent.device) * factor,
         rows,
         steps=steps,
         window=model.config.window,
@@ -142,8 +142,8 @@ def sample(
     return latents[:frames] / factor
 
 
-def _drive(model, identity, voice, driving, gates, frames, masks, control, mask_mode) -> Drive:
-    """The conditions of the driven frames and of the undriven window after them, as the UNet takes them."""
+def _conditions(model, identity, voice, driving, gates, frames, masks, control, mask_mode) -> DrivingConditions:
+    """The UNet's conditions of the driven frames and of the unconditional window after them."""
     weight, config = model.unet.conv_in.weight, model.config
     absent = (config.audio_tokens, config.context), (1, config.context)
     tokens = []
@@ -156,12 +156,12 @@ def _drive(model, identity, voice, driving, gates, frames, masks, control, mask_
     chosen = control_masks(masks, *gates, mask_mode)
     given = (control.audio_mask, control.motion_mask)
     picked = [own if own is not None else default for own, default in zip(given, chosen, strict=True)]
-    # a closed gate closes its mask too: the scan over zero tokens would still mix the image with itself
+    # a closed gate also empties its mask: with zero tokens the scan would still mix the image tokens
     open_masks = [mask if gate else torch.zeros_like(mask) for mask, gate in zip(picked, gates, strict=True)]
     audio_mask, motion_mask = (lanczos(mask, identity.size)[None, None] for mask in open_masks)
     audio, no_audio, motion, no_motion = (x.to(weight) for x in tokens)
     time_ids = [float(ACTALKER_FPS), config.motion_bucket, config.expression_bucket]
-    return Drive(
+    return DrivingConditions(
         identity=identity.token.to(weight),
         audio=audio,
         no_audio=no_audio,

@@ -1,4 +1,4 @@
-"""Voice as ACTalker hears it: Whisper's hidden states around each frame, projected to tokens."""
+"""ACTalker's encoding of a voice: Whisper's hidden states around each frame, projected to tokens."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from ...media.audio import frame_count
 from ...networks.actalker.model import VOICE_PARTS, ACTalker
 from ...vocabulary import ACTALKER_FPS, SAMPLE_RATE
 
-PIECE = 30 * SAMPLE_RATE  # samples that Whisper hears at once
+PIECE = 30 * SAMPLE_RATE  # samples of one Whisper input
 STEPS_A_FRAME = 4  # Whisper steps (20 ms) per generated frame
-BEFORE, AFTER = 4, 6  # silent steps put around the whole, so that every frame has a full window
+BEFORE, AFTER = 4, 6  # zero steps of padding, so that every frame has a full window
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +35,19 @@ def encode_voice(
     progress: Callable[[int, int], None] | None = None,
     keep_on: str | torch.device = "cpu",
 ) -> VoiceTokens:
-    """Mono 16 kHz waveform (N,) or (1, N) to voice tokens of floor(N / 1280 + 1/2) frames; silence fills the end.
+    """Mono 16 kHz waveform (N,) or (1, N) to voice tokens of floor(N / 1280 + 1/2) frames, padded with silence.
 
-    progress(done, total) follows every 30 s of sound and may raise to cancel.
+    progress(done, total) is called after every 30 s of sound and may raise to cancel.
     Raises ValueError for less than half a frame (40 ms) of sound, RuntimeError if the voice parts were not loaded.
     """
-    model.require(VOICE_PARTS, "listen to a voice")
+    model.require(VOICE_PARTS, "encode a voice")
     projector = model.audio_projector
     tokens = torch.cat([projector(part) for part in speech_windows(model, waveform, progress).split(64)])
     return VoiceTokens(tokens.to(keep_on), projector.unconditional().to(keep_on))
 
 
 def speech_windows(model: ACTalker, waveform: Tensor, progress: Callable[[int, int], None] | None = None) -> Tensor:
-    """What each generated frame hears: Whisper's states around it (T, 10, layers + 1, channels).
+    """Whisper's hidden states around each generated frame (T, 10, layers + 1, channels).
 
     T, progress and errors as in `encode_voice`.
     """
@@ -55,12 +55,12 @@ def speech_windows(model: ACTalker, waveform: Tensor, progress: Callable[[int, i
     frames = frame_count(waveform.numel(), SAMPLE_RATE, ACTALKER_FPS)
     if frames == 0:
         raise ValueError(f"The voice has {waveform.numel()} samples at 16 kHz; give at least 640 (40 ms).")
-    steps, pieces, heard = STEPS_A_FRAME * frames, waveform.split(PIECE), []
+    steps, pieces, encoded = STEPS_A_FRAME * frames, waveform.split(PIECE), []
     for piece in pieces:
-        heard.append(_hidden_states(model, piece))
+        encoded.append(_hidden_states(model, piece))
         if progress is not None:
-            progress(len(heard), len(pieces))
-    states = torch.cat(heard)[:steps]
+            progress(len(encoded), len(pieces))
+    states = torch.cat(encoded)[:steps]
     silence = states.new_zeros(BEFORE + AFTER, *states.shape[1:])
     padded = torch.cat([silence[:BEFORE], states, silence[BEFORE:]]).to(model.audio_projector.proj1.weight)
     return padded.unfold(0, model.config.audio_window, STEPS_A_FRAME)[:frames].movedim(-1, 1)
@@ -73,5 +73,5 @@ def _hidden_states(model: ACTalker, piece: Tensor) -> Tensor:
     extractor = WhisperFeatureExtractor(feature_size=model.config.whisper["num_mel_bins"])
     mel = extractor(piece.numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
     weight = model.whisper.conv1.weight
-    found = model.whisper(mel.to(weight), output_hidden_states=True).hidden_states
-    return torch.stack(found, 2)[0]
+    hidden_states = model.whisper(mel.to(weight), output_hidden_states=True).hidden_states
+    return torch.stack(hidden_states, 2)[0]

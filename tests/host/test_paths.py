@@ -1,4 +1,4 @@
-"""Names in a graph lead into the host's own folders or nowhere: the rule, on both systems."""
+"""Names in a graph are accepted only within the host's own folders, on both systems."""
 
 import ntpath
 
@@ -21,7 +21,7 @@ def test_a_name_leads_to_files_of_the_folders(places, name_inside):
 
 def test_a_prefix_stays_in_the_output_folder(places, bad_prefix):
     told, prefix = bad_prefix
-    if told == "cannot be used":  # that is the system's to say
+    if told == "cannot be used":  # only the system refuses it
         assert paths.check_prefix(prefix, places["output"]) == prefix
     else:
         with pytest.raises(ValueError, match=told):
@@ -88,4 +88,4 @@ def test_windows_names_stay_in_their_folders_on_windows(monkeypatch):
     assert {*looked_at} == {
         *places.values(),
         "C:\\ComfyUI\\output\\motion",
-    }  # a server that is looked at learns who looks
+    }  # checking a path on a server would log in there

@@ -1,4 +1,4 @@
-"""What files tell and decoders give: all that PyAV can take is read, the rest is one sentence and never a crash."""
+"""Decoding of odd files: what PyAV can decode is read, the rest gives one sentence and never a crash."""
 
 import json
 import struct
@@ -24,7 +24,7 @@ from mamba_portrait.media import decoder
 from mamba_portrait.media.audio import load_audio, to_mono_16k, write_wav
 for path in sys.argv[1:]:
     if path.endswith("frames.mov"):
-        decoder._forget_order = lambda context: None  # so that every frame comes with a list of channels
+        decoder._drop_channel_order = lambda context: None  # so that every frame comes with a list of channels
     waveform, rate = load_audio(path)
     print(json.dumps([path, list(waveform.shape), rate, to_mono_16k(waveform, rate).tolist()]), flush=True)
 """
@@ -80,7 +80,7 @@ def test_channels_in_an_order_of_the_files_own_are_read(samples, heard, name):
 
 
 def told(data: bytes, path: Path, read=load_audio) -> str:
-    """The one sentence with the file's name that `read` has for a file."""
+    """The error of `read` for a file, which must be one sentence with its name."""
     path.write_bytes(data)
     with pytest.raises(ValueError, match=path.name) as raised:
         result = read(path)
@@ -195,8 +195,8 @@ def test_a_frame_that_is_no_picture_is_told(monkeypatch):
 
     monkeypatch.setattr(decoder, "decoded", lambda *_: iter([Frame()]))
     with pytest.raises(ValueError, match="x.mp4 is damaged: frame 0 is no picture"):
-        next(decoder.pictures(None, None, "x.mp4"))
-    assert video.pictures is decoder.pictures
+        next(decoder.video_frames(None, None, "x.mp4"))
+    assert video.video_frames is decoder.video_frames
 
 
 @pytest.mark.parametrize("kind", ["hls", "hls with a mark", "concat", "dash", "session"])

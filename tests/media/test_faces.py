@@ -69,21 +69,21 @@ def test_a_face_that_fills_the_picture_is_found_and_so_is_a_small_one():
     assert iou(face.box, np.array(PORTRAITS["portrait.jpg"]) * 192 / 512 + (500, 300, 500, 300)) > 0.5
 
 
-def test_what_a_mirrored_look_says_is_turned_back():
+def test_detections_in_a_flipped_crop_are_flipped_back():
     rows = torch.tensor([[0.9, 30.0, 40.0, 20.0, 25.0, 35.0, 36.0, 34.0, 31.0, 40.0, 26.0, 45.0, 35.0, 46.0]])
-    turned = own._mirrored(rows)
-    assert turned[0, :4].tolist() == pytest.approx([0.9, own.NEAR_SIDE - 30, 40, 20])
+    turned = own._unflip(rows)
+    assert turned[0, :4].tolist() == pytest.approx([0.9, own.CROP_SIDE - 30, 40, 20])
     left_eye, right_eye, _, left_mouth, right_mouth = turned[0, 4:].view(5, 2).tolist()
-    assert left_eye == [own.NEAR_SIDE - 36, 34] and right_eye == [own.NEAR_SIDE - 25, 35]
+    assert left_eye == [own.CROP_SIDE - 36, 34] and right_eye == [own.CROP_SIDE - 25, 35]
     assert left_mouth[0] < right_mouth[0]
-    assert torch.equal(own._mirrored(turned), rows)
+    assert torch.equal(own._unflip(turned), rows)
 
 
-def test_looks_that_disagree_lower_the_score():
+def test_crops_without_the_face_lower_the_score():
     row = torch.tensor([0.9, 50.0, 50.0, 40.0, *[50.0] * 10])
     agreeing, elsewhere = row.clone()[None], row.clone()[None]
     elsewhere[0, 1] += 30
-    both, one = (own._merged(row, [agreeing, other])[0] for other in (agreeing, elsewhere))
+    both, one = (own._merge(row, [agreeing, other])[0] for other in (agreeing, elsewhere))
     assert both == pytest.approx(0.9, abs=1e-4) and one < 0.5
 
 
@@ -116,7 +116,7 @@ def test_a_face_of_thousands_of_pixels_is_not_read_whole(monkeypatch):
     picture = photo.repeat_interleave(16, 0).repeat_interleave(16, 1)
     (large,) = find_faces(picture.numpy(), finder="own")
     near = [shape for shape in read if shape != tuple(picture.shape)]
-    assert near and max(max(shape) for shape in near) < 2 * own.NEAR_SIDE * own.NEAR_PIXELS
+    assert near and max(max(shape) for shape in near) < 2 * own.CROP_SIDE * own.CROP_SAMPLES
     assert iou(np.array(face.box) * 16, large.box) > 0.85
 
 

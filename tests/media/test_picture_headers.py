@@ -1,4 +1,4 @@
-"""Pictures that tell too much of themselves are refused before OpenCV makes room for them."""
+"""Pictures with implausible headers are refused before OpenCV allocates memory for them."""
 
 import struct
 import zlib
@@ -12,7 +12,7 @@ from mamba_portrait.media.crop import LARGEST_CROP, crop_box
 from mamba_portrait.media.faces import find_faces
 from mamba_portrait.media.finders.face import within
 from mamba_portrait.media.photo import load_photo
-from mamba_portrait.media.picture_headers import told_size, told_too_much
+from mamba_portrait.media.picture_headers import has_overlong_chunk, header_size
 
 WIDTH, HEIGHT = 30_000, 20_000
 
@@ -22,20 +22,20 @@ def test_sizes_are_read_and_a_header_that_breaks_off_tells_none(samples, name):
     data = samples.made({name: samples.PICTURES[name]}).get(name)
     if data is None:
         pytest.skip("this OpenCV cannot write it")
-    assert told_size(data) == (64, 48)
+    assert header_size(data) == (64, 48)
     for length in range(len(data)):
-        assert told_size(data[:length]) in (None, (64, 48))
+        assert header_size(data[:length]) in (None, (64, 48))
 
 
 def test_a_big_endian_tiff_and_a_bmp_from_the_top(samples):
     entries = b"".join(struct.pack(">HHIHH", tag, 3, 1, value, 0) for tag, value in ((256, 70), (257, 50)))
-    assert told_size(b"MM\0*" + struct.pack(">IH", 8, 2) + entries) == (70, 50)
-    assert told_size(b"BM" + bytes(16) + struct.pack("<ii", 64, -48)) == (64, 48)
-    assert told_size(b"RIFF....WEBP") is None
+    assert header_size(b"MM\0*" + struct.pack(">IH", 8, 2) + entries) == (70, 50)
+    assert header_size(b"BM" + bytes(16) + struct.pack("<ii", 64, -48)) == (64, 48)
+    assert header_size(b"RIFF....WEBP") is None
 
 
 def lying(samples, name: str) -> bytes:
-    """A picture of 64x48 whose header tells 30000x20000."""
+    """A picture of 64x48 whose header says 30000x20000."""
     data = bytearray(samples.PICTURES[name]())
     if name == "photo.jpg":
         struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, HEIGHT, WIDTH)
@@ -93,7 +93,8 @@ def test_an_array_that_is_no_picture_is_told(samples, tmp_path, monkeypatch, sha
 
 def test_a_png_whose_chunk_is_longer_than_the_file_is_not_decoded(samples, tmp_path, no_decoder):
     whole = samples.picture(".png")
-    assert not told_too_much(whole) and not told_too_much(whole + b"a tail") and told_too_much(whole[:-1])
+    assert not has_overlong_chunk(whole) and not has_overlong_chunk(whole + b"a tail")
+    assert has_overlong_chunk(whole[:-1])
     data = bytearray(whole)
     struct.pack_into(">I", data, 33, 0xFFFF0000)  # the first chunk after IHDR
     (tmp_path / "a.png").write_bytes(data)

@@ -1,4 +1,4 @@
-"""The face finder's arithmetic: what it is taught decodes back to the face it was taught."""
+"""The face finder: targets decode to the faces they were made from."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def face(x, y, side):
 
 
 def perfect_answer(faces, size):
-    """The network's output that says exactly what the targets say."""
+    """The network's output that equals the targets."""
     outputs = []
     for target, stride, base in zip(make_targets(faces, size), STRIDES, BASES, strict=True):
         target = torch.from_numpy(target)[None]

@@ -10,7 +10,7 @@ import torch
 from mamba_portrait.host.headless import settings as headless
 from mamba_portrait.media.crop import Crop
 from mamba_portrait.nodes import assemble, crop, paste
-from mamba_portrait.nodes.actalker.encode import face_follower
+from mamba_portrait.nodes.actalker.encode import face_tracker
 from mamba_portrait.nodes.actalker.masks import ACTalkerMasks
 from mamba_portrait.nodes.values import pictures
 from mamba_portrait.nodes.values.video_input import open_video
@@ -112,4 +112,4 @@ def test_frames_of_a_video_may_be_gray_but_not_spoilt_or_missing():
 
 def test_a_driving_video_without_a_face_is_told_as_such():
     with pytest.raises(ValueError, match="first frame of the driving video: .*'whole'"):
-        face_follower("own", True)(torch.full((64, 64, 3), 0.5))
+        face_tracker("own", True)(torch.full((64, 64, 3), 0.5))

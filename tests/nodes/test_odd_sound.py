@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mamba_portrait.nodes import assemble, listen
+from mamba_portrait.nodes import assemble, audio_features
 from mamba_portrait.nodes.values.sound import sound_of
 
 
@@ -26,7 +26,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("use", [listen.voice_of, filmed])
+@pytest.mark.parametrize("use", [audio_features.voice_of, filmed])
 @pytest.mark.parametrize(("told", "waveform"), [(told, wave) for told, waves in BAD.items() for wave in waves])
 def test_spoilt_sound_is_told_wherever_it_arrives_and_leaves_no_film(use, told, waveform, tmp_path, monkeypatch):
     monkeypatch.setattr(assemble, "temp_directory", lambda: tmp_path)

@@ -18,7 +18,7 @@ from mamba_portrait.media.video import VideoWriter, read_video
 from mamba_portrait.model_loaders.checkpoint import load_renderer
 from mamba_portrait.nodes.driving import EncodeDrivingVideo
 from mamba_portrait.pipelines.framing import DRIVING_SIZE, frame_portrait, frame_video
-from mamba_portrait.pipelines.portrait import encode_source, watch
+from mamba_portrait.pipelines.portrait import encode_driving_video, encode_source
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SIZES = (128, 256, 512, 800, 1600)  # the crop of the film is 138 to 1721 pixels: below and above every limit
@@ -75,7 +75,7 @@ def motions(drawn_films, renderer, tmp_path_factory):
         tensors = VideoFromComponents(torch.stack(list(read_video(path))), films.RATE)
         for way, video in (("file", VideoFromFile(path)), ("tensors", tensors)):
             read[way, size] = EncodeDrivingVideo.execute(managed, video, "face", 1.86, 8).result[0].values
-        read["evaluation", size] = watch(renderer, films.read_film(path), films.RATE).values
+        read["evaluation", size] = encode_driving_video(renderer, films.read_film(path), films.RATE).values
     return {key: parameters(renderer, values) for key, values in read.items()}
 
 
@@ -117,7 +117,7 @@ def test_pictures_of_another_kind_are_refused(renderer, kind):
     }[kind]
     for stage in (
         lambda: encode_source(renderer, spoilt),
-        lambda: watch(renderer, [spoilt], Fraction(25)),
+        lambda: encode_driving_video(renderer, [spoilt], Fraction(25)),
         lambda: find_face(spoilt),
         lambda: frame_portrait(spoilt),
         lambda: frame_video([spoilt]),

@@ -1,4 +1,4 @@
-"""Motion that no face makes is held, and told once with the frames."""
+"""Motion that no face makes is clamped, with one warning that names the frames."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -50,16 +50,16 @@ def test_limits_are_three_drawn_ranges():
 def test_motion_of_faces_is_left_alone_to_the_bit(renderer, caplog):
     motion = written(renderer, jaw=[0.0, 0.9, 1.5], yaw=[-1.2, 0.0, 1.2], blink_left=[0.0, 1.1, -0.2])
     held = MotionLimits(renderer, "the motion")
-    assert torch.equal(held.hold(motion), motion)
-    held.tell()
+    assert torch.equal(held.clamp(motion), motion)
+    held.warn()
     assert not caplog.records
 
 
-def test_motion_beyond_is_held_and_told_once(renderer, caplog):
+def test_motion_beyond_the_limits_is_clamped_with_one_warning(renderer, caplog):
     motion = written(renderer, jaw=[0.2, 140.0, 9.0, 0.3, -5.0], pucker=[0.1] * 5)
     held = MotionLimits(renderer, "the driving video")
-    parts = torch.cat([held.hold(motion[:2]), held.hold(motion[2:])])
-    held.tell()
+    parts = torch.cat([held.clamp(motion[:2]), held.clamp(motion[2:])])
+    held.warn()
     jaw, pucker = (read(renderer, parts)[:, INDEX[name]] for name in ("jaw", "pucker"))
     assert jaw.tolist() == pytest.approx([0.2, 1.98, 1.98, 0.3, -0.99], abs=0.02)
     assert pucker.tolist() == pytest.approx([0.1] * 5, abs=0.02)  # the others stay
@@ -74,40 +74,40 @@ def test_a_frame_of_nan_takes_the_one_before(renderer, caplog):
     motion[1, 5] = float("nan")
     motion[2, 700] = float("inf")
     held = MotionLimits(renderer, "the motion")
-    values = held.hold(motion)
-    held.tell()
+    values = held.clamp(motion)
+    held.warn()
     assert torch.equal(values, motion[:1].expand(3, -1))
     assert "in frames 1 to 2 of 3 (NaN)" in caplog.text
-    first = MotionLimits(renderer, "the motion").hold(motion[1:])
+    first = MotionLimits(renderer, "the motion").clamp(motion[1:])
     assert torch.allclose(first, renderer.rest_motion().expand(2, -1))
 
 
-def test_a_driving_video_is_held_by_watch(renderer, photo, caplog, monkeypatch):
-    clean = portrait.watch(renderer, [photo] * 3, Fraction(25))
+def test_motion_of_a_driving_video_is_clamped(renderer, photo, caplog, monkeypatch):
+    clean = portrait.encode_driving_video(renderer, [photo] * 3, Fraction(25))
     assert not caplog.records
     wild = written(renderer, jaw=[99.0])
     see = renderer.encode_motion
     monkeypatch.setattr(renderer, "encode_motion", lambda frames: see(frames) + wild - renderer.rest_motion())
-    motion = portrait.watch(renderer, [photo] * 3, Fraction(25))
+    motion = portrait.encode_driving_video(renderer, [photo] * 3, Fraction(25))
     assert len(caplog.records) == 1 and "The driving video" in caplog.text and "frames 0 to 2 of 3" in caplog.text
     assert read(renderer, motion.values)[:, INDEX["jaw"]].max() < 2
     others = [i for i in range(COUNT) if i != INDEX["jaw"]]
     assert (read(renderer, motion.values) - read(renderer, clean.values))[:, others].abs().max() < 0.05
 
 
-def test_a_portrait_is_held_and_rendered_whole(renderer, photo, caplog, monkeypatch):
+def test_motion_of_a_portrait_is_clamped_and_rendered_whole(renderer, photo, caplog, monkeypatch):
     wild, see = written(renderer, jaw=[40.0]), renderer.encode_motion
     monkeypatch.setattr(renderer, "encode_motion", lambda frames: see(frames) + wild - renderer.rest_motion())
     source = portrait.encode_source(renderer, photo)
     assert "The portrait gives motion that no face makes (jaw 40" in caplog.text
     assert read(renderer, source.motion)[0, INDEX["jaw"]] < 2
-    motion = portrait.watch(renderer, [photo], Fraction(25))
+    motion = portrait.encode_driving_video(renderer, [photo], Fraction(25))
     appearance = portrait.extract_appearance(renderer, source)
     (frame,) = portrait.render(renderer, source, appearance, motion, RenderingSettings(size=200))
     assert (frame[0] - photo).abs().mean() < 0.02  # at rest it is the photo
 
 
-def test_render_holds_what_a_gain_drives_too_far(renderer, photo, caplog):
+def test_render_clamps_motion_with_too_high_a_gain(renderer, photo, caplog):
     source = portrait.encode_source(renderer, photo)
     appearance = portrait.extract_appearance(renderer, source)
     motion = portrait.Motion(

@@ -9,7 +9,7 @@ import torch
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.pipelines import lips, portrait
-from mamba_portrait.pipelines.regions import read_regions, write_regions
+from mamba_portrait.pipelines.regions import motion_to_parameters, parameters_to_motion
 from mamba_portrait.pipelines.settings import RenderingSettings
 from mamba_portrait.vocabulary import COUNT, INDEX
 
@@ -25,7 +25,7 @@ def face(renderer, **values):
     parameters = torch.zeros(1, COUNT)
     for name, value in values.items():
         parameters[0, INDEX[name]] = value
-    return write_regions(renderer, parameters)[0]
+    return parameters_to_motion(renderer, parameters)[0]
 
 
 def shown(renderer, photo, motion, **settings):
@@ -46,7 +46,7 @@ def shown(renderer, photo, motion, **settings):
     watched.decode, source.to = decode, lambda device: source
     watched.within_limits = lambda motion, source: motion
     list(portrait.render(watched, source, torch.zeros(1, 4), motion, RenderingSettings(**settings)))
-    return read_regions(renderer, torch.cat(wanted))
+    return motion_to_parameters(renderer, torch.cat(wanted))
 
 
 def voice(renderer, frames=12):

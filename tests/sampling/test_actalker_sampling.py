@@ -5,7 +5,7 @@ import torch
 
 from mamba_portrait.pipelines.control import Control
 from mamba_portrait.sampling.actalker import (
-    Drive,
+    DrivingConditions,
     GuidanceScales,
     circular_windows,
     guidance_rows,
@@ -61,7 +61,7 @@ class Recorder(torch.nn.Module):
 def drive(length=7):
     g = torch.Generator().manual_seed(0)
     token = torch.randn(length, 2, 8, generator=g)
-    return Drive(
+    return DrivingConditions(
         identity=torch.ones(1, 1, 8),
         audio=token,
         no_audio=torch.zeros(1, 2, 8),

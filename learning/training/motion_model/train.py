@@ -96,9 +96,7 @@ def _begun(settings: Stage2Settings, language: str) -> MotionModel:
 
 def _check_language(file: str, learned: str, language: str) -> None:
     if learned != language:
-        raise ValueError(
-            f"{file} learned another renderer's motion ({learned}, not {language}): give that renderer"
-        )
+        raise ValueError(f"{file} learned another renderer's motion ({learned}, not {language}): give that renderer")
 
 
 def _task(settings: Stage2Settings, model: MotionModel, renderer, tracks: list[Track]) -> Stage2Task:

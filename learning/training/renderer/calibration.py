@@ -54,7 +54,7 @@ def _look(task: MotionSpaceTask, groups: int, seed: int, device: torch.device) -
         part = BatchSlice(seed, 0, range(groups)[first : first + CHUNK], groups)
         chunk = picks[part.samples.start : part.samples.stop]
         images, parameters, _ = task.batch(chunk, task.renderer.config.motion_size, part.draws(device))
-        seen = task.renderer.motion_encoder.see(images.flatten(0, 1))
+        seen = task.renderer.motion_encoder.encode_with_keypoints(images.flatten(0, 1))
         given = torch.cat([task.renderer.read_parameters(seen.motion), seen.pose], dim=1)
         features.append(given.double().unflatten(0, images.shape[:2]))
         truth.append(parameters.double())

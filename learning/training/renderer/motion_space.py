@@ -172,7 +172,7 @@ class MotionSpaceTask(StillsTask):
     def losses(self, batch: tuple[Tensor, Tensor, Tensor], progress: float = 0.0) -> dict[str, Tensor]:
         """A batch -> unweighted terms, and their weighted sum."""
         images, truth, marks = batch
-        seen = self.renderer.motion_encoder.see(images.flatten(0, 1))
+        seen = self.renderer.motion_encoder.encode_with_keypoints(images.flatten(0, 1))
         terms = motion_space_losses(self.renderer, seen.motion.view(*images.shape[:2], -1), truth, self.reach)
         error = (seen.points - marks).unflatten(0, images.shape[:2])
         terms |= {"points": _off(error), "moves": _off(error[:, 1:] - error[:, :1])}

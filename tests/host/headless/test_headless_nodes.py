@@ -13,12 +13,12 @@ from mamba_portrait.media.motion import Motion
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
 from mamba_portrait.nodes import (
     assemble,
+    audio_features,
     crop,
     decode,
     driving,
     edit_motion,
     joint_motion,
-    listen,
     motion_files,
     paste,
     sample,
@@ -69,13 +69,13 @@ def test_too_short_or_empty_audio_is_told():
     with pytest.raises(ValueError, match="The audio is empty"):
         portrait.prepare_voice(torch.zeros(2, 0), 44100)
     with pytest.raises(ValueError, match="the video has no sound track"):
-        listen.voice_of(None)
+        audio_features.voice_of(None)
 
 
 def test_motion_of_a_voice_has_its_frames_and_style_changes_it(motion_model):
-    heard = listen.GlobalAudio.execute(motion_model, voice(1.0))[0]
-    local = listen.LocalAudio.execute(motion_model, voice(1.0))[0]
-    other = listen.GlobalAudio.execute(motion_model, voice(0.7, 22050, 1))[0]
+    heard = audio_features.GlobalAudio.execute(motion_model, voice(1.0))[0]
+    local = audio_features.LocalAudio.execute(motion_model, voice(1.0))[0]
+    other = audio_features.GlobalAudio.execute(motion_model, voice(0.7, 22050, 1))[0]
     settings = dict(
         seed=1,
         steps=2,
@@ -104,12 +104,13 @@ def test_decoding_in_batches_equals_one_by_one(renderer):
 
 
 def spoken(motion_model):
-    heard, local = (node.execute(motion_model, voice(0.2))[0] for node in (listen.GlobalAudio, listen.LocalAudio))
-    return portrait.speak(motion_model.module, heard.value, local.value, None, SamplingSettings(steps=1))
+    nodes = audio_features.GlobalAudio, audio_features.LocalAudio
+    features = (node.execute(motion_model, voice(0.2))[0].value for node in nodes)
+    return portrait.generate_motion(motion_model.module, *features, None, SamplingSettings(steps=1))
 
 
 def watched(renderer):
-    return portrait.watch(renderer.module, torch.rand(3, 40, 40, 3), Fraction(25))
+    return portrait.encode_driving_video(renderer.module, torch.rand(3, 40, 40, 3), Fraction(25))
 
 
 @pytest.mark.parametrize("way", ["voice", "video"])

@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from mamba_portrait.networks.motion_model.audio_stem import LogMelStem, Speech, loudness_gain, prepare
+from mamba_portrait.networks.motion_model.audio_stem import LogMelStem, NormalisedAudio, loudness_gain, prepare
 from mamba_portrait.networks.motion_model.config import MotionModelConfig
 from mamba_portrait.networks.motion_model.denoiser import rotary
 from mamba_portrait.networks.motion_model.model import MotionModel
@@ -101,7 +101,7 @@ def test_log_mel_is_centred_on_its_own_ten_milliseconds():
     stem = LogMelStem(TINY, 32)
     wave = torch.zeros(1, 640 * 10)
     wave[:, 160 * 20 + 80] = 1.0
-    surrounded = Speech(wave, torch.ones(1, 1)).samples(-stem.BEFORE, wave.shape[1] + stem.AFTER)
+    surrounded = NormalisedAudio(wave, torch.ones(1, 1)).samples(-stem.BEFORE, wave.shape[1] + stem.AFTER)
     energy = stem.log_mel(surrounded)[0].mean(0)[3:-3]
     assert energy.argmax() == 20 and torch.allclose(energy[:20].flip(0)[:19], energy[21:], atol=1e-3)
 

@@ -1,4 +1,4 @@
-"""DIT: the deviation of a motion from itself is nothing, and everything else is something."""
+"""DIT: equal motions have zero deviation, others do not."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def test_the_vector_tells_how_far_a_movement_went():
     with torch.no_grad():
         source = dit.prepare(motion)
         near, half, far = (dit(motion + share * change, source).vector.norm() for share in (4.0, 20.0, 40.0))
-    assert 2 * near < half and 1.1 * half < far  # under a bound, far would be half
+    assert 2 * near < half and 1.1 * half < far  # a saturated vector would have far about equal to half
 
 
 def test_a_frame_does_not_depend_on_the_rest_of_its_batch():
@@ -51,7 +51,7 @@ def test_a_frame_does_not_depend_on_the_rest_of_its_batch():
 
 
 def test_a_change_in_one_place_of_v_is_strongest_there():
-    """V keeps its 8x8 grid: what a cell says moves the regions around it most."""
+    """V keeps its 8x8 grid: a change in one cell moves the regions around it most."""
     dit = transformer(use_transformer=False)
     source = torch.randn(1, 768)
     driving = source.view(1, 8, 8, 12).clone()

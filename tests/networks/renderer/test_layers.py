@@ -1,4 +1,4 @@
-"""The layers' shortcuts give what PyTorch's plain operations give."""
+"""The layers' faster forms equal PyTorch's plain operations."""
 
 import pytest
 import torch
@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from mamba_portrait.networks.renderer import layers
 
 
-def test_convolving_before_doubling_is_convolving_after_it():
+def test_conv_of_upsampled_equals_a_convolution_after_upsampling():
     coarse, fine = torch.randn(2, 5, 6, 7), torch.randn(2, 3, 12, 14)
     layer = layers.conv(8, 4)
     layer.bias.data.normal_()
     expected = layer(torch.cat([layers.upsample(coarse), fine], dim=1))
-    assert torch.allclose(layers.conv_doubled(layer, coarse, fine), expected, atol=1e-5)
+    assert torch.allclose(layers.conv_of_upsampled(layer, coarse, fine), expected, atol=1e-5)
 
 
 def test_shuffles_are_pixel_shuffles():
@@ -29,8 +29,9 @@ def test_bilinear_is_bilinear_whatever_way_it_takes(channels):
     assert torch.allclose(layers.bilinear(x, (11, 16)), expected, atol=1e-5)
 
 
-def test_join_keeps_the_order_of_its_first_map():
+def test_concat_channels_keeps_the_memory_order_of_its_first_map():
     maps = [torch.randn(2, c, 4, 5) for c in (6, 1, 3)]
     turned = [maps[0].contiguous(memory_format=torch.channels_last), *maps[1:]]
-    assert torch.equal(layers.join(*maps), torch.cat(maps, 1)) and layers.join(*maps).is_contiguous()
-    assert torch.equal(layers.join(*turned), torch.cat(maps, 1)) and layers.are_side_by_side(layers.join(*turned))
+    plain, last = layers.concat_channels(*maps), layers.concat_channels(*turned)
+    assert torch.equal(plain, torch.cat(maps, 1)) and plain.is_contiguous()
+    assert torch.equal(last, torch.cat(maps, 1)) and layers.is_channels_last(last)

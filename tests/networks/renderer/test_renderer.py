@@ -98,13 +98,13 @@ def test_repeat_of_several_portraits_keeps_each_beside_itself(renderer):
     with torch.no_grad():
         source = renderer.encode_source(torch.rand(2, 3, 64, 64)).repeat(3)
     assert torch.equal(source.motion[0], source.motion[2]) and not torch.equal(source.motion[2], source.motion[3])
-    assert len(source.anatomy.mixing) == len(source.pose.tokens) == len(source.skips[0]) == 6
+    assert len(source.source_maps.mixing) == len(source.pose.tokens) == len(source.skips[0]) == 6
 
 
 def test_to_reaches_every_part(renderer, photo):
     with torch.no_grad():
         half = renderer.encode_source(photo).to(torch.float16)
-    parts = [half.image, half.small, half.identity, half.context, *half.skips, *half.anatomy, *half.pose]
+    parts = [half.image, half.small, half.identity, half.context, *half.skips, *half.source_maps, *half.pose]
     assert all(part.dtype == torch.float16 for part in parts)
 
 
@@ -151,7 +151,7 @@ def branches_with_a_say(renderer, photo):
     other_start = source.pose._replace(tokens=torch.randn(1, 64, 16))  # they serve the transformer alone
     pictures = [renderer.decode(source, look, motion).image for look in (appearance, appearance + 1)]
     maps = [renderer.deviation(motion, start).maps for start in (source.pose, other_start)]
-    regions = source.anatomy.mixing[0]  # focus maps times the weights of the planes, which the regions share
+    regions = source.source_maps.mixing[0]  # focus maps times the weights of the planes, which the regions share
     say = {
         "use_appearance": (pictures[0] - pictures[1]).abs().max(),
         "use_transformer": (maps[0] - maps[1]).abs().max(),

@@ -1,9 +1,9 @@
-"""The warping calculator: what a field does to a picture, and how fields are turned round and refined."""
+"""Warping by displacement fields, their inversion and convex upsampling."""
 
 import pytest
 import torch
 
-from mamba_portrait.networks.renderer.layers import are_side_by_side
+from mamba_portrait.networks.renderer.layers import is_channels_last
 from mamba_portrait.networks.renderer.warp import convex_upsample, identity_grid, invert, warp
 
 
@@ -76,4 +76,4 @@ def test_rows_are_sampled_as_grid_sample_does_and_past_the_border_too(portraits)
     with torch.no_grad():
         rows = warp(maps, field)
         assert torch.allclose(rows, warp(maps.contiguous(), field), atol=1e-4)
-    assert are_side_by_side(rows) and rows.shape == maps.shape
+    assert is_channels_last(rows) and rows.shape == maps.shape

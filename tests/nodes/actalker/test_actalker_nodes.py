@@ -39,9 +39,9 @@ def test_the_face_is_followed_and_kept_where_it_is_lost(monkeypatch):
 
     seen = iter([[face(2)], [face(0), face(50)], [], [face(48), face(8)], [face(2)]])
     monkeypatch.setattr(actalker_encode, "find_faces", lambda picture, finder: next(seen))
-    find, picture = actalker_encode.face_follower("own", True), torch.zeros(20, 100, 3)
+    find, picture = actalker_encode.face_tracker("own", True), torch.zeros(20, 100, 3)
     assert [find(picture)[0][0] for _ in range(4)] == [2, 0, 0, 8]
-    still = actalker_encode.face_follower("own", False)
+    still = actalker_encode.face_tracker("own", False)
     assert [still(picture)[0][0] for _ in range(3)] == [2, 2, 2]
 
 
@@ -106,20 +106,20 @@ def test_values_of_another_model_are_refused():
 
 
 @pytest.mark.parametrize(("frames", "fps"), [(20, 25), (9, 30), (5, 10), (1, 25)])
-def test_a_stream_is_watched_as_the_whole_video_is(frames, fps):
+def test_a_stream_is_encoded_like_the_whole_video(frames, fps):
     pytest.importorskip("diffusers", reason="ACTalker needs diffusers (extra actalker)")
     pytest.importorskip("transformers", reason="ACTalker needs transformers (extra actalker)")
     from mamba_portrait.model_loaders.actalker.reduced import reduced_actalker
-    from mamba_portrait.pipelines.actalker.driving import encode_driving, watch_driving
+    from mamba_portrait.pipelines.actalker.driving import encode_driving, encode_driving_stream
 
     model = reduced_actalker()
     video = torch.rand(frames, 40, 50, 3, generator=torch.Generator().manual_seed(0))
     box = (10.0, 5.0, 40.0, 35.0)
     whole = encode_driving(model, video, fps, [box])
-    streamed = watch_driving(model, iter(video), fps, lambda picture: (box, None))
+    streamed = encode_driving_stream(model, iter(video), fps, lambda picture: (box, None))
     torch.testing.assert_close(streamed.tokens, whole.tokens, atol=1e-5, rtol=1e-4)
     assert torch.equal(streamed.none, whole.none)
     with pytest.raises(ValueError, match="The driving video has uint8 pixels"):
-        watch_driving(model, iter((video * 255).byte()), fps, lambda picture: (box, None))
+        encode_driving_stream(model, iter((video * 255).byte()), fps, lambda picture: (box, None))
     with pytest.raises(ValueError, match="no frames"):
-        watch_driving(model, iter(()), fps, lambda picture: (box, None))
+        encode_driving_stream(model, iter(()), fps, lambda picture: (box, None))

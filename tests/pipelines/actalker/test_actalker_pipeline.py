@@ -14,7 +14,7 @@ from mamba_portrait.networks.actalker.config import ACTalkerConfig  # noqa: E402
 from mamba_portrait.networks.actalker.model import MOTION_PARTS, PARTS, ACTalker  # noqa: E402
 from mamba_portrait.pipelines.actalker import stages as pipeline  # noqa: E402
 from mamba_portrait.pipelines.actalker import voice as actalker_voice  # noqa: E402
-from mamba_portrait.pipelines.actalker.driving import frames_to_watch  # noqa: E402
+from mamba_portrait.pipelines.actalker.driving import frames_at_actalker_rate  # noqa: E402
 from mamba_portrait.pipelines.control import Control  # noqa: E402
 from mamba_portrait.sampling.actalker import guidance_rows  # noqa: E402
 
@@ -124,12 +124,12 @@ def test_driving_video_gives_a_token_a_generated_frame(driving):
 
 
 def test_any_frame_rate_is_watched_at_twelve_and_a_half():
-    assert frames_to_watch(10, 25) == [0, 2, 4, 6, 8]
-    assert frames_to_watch(6, 12.5) == [0, 1, 2, 3, 4, 5]
-    assert frames_to_watch(60, 30) == [int(i * Fraction(30) / Fraction(25, 2)) for i in range(25)]
-    assert frames_to_watch(1, 60) == [0]
+    assert frames_at_actalker_rate(10, 25) == [0, 2, 4, 6, 8]
+    assert frames_at_actalker_rate(6, 12.5) == [0, 1, 2, 3, 4, 5]
+    assert frames_at_actalker_rate(60, 30) == [int(i * Fraction(30) / Fraction(25, 2)) for i in range(25)]
+    assert frames_at_actalker_rate(1, 60) == [0]
     with pytest.raises(ValueError, match="frame rate"):
-        frames_to_watch(10, 0)
+        frames_at_actalker_rate(10, 0)
 
 
 def far_apart(latents, others):

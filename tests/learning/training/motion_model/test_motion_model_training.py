@@ -190,7 +190,8 @@ def test_a_tiny_run_lowers_the_loss_and_gives_a_model(clips, tmp_path):
     assert model.motion_std.min() > 0 and torch.allclose(model.rest_motion, LinearFace().rest_motion())
     assert model.motion_language == "linear"
     noise, face = torch.randn(5, TINY.motion_dim), LinearFace()
-    whole, quiet = (face.read_parameters(model.motion_std * n + 0.1) for n in (noise, model.quiet_mouth(noise, 0.25)))
+    scaled = model.scale_mouth_noise(noise, 0.25)
+    whole, quiet = (face.read_parameters(model.motion_std * n + 0.1) for n in (noise, scaled))
     others = [i for i in range(COUNT) if i not in MOUTH]
     assert torch.allclose(quiet[:, MOUTH], 0.25 * whole[:, MOUTH], atol=1e-4)
     assert torch.allclose(quiet[:, others], whole[:, others], atol=1e-4)
@@ -202,7 +203,7 @@ def test_the_ear_reads_the_mouth_from_the_voice_and_leads_it(clips, tmp_path):
     frames = len(track.values)
     audio = torch.from_numpy(track.audio(0, frames))[None]
     voice = model.extract_global(audio), model.extract_local(audio)
-    heard, face = model.hear(*voice)[0].detach(), LinearFace()
+    heard, face = model.predict_mouth(*voice)[0].detach(), LinearFace()
     jaw = torch.stack([heard[:, MOUTH.index(INDEX["jaw"])], torch.from_numpy(track.values[:, INDEX["jaw"]])])
     assert torch.corrcoef(jaw)[0, 1] > 0.6
     free, led = (

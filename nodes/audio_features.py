@@ -1,4 +1,4 @@
-"""The voice, heard twice: as a whole (Mamba-g) and frame by frame (Mamba-l)."""
+"""Audio features: of the whole recording (Mamba-g) and around each frame (Mamba-l)."""
 
 from ..host import intermediate_device, io, load_device, use_bf16
 from ..pipelines import portrait
@@ -9,7 +9,7 @@ from .values.sound import sound_of
 
 
 def voice_of(audio: dict) -> portrait.Voice:
-    """A host's AUDIO value -> the first recording of its batch, as the motion model hears it."""
+    """A host's AUDIO value -> the first recording of its batch, prepared for the motion model."""
     return portrait.prepare_voice(*sound_of(audio))
 
 
@@ -17,7 +17,7 @@ def _inputs(model_tooltip: str) -> list:
     return [
         MotionModel.Input("motion_model", tooltip=model_tooltip),
         io.Audio.Input(
-            "audio", tooltip="Speech at any sample rate, mono or stereo. Of a batch the first recording is heard."
+            "audio", tooltip="Speech at any sample rate, mono or stereo. Of a batch the first recording is used."
         ),
     ]
 
@@ -32,8 +32,8 @@ class GlobalAudio(io.ComfyNode):
             "Mamba Global Audio",
             "Voice",
             ["mamba-g", "prosody", "speaking style", "audio features"],
-            description="Hears the whole recording: how this person speaks, and the melody that moves head, brows "
-            "and lids.",
+            description="Encodes the whole recording: the speaking style, and the prosody of every frame, which moves "
+            "head, brows and lids.",
             inputs=_inputs("From Load Motion Model."),
             outputs=[
                 GlobalAudioSocket.Output(display_name="global_audio", tooltip="Style and prosody of the recording.")
@@ -42,10 +42,10 @@ class GlobalAudio(io.ComfyNode):
 
     @classmethod
     def execute(cls, motion_model, audio) -> io.NodeOutput:
-        heard = portrait.listen_globally(
+        features = portrait.extract_global_audio(
             motion_model.on_device(), voice_of(audio), bf16=use_bf16(load_device()), keep_on=intermediate_device()
         )
-        return io.NodeOutput(Encoded(heard, motion_model.name))
+        return io.NodeOutput(Encoded(features, motion_model.name))
 
 
 class LocalAudio(io.ComfyNode):
@@ -58,7 +58,7 @@ class LocalAudio(io.ComfyNode):
             "Mamba Local Audio",
             "Voice",
             ["mamba-l", "phoneme", "lip sync", "audio features"],
-            description="Hears the short stretch of sound around every frame: what the lips have to do, 25 times a "
+            description="Encodes the short slice of sound around every frame, which determines the lips, 25 times a "
             "second.",
             inputs=_inputs("From Load Motion Model; the same one as for the global audio."),
             outputs=[
@@ -68,7 +68,7 @@ class LocalAudio(io.ComfyNode):
 
     @classmethod
     def execute(cls, motion_model, audio) -> io.NodeOutput:
-        heard = portrait.listen_locally(
+        features = portrait.extract_local_audio(
             motion_model.on_device(), voice_of(audio), bf16=use_bf16(load_device()), keep_on=intermediate_device()
         )
-        return io.NodeOutput(Encoded(heard, motion_model.name))
+        return io.NodeOutput(Encoded(features, motion_model.name))
