@@ -140,7 +140,7 @@ def matched(first: Motion, second: Motion) -> tuple[Motion, Motion]:
 
 
 def concatenate_motions(first: Motion, second: Motion, crossfade: float = 0.2) -> Motion:
-    """One after the other, relative to the first one's reference and at its rate, overlapping for `crossfade` seconds."""
+    """One after the other, relative to the first's reference and at its rate, overlapping for `crossfade` seconds."""
     first, second = matched(first, second)
     tail = second.values.to(first.values) + (first.reference - second.reference.to(first.values))
     overlap = min(math.floor(crossfade * first.fps + 0.5), first.frames, second.frames)

@@ -101,7 +101,7 @@ def read_video(
 
 
 def _on_grid(frames, rate: Fraction, spacing: Fraction, start: Fraction) -> Iterator[tuple[av.VideoFrame, int]]:
-    """Each decoded frame with the number of output frames it fills; `spacing`: the duration of frames that have none."""
+    """Each decoded frame with the number of output frames it fills; `spacing`: duration of frames that tell none."""
     held, slot, origin, end = None, 0, None, Fraction(0)
     for index, frame in enumerate(frames):
         unit = frame.time_base or 0

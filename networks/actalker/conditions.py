@@ -1,4 +1,4 @@
-"""The conditions of the UNet in the two forms that its attention layers take: per frame, and as a mean over the window."""
+"""The conditions of the UNet in the two forms that its attention layers take: per frame, and the window's mean."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
