@@ -26,9 +26,6 @@ class GlobalAudio:
         """The same style with frames start .. stop."""
         return GlobalAudio(self.style, self.frames[:, start:stop])
 
-    def to(self, *args, **kwargs) -> GlobalAudio:
-        return GlobalAudio(self.style.to(*args, **kwargs), self.frames.to(*args, **kwargs))
-
 
 class MambaGlobal(nn.Module):
     """Bidirectional Mamba-2 over all tokens of the clip.

@@ -139,7 +139,7 @@ BAD = {
     "less than half a video frame": lambda tiny: (
         spoken(tiny, "talking_portrait") | {"6": {"class_type": "LoadAudio", "inputs": {"audio": "short.wav"}}}
     ),
-    "text.mp4 could not be read as a video": lambda tiny: from_video(tiny, "text.mp4"),
+    "text.mp4 could not be read as video": lambda tiny: from_video(tiny, "text.mp4"),
     "leads out of the output folder": lambda tiny: saved_as(tiny, "../../talk"),
     "prefix is empty": lambda tiny: saved_as(tiny, " "),
     "photo is missing": lambda tiny: changed(tiny, "11", crop=["3", 1]),

@@ -8,6 +8,7 @@ import torch
 from mamba_portrait.host.headless import settings as headless
 from mamba_portrait.host.headless.workflow import NodeError
 from mamba_portrait.media.motion import load_motion
+from mamba_portrait.media.video import read_video
 from mamba_portrait.nodes.workflow import run_workflow
 
 SPOKEN = ["talking_portrait", "talking_portrait_pasted_back", "motion_saved_edited_rerendered"]
@@ -33,6 +34,21 @@ def test_a_driving_video_keeps_its_rate_and_sound(tiny, tiny_host):
     frames, rate, _, _, seconds = tiny.facts(path)
     assert (frames, rate) == (7, 30)
     assert seconds == pytest.approx(7 / 30, abs=0.07)
+
+
+def test_a_video_taken_apart_and_put_together_is_the_same(tiny, tiny_host):
+    tiny.write_driving(tiny_host / "driver.mp4", frames=7, fps=30)
+    graph = {
+        "1": {"class_type": "LoadVideo", "inputs": {"file": "driver.mp4"}},
+        "2": {"class_type": "GetVideoComponents", "inputs": {"video": ["1", 0]}},
+        "3": {"class_type": "CreateVideo", "inputs": {"images": ["2", 0], "audio": ["2", 1], "fps": ["2", 2]}},
+        "4": {"class_type": "SaveVideo", "inputs": {"video": ["3", 0], "filename_prefix": "again"}},
+    }
+    (path,) = run_workflow(graph, input_dir=tiny_host, output_dir=tiny_host).files
+    frames, rate, *size, seconds = tiny.facts(path)
+    assert (frames, rate, size) == (7, 30, [64, 64]) and seconds == pytest.approx(7 / 30, abs=0.07)
+    again, once = (torch.stack(list(read_video(file))) for file in (path, tiny_host / "driver.mp4"))
+    assert (again - once).abs().mean() < 0.01
 
 
 def test_the_shipped_examples_load(tiny, tiny_host):
