@@ -1,15 +1,18 @@
-"""A step of every training, in float64, by one process or as one of several: test_loop.py starts it, once for all.
+"""A step of every training, by one process and by two that share it: test_loop.py starts it, once for all tests.
 
     python one_step.py DATA OUT
 
-DATA holds drawn stills and clips. OUT/losses_and_gradients.pt gets {task: {"terms": ..., "gradients": ...}}; OUT/toy
-and OUT/stage1 get whole short runs, in float32. In the steps what the code casts to float32 stays float64, for rounding
-would hide what is to be seen.
+DATA holds drawn stills and clips. OUT/one and OUT/two get losses_and_gradients.pt, {task: {"terms": ..., "gradients":
+...}} in float64, and short runs, toy and stage1, in float32. In the steps what the code casts to float32 stays float64,
+for rounding would hide what is to be seen.
 """
 
 import dataclasses
 import importlib.util
+import os
+import socket
 import sys
+import traceback
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +37,13 @@ from mamba_portrait.learning.training.renderer.train import Stage1Settings, trai
 from mamba_portrait.networks.face_finder import FaceFinder, FaceFinderConfig
 from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.networks.renderer.model import Renderer
+
+reduced_actalker = None
+with suppress(ImportError):  # without diffusers and transformers
+    from mamba_portrait.learning.training.actalker.data import Window
+    from mamba_portrait.learning.training.actalker.task import TRAINED, ACTalkerTask
+    from mamba_portrait.model_loaders.actalker.reduced import reduced_actalker
+    from mamba_portrait.pipelines.actalker.masks import Masks
 
 
 def beside(name):
@@ -97,10 +107,6 @@ def face_finder_task():
 
 def actalker_task():
     """On random windows in place of clips."""
-    from mamba_portrait.learning.training.actalker.data import Window
-    from mamba_portrait.learning.training.actalker.task import TRAINED, ACTalkerTask
-    from mamba_portrait.model_loaders.actalker.reduced import reduced_actalker
-    from mamba_portrait.pipelines.actalker.masks import Masks
 
     def window(rng):
         shapes = (3, 4, 8, 8), (4, 8, 8), (1, 16), (3, 10, 3, 16), (3, 16), (3, 3)
@@ -142,14 +148,15 @@ def all_steps(data):
     """{task: terms and gradients}."""
     toy = test_loop.Toy()
     tasks = [("toy", toy, list(toy.network.parameters()), 5), *renderer_tasks(data), face_finder_task()]
-    with suppress(ImportError):
+    if reduced_actalker is not None:
         tasks.append(actalker_task())
     name, *rest = motion_model_task(data)
     found = {name: step(*rest), "audio extractors": step(*rest, progress=0.0)}
     return found | {name: step(*rest) for name, *rest in tasks}
 
 
-def main(data, out):
+def work(data, out):
+    """What one process does."""
     processes.join("cpu")
     single = torch.Tensor.float
     torch.set_default_dtype(torch.float64)
@@ -163,6 +170,34 @@ def main(data, out):
     parts = Part("space", 0.1, 64, 1, 1e-3), Part("motion", 0.3, 64, 2, 1e-3), Part("coarse", 0.6, 64, 2, 1e-3)
     settings = Stage1Settings(validation=data, config=conftest.TINY_RENDERER, schedule=parts)
     train_stage1(data, out / "stage1", Plan(steps=1, report=lambda text: None), settings)
+
+
+def begin(data, out, rank, count, port):
+    """A process of its own, with all that was imported here; its id."""
+    out.mkdir(exist_ok=True)
+    if child := os.fork():
+        return child
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
+    os.environ.update({key: str(value) for key, value in place.items()})
+    status = 1
+    try:
+        work(data, out)
+        status = 0
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def main(data, out):
+    torch.set_num_threads(1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    places = ("one", 0, 1), ("two", 0, 2), ("two", 1, 2)
+    children = [begin(data, out / name, rank, count, port) for name, rank, count in places]
+    sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
 
 
 if __name__ == "__main__":

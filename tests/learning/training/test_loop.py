@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -101,20 +100,8 @@ def test_killed_at_any_step_it_goes_on_to_the_bit(tmp_path):
 def steps(drawn_clips, tmp_path_factory):
     """What one process and what two wrote: folders of one_step.py."""
     root, script = tmp_path_factory.mktemp("steps"), Path(__file__).with_name("one_step.py")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    running = []
-    for name, number, count in (("one", 0, 1), ("two", 0, 2), ("two", 1, 2)):
-        (root / name).mkdir(exist_ok=True)
-        place = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
-        place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
-        given = os.environ | {key: str(value) for key, value in place.items()}
-        order = [sys.executable, str(script), str(drawn_clips), str(root / name)]
-        running.append(subprocess.Popen(order, env=given, stderr=subprocess.PIPE))
-    for process in running:
-        _, said = process.communicate()
-        assert process.returncode == 0, said.decode()
+    done = subprocess.run([sys.executable, str(script), str(drawn_clips), str(root)], stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr.decode()
     return root / "one", root / "two"
 
 
