@@ -59,16 +59,19 @@ class Draws:
 
     def normal(self, *shape: int) -> Tensor:
         """(N, *shape) of standard normal numbers."""
-        return self._stack(torch.randn, shape)
+        return self._fill(torch.Tensor.normal_, shape)
 
     def uniform(self, *shape: int) -> Tensor:
         """(N, *shape) of numbers in [0, 1)."""
-        return self._stack(torch.rand, shape)
+        return self._fill(torch.Tensor.uniform_, shape)
 
     def integers(self, high: int, *shape: int) -> Tensor:
         """(N, *shape) of whole numbers 0 .. high - 1."""
-        return self._stack(lambda size, **options: torch.randint(high, size, **options), shape)
+        return self._fill(lambda rows, generator: rows.random_(0, high, generator=generator), shape, torch.int64)
 
-    def _stack(self, draw: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
-        size = (self.rows, *shape)
-        return torch.cat([draw(size, generator=g, device=g.device) for g in self.generators])
+    def _fill(self, draw: Callable[..., Tensor], shape: tuple[int, ...], dtype: torch.dtype | None = None) -> Tensor:
+        device = self.generators[0].device
+        drawn = torch.empty(len(self.generators), self.rows, *shape, dtype=dtype, device=device)
+        for rows, generator in zip(drawn, self.generators, strict=True):
+            draw(rows, generator=generator)
+        return drawn.flatten(0, 1)

@@ -189,7 +189,7 @@ def test_a_step_without_a_finite_gradient_is_left_out(tmp_path):
 
 def test_a_run_ends_with_its_time_and_a_longer_one_goes_on(tmp_path):
     first = train_toy(tmp_path, steps=None, minutes=0.002)
-    assert 0.12 <= first["spent"] < 2
+    assert first["spent"] >= 0.12
     assert train_toy(tmp_path, steps=None, minutes=0.002)["step"] == first["step"]
     longer = train_toy(tmp_path, steps=None, minutes=(first["spent"] + 0.1) / 60)
     assert longer["step"] > first["step"] and longer["spent"] >= first["spent"] + 0.1
