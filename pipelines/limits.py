@@ -1,8 +1,9 @@
 """Clamps motion to what faces do, with one warning.
 
 A renderer produces artefacts for parameters far outside its training range, whatever the reason (a damaged file, a
-picture without a face, a gain far too high). The limit is three times the corpus's range of a parameter, about the
-middle of that range: parameters read from real faces lie within it.
+picture without a face, a gain far too high). The limit is three times as far from rest as the corpus draws a parameter.
+In 48 real films (899 frames) no parameter of a face came to .6 of that. Where a head is in the picture is no property
+of a face: heads went 1.6 times beyond three drawn ranges, so the limit there is ten.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from .regions import motion_to_parameters, parameters_to_motion
 
 log = logging.getLogger("mamba_portrait")
 
-RANGES = 3  # drawn ranges, about their middle: one more to each side
-LOW = torch.tensor([p.drawn[0] - (RANGES - 1) / 2 * (p.drawn[1] - p.drawn[0]) for p in MOTION])
-HIGH = torch.tensor([p.drawn[1] + (RANGES - 1) / 2 * (p.drawn[1] - p.drawn[0]) for p in MOTION])
+RANGES, FRAMING_RANGES = 3, 10
+LIMITS = torch.tensor([(FRAMING_RANGES if p.framing else RANGES) * max(map(abs, p.drawn)) for p in MOTION])
+"""(24,): how far from zero each parameter may go."""
 
 
 class MotionLimits:
@@ -45,7 +46,7 @@ class MotionLimits:
             for i in broken.nonzero().flatten().tolist():
                 values[i] = values[i - 1] if i else before
         parameters = motion_to_parameters(self.renderer, values)
-        clamped = parameters.clamp(LOW, HIGH)
+        clamped = parameters.clamp(-LIMITS, LIMITS)
         beyond = (clamped != parameters).any(1)
         if beyond.any():
             change = parameters_to_motion(self.renderer, clamped) - parameters_to_motion(self.renderer, parameters)
@@ -57,8 +58,8 @@ class MotionLimits:
         return values
 
     def _record_worst(self, parameters: Tensor) -> None:
-        """Keep the parameter furthest beyond its limits, measured in half widths of them."""
-        times = (parameters - (LOW + HIGH) / 2).abs() / ((HIGH - LOW) / 2)
+        """Keep the parameter that is the most times its limit."""
+        times = parameters.abs() / LIMITS
         if float(times.max()) > self.times:
             frame, number = divmod(int(times.argmax()), len(PARAMETERS))
             self.times, self.worst = float(times.max()), PARAMETERS[number]

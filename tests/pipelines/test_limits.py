@@ -10,7 +10,7 @@ import torch
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.model_loaders.checkpoint import load_renderer
 from mamba_portrait.pipelines import limits, portrait
-from mamba_portrait.pipelines.limits import HIGH, LOW, MotionLimits
+from mamba_portrait.pipelines.limits import LIMITS, MotionLimits
 from mamba_portrait.pipelines.settings import RenderingSettings
 from mamba_portrait.vocabulary import COUNT, INDEX
 
@@ -42,13 +42,14 @@ def read(renderer, motion):
 
 
 def test_limits_are_three_drawn_ranges():
-    assert LOW[INDEX["yaw"]].item() == pytest.approx(-1.8) and HIGH[INDEX["yaw"]].item() == pytest.approx(1.8)
-    assert LOW[INDEX["jaw"]].item() == pytest.approx(-0.99) and HIGH[INDEX["jaw"]].item() == pytest.approx(1.98)
-    assert (LOW < 0).all() and (HIGH > 0).all() and torch.isfinite(HIGH - LOW).all()
+    limit = {name: LIMITS[INDEX[name]].item() for name in ("yaw", "jaw", "smile_left", "shift_x")}
+    assert limit == pytest.approx({"yaw": 1.8, "jaw": 2.97, "smile_left": 3.15, "shift_x": 1.4})
 
 
 def test_motion_of_faces_is_left_alone_to_the_bit(renderer, caplog):
-    motion = written(renderer, jaw=[0.0, 0.9, 1.5], yaw=[-1.2, 0.0, 1.2], blink_left=[0.0, 1.1, -0.2])
+    motion = written(
+        renderer, jaw=[-0.9, 0.9, 1.9], shift_x=[0.7, 0.0, -0.7], yaw=[-1.2, 0.0, 1.2], blink_left=[0.0, 1.1, -0.2]
+    )
     held = MotionLimits(renderer, "the motion")
     assert torch.equal(held.clamp(motion), motion)
     held.warn()
@@ -61,7 +62,7 @@ def test_motion_beyond_the_limits_is_clamped_with_one_warning(renderer, caplog):
     parts = torch.cat([held.clamp(motion[:2]), held.clamp(motion[2:])])
     held.warn()
     jaw, pucker = (read(renderer, parts)[:, INDEX[name]] for name in ("jaw", "pucker"))
-    assert jaw.tolist() == pytest.approx([0.2, 1.98, 1.98, 0.3, -0.99], abs=0.02)
+    assert jaw.tolist() == pytest.approx([0.2, 2.97, 2.97, 0.3, -2.97], abs=0.02)
     assert pucker.tolist() == pytest.approx([0.1] * 5, abs=0.02)  # the others stay
     (record,) = caplog.records
     assert record.getMessage().startswith(
@@ -90,7 +91,7 @@ def test_motion_of_a_driving_video_is_clamped(renderer, photo, caplog, monkeypat
     monkeypatch.setattr(renderer, "encode_motion", lambda frames: see(frames) + wild - renderer.rest_motion())
     motion = portrait.encode_driving_video(renderer, [photo] * 3, Fraction(25))
     assert len(caplog.records) == 1 and "The driving video" in caplog.text and "frames 0 to 2 of 3" in caplog.text
-    assert read(renderer, motion.values)[:, INDEX["jaw"]].max() < 2
+    assert read(renderer, motion.values)[:, INDEX["jaw"]].max() < 3
     others = [i for i in range(COUNT) if i != INDEX["jaw"]]
     assert (read(renderer, motion.values) - read(renderer, clean.values))[:, others].abs().max() < 0.05
 
@@ -100,7 +101,7 @@ def test_motion_of_a_portrait_is_clamped_and_rendered_whole(renderer, photo, cap
     monkeypatch.setattr(renderer, "encode_motion", lambda frames: see(frames) + wild - renderer.rest_motion())
     source = portrait.encode_source(renderer, photo)
     assert "The portrait gives motion that no face makes (jaw 40" in caplog.text
-    assert read(renderer, source.motion)[0, INDEX["jaw"]] < 2
+    assert read(renderer, source.motion)[0, INDEX["jaw"]] < 3
     motion = portrait.encode_driving_video(renderer, [photo], Fraction(25))
     appearance = portrait.extract_appearance(renderer, source)
     (frame,) = portrait.render(renderer, source, appearance, motion, RenderingSettings(size=200))
@@ -111,13 +112,13 @@ def test_render_clamps_motion_with_too_high_a_gain(renderer, photo, caplog):
     source = portrait.encode_source(renderer, photo)
     appearance = portrait.extract_appearance(renderer, source)
     motion = portrait.Motion(
-        written(renderer, jaw=[0.0, 0.9]), renderer.rest_motion().detach(), Fraction(25), renderer.motion_language
+        written(renderer, jaw=[0.0, 1.1]), renderer.rest_motion().detach(), Fraction(25), renderer.motion_language
     )
     list(portrait.render(renderer, source, appearance, motion))
     assert not caplog.records
     wild = torch.cat(list(portrait.render(renderer, source, appearance, motion, RenderingSettings(gain=3.0))))
     assert len(caplog.records) == 1 and "The motion gives" in caplog.text and "frame 1 of 2" in caplog.text
-    far = replace(motion, values=written(renderer, jaw=[0.0, 1.9]))
+    far = replace(motion, values=written(renderer, jaw=[0.0, 2.9]))
     assert (wild - torch.cat(list(portrait.render(renderer, source, appearance, far)))).abs().max() < 0.02
 
 
