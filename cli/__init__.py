@@ -20,8 +20,8 @@ EXAMPLES = """examples:
   python -m mamba_portrait COMMAND --help"""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line. Its help imports no PyTorch."""
+def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The command line with the commands `names`. Its help imports no PyTorch."""
     root = argparse.ArgumentParser(
         prog="python -m mamba_portrait",
         description="Audio-driven and video-driven portrait animation, without ComfyUI.",
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"mamba-portrait {__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
+    for name in names:
         command = importlib.import_module("." + name.replace("-", "_"), __name__).add(commands)
         for leaf in command if isinstance(command, list) else [command]:
             leaf.add_argument("--debug", action="store_true", help="on an error, show where it happened")
@@ -39,7 +39,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Wrong input is one sentence on stderr and status 2."""
-    options = parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    asked = [name for name in arguments[:1] if name in COMMANDS]  # the others need not be imported
+    options = parser(asked or COMMANDS).parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         options.run(options)
