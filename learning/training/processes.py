@@ -41,7 +41,7 @@ def join(device: torch.device | str) -> torch.device:
     state = PartialState(cpu=device.type == "cpu", timeout=PATIENCE)
     if first:
         atexit.register(dist.destroy_process_group)
-    return state.device
+    return device if device.type == "cpu" else state.device
 
 
 def count() -> int:

@@ -166,10 +166,12 @@ def work(data, out):
     torch.set_default_dtype(torch.float32)
     if processes.is_main():
         torch.save(found, out / "losses_and_gradients.pt")
-    test_loop.train_toy(out / "toy")
+    test_loop.train_toy(out / "toy", steps=test_loop.STEPS // 2)
+    test_loop.train_toy(out / "toy")  # goes on
     parts = Part("space", 0.1, 64, 1, 1e-3), Part("motion", 0.3, 64, 2, 1e-3), Part("coarse", 0.6, 64, 2, 1e-3)
     settings = Stage1Settings(validation=data, config=conftest.TINY_RENDERER, schedule=parts)
-    train_stage1(data, out / "stage1", Plan(steps=1, report=lambda text: None), settings)
+    for steps in (1, 2):  # the second goes on with the last part
+        train_stage1(data, out / "stage1", Plan(steps=steps, report=lambda text: None), settings)
 
 
 def begin(data, out, rank, count, port):
