@@ -7,6 +7,8 @@ import os
 import time
 from pathlib import Path
 
+from ...files import CannotWrite
+
 SHARD = 32  # groups in a shard, the most that a stopped worker loses
 
 
@@ -43,7 +45,8 @@ class Crew:
         self.stop, self.patience = context.Event(), patience
         clip_workers = 0 if not clips else jobs if not groups else max(1, jobs // 4)
         still_workers = 0 if not groups else max(1, jobs - clip_workers)
-        arguments = (str(out), seed, self.stop, time.time() + seconds)
+        self._unwritten = context.SimpleQueue()  # sentences of what could not be written
+        arguments = (str(out), seed, self.stop, self._unwritten, time.time() + seconds)
         self.workers = [
             context.Process(target=_stills_worker, args=(*arguments, first, count, size, shard), daemon=True)
             for first, count in _parts(groups, still_workers, shard)
@@ -74,8 +77,11 @@ class Crew:
                 worker.join()
 
     def check(self) -> bool:
-        """Whether a worker is running; RuntimeError when one has failed (its own message went to stderr)."""
+        """Whether a worker is running; CannotWrite when one could not write, RuntimeError when one has failed otherwise
+        (its own message went to stderr)."""
         working = any(worker.is_alive() for worker in self.workers)  # first, so that a failure meanwhile is seen below
+        if not self._unwritten.empty():
+            raise CannotWrite(self._unwritten.get())
         failed = [worker.exitcode for worker in self.workers if worker.exitcode]
         if failed:
             raise RuntimeError(
@@ -100,7 +106,9 @@ def _stop_check(stop, until: float):
     return progress
 
 
-def _stills_worker(out: str, seed: int, stop, until: float, first: int, count: int, size: int, shard: int) -> None:
+def _stills_worker(
+    out: str, seed: int, stop, unwritten, until: float, first: int, count: int, size: int, shard: int
+) -> None:
     from .stills import draw_stills
 
     progress = _stop_check(stop, until)
@@ -109,9 +117,11 @@ def _stills_worker(out: str, seed: int, stop, until: float, first: int, count: i
         draw_stills(out, count, seed, size, first=first, shard=shard, progress=progress)
     except Stopped:
         pass
+    except CannotWrite as error:
+        unwritten.put(str(error))
 
 
-def _clips_worker(out: str, seed: int, stop, until: float, first: int, count: int) -> None:
+def _clips_worker(out: str, seed: int, stop, unwritten, until: float, first: int, count: int) -> None:
     from .tracks import draw_tracks
 
     progress = _stop_check(stop, until)
@@ -120,3 +130,5 @@ def _clips_worker(out: str, seed: int, stop, until: float, first: int, count: in
         draw_tracks(out, count, seed, progress, first=first)
     except Stopped:
         pass
+    except CannotWrite as error:
+        unwritten.put(str(error))

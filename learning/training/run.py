@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ...files import whole_file
+from ...files import whole_file, writing
 from . import processes
 
 CHECKPOINT = 2  # version of the checkpoints that can be resumed
@@ -121,10 +121,15 @@ def save_atomically(path: Path, state: dict[str, Any]) -> None:
 
     Not `whole_file`: states are large and runs get killed, so what one left half is written over the next time.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(path.suffix + ".part")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.save(state, temporary)
+        except (OSError, RuntimeError):
+            temporary.unlink(missing_ok=True)
+            raise
+        os.replace(temporary, path)
 
 
 class Means:
@@ -177,7 +182,7 @@ class Log:
     def write(self, step: int, **values: Any) -> None:
         """Append one line; values that are not finite become null."""
         clean = {k: _finite(v) if isinstance(v, float) else v for k, v in values.items()}
-        with self.path.open("a", encoding="utf-8") as file:
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "time": round(time.time(), 1), **clean}) + "\n")
         if self.board is not None:
             for key, value in clean.items():
