@@ -130,3 +130,14 @@ def test_a_finder_that_cannot_run_says_why(monkeypatch):
     monkeypatch.setattr(faces, "SEARCHERS", {"yunet": yunet})
     with pytest.raises(RuntimeError, match="'whole'"):
         find_faces(np.zeros((50, 60, 3), np.uint8))
+
+
+@pytest.mark.parametrize("side", range(60, 64))
+def test_the_side_is_even_so_that_films_need_no_other_size(side):
+    photo = torch.rand(181, 201, 3)
+    for face in (face_at((70, 50, 70 + side, 50 + side), (181, 201)), None):
+        portrait, crop = crop_portrait(photo, face)
+        assert crop.size % 2 == 0 and portrait.shape[:2] == (crop.size, crop.size)
+        pasted = paste_back(photo, portrait[None], crop, feather=0)[0]
+        assert torch.equal(pasted, photo)  # nothing was resampled
+    assert crop.size == 202
