@@ -52,28 +52,29 @@ def _add_speech(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints how long each stage took, and the file."""
-    from ..media.audio import load_audio
     from ..media.motion import check_language
+    from ..media.sound_file import SoundFile
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
+    from ..pipelines import portrait
 
     film.check_out(options)
     settings, stages = chosen(options, SamplingSettings), Stages()
     with use_machine(options) as machine:
         with stages("read the voice"):
-            waveform, rate = load_audio(options.voice)
+            sound = SoundFile(options.voice)
+            voice = portrait.prepare_voice_file(sound)
         with stages("load the networks"):
             renderer = load_renderer(options.renderer).to(machine.device)
             model = load_motion_model(options.motion_model).to(machine.device)
             check_language(model.motion_language, renderer)
         face = film.portrait_of(options, renderer, machine, stages)
-        motion = _generate_motion(model, waveform, rate, options.style, face, settings, machine, stages)
-        film.write_film(options, renderer, face, motion, {"waveform": waveform, "rate": rate}, machine, stages)
+        motion = _generate_motion(model, voice, options.style, face, settings, machine, stages)
+        film.write_film(options, renderer, face, motion, sound, machine, stages)
 
 
 def _generate_motion(
     model,
-    waveform,
-    rate: int,
+    voice,
     style_file: str | None,
     face: film.Portrait,
     settings: SamplingSettings,
@@ -81,17 +82,15 @@ def _generate_motion(
     stages: Stages,
 ):
     """Voice -> Motion."""
-    from ..media.audio import load_audio
+    from ..media.sound_file import SoundFile
     from ..pipelines import portrait
 
     placement = {"bf16": machine.bf16, "keep_on": machine.device}
-    with stages("read the voice"):
-        voice = portrait.prepare_voice(waveform, rate)
     with stages("Mamba-g"):
         global_audio = portrait.extract_global_audio(model, voice, **placement)
         style = None
         if style_file:
-            other = portrait.prepare_voice(*load_audio(style_file))
+            other = portrait.prepare_voice_file(SoundFile(style_file))
             style = portrait.extract_global_audio(model, other, **placement)
     with stages("Mamba-l"):
         local_audio = portrait.extract_local_audio(model, voice, **placement)

@@ -68,11 +68,15 @@ def framing(options: argparse.Namespace) -> dict[str, float]:
 
 
 def check_out(options: argparse.Namespace) -> None:
-    """Refuse a wrong output name before any work is done."""
+    """Refuse a wrong output name, and a place that cannot be written, before any work is done."""
+    from ..files import check_place
     from ..media.video import CONTAINERS
 
     if Path(options.out).suffix.lower() not in CONTAINERS:
         raise ValueError(f"--out {options.out}: name a video file that ends in {', '.join(CONTAINERS)}.")
+    check_place(options.out)
+    if options.save_motion:
+        check_place(options.save_motion)
 
 
 def portrait_of(options: argparse.Namespace, renderer, machine: Machine, stages: Stages) -> Portrait:
@@ -97,9 +101,9 @@ def portrait_of(options: argparse.Namespace, renderer, machine: Machine, stages:
 
 
 def write_film(
-    options: argparse.Namespace, renderer, face: Portrait, motion, sound: dict, machine: Machine, stages: Stages
+    options: argparse.Namespace, renderer, face: Portrait, motion, sound, machine: Machine, stages: Stages
 ) -> Path:
-    """Render, paste back if wanted, encode; one batch of frames at a time."""
+    """Render, paste back if wanted, encode; one batch of frames at a time. sound: a SoundFile, or None."""
     from ..media.motion import save_motion
     from ..pipelines import portrait
 
@@ -121,7 +125,7 @@ def write_film(
             frames = stages.each("paste back", _pasted(face, frames))
         with stages("encode the video"):
             path = portrait.assemble(
-                options.out, frames, motion.fps, **sound, mark=options.mark, quality=settings.quality
+                options.out, frames, motion.fps, sound=sound, mark=options.mark, quality=settings.quality
             )
     print(stages.report(motion.frames, motion.duration))
     print(path)

@@ -107,6 +107,14 @@ def positive_int(text: str) -> int:
     return value
 
 
+def seconds(text: str) -> float:
+    """A length of time, not negative and not endless."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds from 0, not {text}")
+    return value
+
+
 def box(text: str) -> tuple[float, float, float, float]:
     """x0,y0,x1,y1 in pixels."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import film
-from .options import Machine, add_machine, add_networks, box, command, use_machine
+from .options import Machine, add_machine, add_networks, box, command, seconds, use_machine
 from .stages import Stages, progress
 
 REMEDY = "give its place with --driving-box, or say --driving-finder whole if the video is cut to a face already"
@@ -22,6 +22,7 @@ def add(commands) -> argparse.ArgumentParser:
 reenact photo.jpg driving.mp4 -o moved.mp4
 reenact photo.jpg driving.mp4 -o moved.mp4 --gain 1.3 --paste-back
 reenact photo.jpg cropped.mp4 -o moved.mp4 --driving-finder whole
+reenact photo.jpg driving.mp4 -o moved.mp4 --start 2.5 --seconds 10
 """,
     )
     parser.add_argument("photo", metavar="PHOTO", help="any picture with a face in it")
@@ -32,6 +33,8 @@ reenact photo.jpg cropped.mp4 -o moved.mp4 --driving-finder whole
     group.add_argument("--driving-finder", default="auto", help="face finder; whole: the video is cropped already")
     group.add_argument("--driving-box", type=box, metavar="X0,Y0,X1,Y1", help="the face's box in its first frame")
     group.add_argument("--driving-face", default="largest", metavar="WHICH", help="as --which-face, in its first frame")
+    group.add_argument("--start", type=seconds, default=0.0, metavar="SECONDS", help="begin later in the video")
+    group.add_argument("--seconds", type=seconds, metavar="SECONDS", help="length of the part (default: to the end)")
     add_networks(parser, motion_model=False)
     add_machine(parser)
     return parser
@@ -39,7 +42,7 @@ reenact photo.jpg cropped.mp4 -o moved.mp4 --driving-finder whole
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints how long each stage took, and the file."""
-    from ..media.audio import load_audio
+    from ..media.sound_file import film_sound
     from ..media.video import probe_video
     from ..model_loaders.checkpoint import load_renderer
 
@@ -51,10 +54,7 @@ def run(options: argparse.Namespace) -> None:
             renderer = load_renderer(options.renderer).to(machine.device)
         face = film.portrait_of(options, renderer, machine, stages)
         motion = _encode_driving_video(options, info, renderer, machine, stages)
-        sound = {}
-        if info.has_audio:
-            waveform, rate = load_audio(options.video)
-            sound = {"waveform": waveform, "rate": rate}
+        sound = film_sound(options.video, info.zero, options.start, options.seconds) if info.has_audio else None
         film.write_film(options, renderer, face, motion, sound, machine, stages)
 
 
@@ -64,7 +64,10 @@ def _encode_driving_video(options: argparse.Namespace, info, renderer, machine: 
     from ..pipelines import portrait
     from ..pipelines.framing import frame_video
 
-    frames = stages.each("read the video", read_video(options.video))
+    length = info.duration - options.start if options.seconds is None else options.seconds
+    most = None if options.seconds is None else max(1, round(options.seconds * info.fps))
+    frames = read_video(options.video, info.fps, options.start, most, info.zero)
+    frames = stages.each("read the video", frames)
     with stages("find the face"):
         _, pictures = frame_video(
             frames,
@@ -80,6 +83,6 @@ def _encode_driving_video(options: argparse.Namespace, info, renderer, machine: 
             pictures,
             info.fps,
             bf16=machine.bf16,
-            total=round(info.duration * info.fps) or None,
+            total=max(0, round(length * info.fps)) or None,
             progress=bar,
         )

@@ -8,7 +8,7 @@ is there).
 import math
 import os
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,13 +20,15 @@ from torch import Tensor
 
 from ..files import whole_file
 from ..vocabulary import SAMPLE_RATE
-from .decoder import audio_blocks, audio_stream, open_media
+from .decoder import AudioStream, audio_blocks, audio_stream, decoded, open_media, stamp_of
+from .mixing import mix
 
 LOUDEST = 2.0**32  # above 32-bit integer samples that were stored as floats without scaling
 MOST_SAMPLES = 1 << 31  # of all channels together, 8 GiB: six hours of stereo at 48 kHz
 DENSEST = 64  # most samples a byte: Opus at its lowest rate. It bounds the memory reserved by a header's duration
 
 SINC_ZEROS = 6  # zero crossings of the sinc kept on each side
+AT_ONCE = 1 << 20  # input samples
 DENSE_LIMIT = 1 << 20  # largest dense filter bank worth convolving with
 SINC_ROLLOFF = 0.99  # cutoff as a part of the lower Nyquist frequency
 
@@ -41,9 +43,8 @@ def load_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
     path = Path(path)
     with open_media(path, "audio") as container:
         sound = audio_stream(container, path.name)
-        duration = (container.duration or 0) / av.time_base  # seconds, by the header
-        room = min((duration + 1) * sound.rate, path.stat().st_size * DENSEST / sound.channels)
-        waveform = _joined(audio_blocks(container, sound, path.name), sound.channels, round(max(room, 0)), path.name)
+        room = round(seconds_expected(container, sound, path) * sound.rate)
+        waveform = joined(audio_blocks(container, sound, path.name), sound.channels, room, path.name)
     if not waveform.shape[1]:
         raise ValueError(f"{path.name} holds an audio stream without any sound in it.")
     waveform = torch.from_numpy(waveform)
@@ -51,7 +52,24 @@ def load_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
     return waveform, sound.rate
 
 
-def _joined(blocks: Iterator[np.ndarray], channels: int, room: int, name: str) -> np.ndarray:
+def sound_begin(path: str | os.PathLike) -> Fraction | None:
+    """The time stamp in seconds of a file's first sound; None where there is none to be decoded, or no stamp."""
+    path = Path(path)
+    try:
+        with open_media(path, "audio") as container:
+            frame = next(decoded(container, audio_stream(container, path.name).stream, path.name), None)
+            return None if frame is None else stamp_of(frame)
+    except ValueError:  # load_audio will tell
+        return None
+
+
+def seconds_expected(container: av.container.InputContainer, sound: AudioStream, path: Path) -> float:
+    """How much sound to make room for: what the header tells and a little more, if the file is large enough for it."""
+    told = (container.duration or 0) / av.time_base
+    return max(0.0, min(told + 1, path.stat().st_size * DENSEST / sound.channels / sound.rate))
+
+
+def joined(blocks: Iterable[np.ndarray], channels: int, room: int, name: str) -> np.ndarray:
     """Blocks (N,C) -> (C,N) float32. room: samples to reserve; pages that are never written take no memory."""
     samples, filled = np.empty((channels, room), np.float32), 0
     for block in blocks:
@@ -74,7 +92,7 @@ def check_samples(waveform: Tensor, name: str = "The audio") -> None:
 
 
 def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
-    """Average the channels and resample to 16 kHz, the input of all audio networks here.
+    """Mix the channels and resample to 16 kHz, the input of all audio networks here.
 
     waveform (N,), (C,N) or (B,C,N), any float or integer-free real tensor -> (N',) or (B,N') float32.
     Raises ValueError for an empty or non-finite waveform.
@@ -83,8 +101,7 @@ def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
         raise ValueError("The audio is empty; give a clip with at least one sample.")
     waveform = waveform.float()
     check_samples(waveform)
-    channels = 1 if waveform.ndim == 1 else waveform.shape[-2]
-    mono = waveform.mean(dim=-2) if channels > 1 else waveform.reshape(*waveform.shape[:-2], -1)
+    mono = waveform if waveform.ndim == 1 else mix(waveform, "mono").squeeze(-2)
     return resample(mono, rate, SAMPLE_RATE)
 
 
@@ -94,20 +111,45 @@ def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:
     The numbers of torchaudio.functional.resample with its defaults (width 6, roll-off 0.99), but a ratio without a
     common divisor, such as 11127:16000, costs seconds and kilobytes instead of gigabytes.
     """
+    flat = waveform.reshape(-1, waveform.shape[-1])
+    pieces = list(resampled([flat], rate, new_rate))
+    if len(pieces) == 1 and pieces[0] is flat:
+        return waveform
+    resulting = torch.cat(pieces, 1) if pieces else flat.float()
+    return resulting.reshape(*waveform.shape[:-1], -1)
+
+
+def resampled(blocks: Iterable[Tensor], rate: int, new_rate: int) -> Iterator[Tensor]:
+    """`resample` of a stream: pieces (C,N) of any length -> pieces that joined are the whole's."""
     rate, new_rate = int(rate), int(new_rate)
     if rate <= 0 or new_rate <= 0:
         raise ValueError(f"Sample rates must be positive, got {rate} and {new_rate} Hz.")
     common = math.gcd(rate, new_rate)
     old, new = rate // common, new_rate // common
     if old == new:
-        return waveform
+        yield from blocks
+        return
     cutoff = min(old, new) * SINC_ROLLOFF
     reach = math.ceil(SINC_ZEROS * old / cutoff)  # input samples under half a window
     taps, weights = _sinc_filters(old, new, cutoff, reach)
-    flat = F.pad(waveform.reshape(-1, waveform.shape[-1]).float(), (reach, reach + old + 1))
-    length = -(-waveform.shape[-1] * new // old)
     apply = _dense if weights.shape[0] * old <= DENSE_LIMIT else _gathered
-    return apply(flat, taps.to(flat.device), weights.to(flat.device), old, length).reshape(*waveform.shape[:-1], length)
+    step, after = max(1, AT_ONCE // old) * old, reach + old + 1  # input samples done at once, and seen beyond them
+
+    def convolved(part: Tensor, length: int) -> Tensor:
+        return apply(part, taps.to(part.device), weights.to(part.device), old, length)
+
+    waiting, count = [], 0
+    for block in blocks:
+        waiting += [block.float()] if waiting else [block.new_zeros(len(block), reach).float(), block.float()]
+        count += waiting[-1].shape[1]
+        if count >= step + after:
+            joined = torch.cat(waiting, 1)
+            while count >= step + after:
+                yield convolved(joined[:, : reach + step + after], step // old * new)
+                joined, count = joined[:, step:], count - step
+            waiting = [joined.clone()]
+    if count:
+        yield convolved(F.pad(torch.cat(waiting, 1), (0, after)), -(-count * new // old))
 
 
 def _dense(flat: Tensor, taps: Tensor, weights: Tensor, old: int, length: int) -> Tensor:

@@ -7,6 +7,7 @@ is a ValueError of one sentence with the file's name, or FileNotFoundError.
 
 import ctypes
 import itertools
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,16 @@ from pathlib import Path
 import av
 import numpy as np
 
+from .ending import Ending
+
+log = logging.getLogger("mamba_portrait")
+
 LEAST_RATE, MOST_RATE = 2_000, 768_000  # samples a second; telephones have 8,000, studios 192,000
 MOST_CHANNELS = 64  # libswresample's limit
 MOST_PIXELS = 1 << 26  # of a frame of video: twice what any level of H.264 or H.265 allows
 SLOWEST, FASTEST = Fraction(1, 100), Fraction(1000)  # frames a second: time lapse, high-speed camera
 LONGEST_HOLD = 3600  # longest duration of one frame in seconds
+LEAST_SILENCE, LONGEST_SILENCE = Fraction(1, 10), 600  # seconds between two audio frames that are a pause
 PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<CompositionPlaylist", b"c=IN ")  # as in FFmpeg's probes
 FAULTS = (av.error.FFmpegError, ValueError, RuntimeError, MemoryError, OverflowError)  # raised by PyAV
 
@@ -33,6 +39,7 @@ class AudioStream:
     stream: av.audio.stream.AudioStream
     channels: int
     rate: int  # samples a second
+    layout: str | None  # what FFmpeg calls the order of the channels, where it is a usual one
 
 
 @contextmanager
@@ -66,14 +73,26 @@ def _is_playlist(path: Path) -> bool:
 
 
 def decoded(container: av.container.InputContainer, stream: av.stream.Stream, name: str) -> Iterator:
-    """The frames of one stream, as PyAV gives them. Errors give the number of frames before them."""
-    frames = container.decode(stream)
-    for count in itertools.count():
+    """The frames of one stream, as PyAV gives them. Errors give the number of frames before them.
+
+    ValueError also where the file ends before its header says so, or its last pictures do not come out: with threads a
+    frame, which are several times as fast as threads a slice, FFmpeg keeps the errors of the last frames to itself."""
+    count, packets, ending = 0, container.demux(), Ending(container, stream)
+    while True:
         with _as_value_error(f"{name} is damaged after {count} frames"):
-            frame = next(frames, None)
-        if frame is None:
-            return
-        yield frame
+            packet = next(packets, None)
+            ours = packet is not None and packet.stream.index == stream.index
+            frames = packet.decode() if ours else []
+        if packet is None:
+            break
+        ending.demuxed(packet)
+        for frame in frames:
+            ending.decoded(frame)
+            count += 1
+            yield frame
+    if fault := ending.fault():
+        remedy = "get the whole file, or cut the good part out of it"
+        raise ValueError(f"{name} is damaged after {count} frames: {fault}; {remedy}.")
 
 
 # ---------------------------------------------------------------- sound
@@ -89,11 +108,13 @@ def audio_stream(container: av.container.InputContainer, name: str) -> AudioStre
     context = stream.codec_context
     check_rate(context.sample_rate, name)
     with _as_value_error(f"{name} names its channels in a way that is not known here"):
-        channels = _never_freed(context.layout).nb_channels
+        layout = _never_freed(context.layout)
+        channels = layout.nb_channels
     if not 1 <= channels <= MOST_CHANNELS:
         raise ValueError(f"{name} has {channels} channels; give 1 to {MOST_CHANNELS} of them.")
+    named = None if _is_custom_order(layout) or layout.name.endswith("channels") else layout.name
     _drop_channel_order(context)
-    return AudioStream(stream, channels, context.sample_rate)
+    return AudioStream(stream, channels, context.sample_rate, named)
 
 
 def check_rate(rate: float, name: str) -> None:
@@ -106,11 +127,11 @@ def check_rate(rate: float, name: str) -> None:
 
 
 def audio_blocks(container: av.container.InputContainer, sound: AudioStream, name: str) -> Iterator[np.ndarray]:
-    """All samples of a stream in blocks (N,C) float32; gaps in the time stamps are ignored.
+    """All samples of a stream in blocks (N,C) float32; a gap in the time stamps is silence.
 
     Frames are converted to packed format, so that all channels are in one plane. A stream that changes its rate or
     channels is resampled to its first ones."""
-    resampler, source, target = None, None, None
+    resampler, source, target, ended, missing = None, None, None, None, 0
     for frame in itertools.chain(decoded(container, sound.stream, name), (None,)):
         kind = None if frame is None else _kind(frame, name)
         parts = []
@@ -123,10 +144,32 @@ def audio_blocks(container: av.container.InputContainer, sound: AudioStream, nam
                     same = frame.layout.nb_channels == sound.channels
                     target = target or (kind[1] if same else f"{sound.channels} channels")
                     resampler, source = av.AudioResampler("flt", target, sound.rate), kind
+                begun = stamp_of(frame)
+                missing = _gap(ended, begun, name)
+                ended = None if begun is None else begun + Fraction(frame.samples, frame.sample_rate)
                 frame.pts = None
                 parts += resampler.resample(frame)
             blocks = [_packed(part) for part in parts]
+        if missing:
+            yield np.zeros((round(missing * sound.rate), sound.channels), np.float32)
+            missing = 0
         yield from blocks
+
+
+def _gap(ended: Fraction | None, begun: Fraction | None, name: str) -> Fraction | int:
+    """Seconds without sound between the end of a frame and the beginning of the next; 0 for rounded stamps, and for
+    jumps that are no pause."""
+    if ended is None or begun is None or abs(begun - ended) < LEAST_SILENCE:
+        return 0
+    if 0 < begun - ended <= LONGEST_SILENCE:
+        return begun - ended
+    log.warning("%s jumps by %.2f s in its sound; it is read without a pause there.", name, float(begun - ended))
+    return 0
+
+
+def stamp_of(frame: av.VideoFrame | av.AudioFrame) -> Fraction | None:
+    """The moment of a decoded frame in seconds, if it tells one."""
+    return frame.pts * frame.time_base if frame.pts is not None and frame.time_base else None
 
 
 def _kind(frame: av.AudioFrame, name: str) -> tuple[str, str, int]:

@@ -11,20 +11,23 @@ from pathlib import Path
 
 import av
 import numpy as np
-import torch
 from av.video.reformatter import ColorRange, Colorspace
 from torch import Tensor
 
-from .audio import resample
-from .decoder import LONGEST_HOLD, frame_rate, open_media, rgb, video_frames, video_stream
+from ..files import writing
+from .audio import sound_begin
+from .decoder import LONGEST_HOLD, frame_rate, open_media, stamp_of, video_frames, video_stream
 from .photo import to_uint8
-from .picture import unit_range
 from .provenance import VisibleMark, provenance_metadata
+from .sound_file import SoundFile
+from .stand import stand_of, tell_oddities
+from .timing import constant_rate, on_grid
+from .voice import Voice
 
 log = logging.getLogger("mamba_portrait")
 
 CONTAINERS = (".mp4", ".mov", ".mkv")
-AUDIO_BLOCK = 1024  # samples in an AAC frame
+LONGEST_LEAD = 60  # seconds that the sound of a film may begin before its pictures
 LARGEST_SIDE = 16384  # pixels; x264 takes no more
 
 
@@ -34,10 +37,34 @@ class VideoInfo:
 
     width: int
     height: int
-    fps: Fraction
+    fps: Fraction  # constant; of a variable rate that of the fastest parts
     duration: float  # seconds, 0 if unknown
     rotation: int  # degrees counterclockwise that were applied to make it upright
     has_audio: bool
+    zero: Fraction  # the time stamp in seconds at which the film begins, and its sound with it
+
+
+def probe_video(path: str | os.PathLike) -> VideoInfo:
+    """Size, rate, duration and rotation, from the headers, the time stamps and the first frame.
+
+    Raises FileNotFoundError, or ValueError for a file that is no video."""
+    path = Path(path)
+    with open_media(path, "video") as container:
+        stream = video_stream(container, path.name)
+        frame_rate(stream, path.name)
+        frame = next(video_frames(container, stream, path.name), None)
+        if frame is None:
+            raise ValueError(f"{path.name} has a video stream without frames.")
+        width, height = stand_of(stream, frame).size(frame)
+        rotation, has_audio, shown = 90 * _turns(frame), bool(container.streams.audio), stamp_of(frame) or Fraction(0)
+        if stream.duration and stream.time_base:
+            duration = float(stream.duration * stream.time_base)
+        else:
+            duration = (container.duration or 0) / av.time_base
+    rate = constant_rate(path)
+    zero = _zero(shown, sound_begin(path) if has_audio else shown, rate)
+    duration = max(0.0, duration) + float(shown - zero)
+    return VideoInfo(width, height, rate, duration, rotation, has_audio, zero)
 
 
 def _turns(frame: av.VideoFrame) -> int:
@@ -45,52 +72,48 @@ def _turns(frame: av.VideoFrame) -> int:
     return round(getattr(frame, "rotation", 0) / 90) % 4
 
 
-def probe_video(path: str | os.PathLike) -> VideoInfo:
-    """Size, rate, duration and rotation, from the headers and the first frame.
+def _zero(shown: Fraction, heard: Fraction | None, rate: Fraction) -> Fraction:
+    """The beginning of a film whose first picture is shown, and whose sound begins, at these time stamps.
 
-    Raises FileNotFoundError, or ValueError for a file that is no video."""
-    path = Path(path)
-    with open_media(path, "video") as container:
-        stream = video_stream(container, path.name)
-        rate = frame_rate(stream, path.name)
-        frame = next(video_frames(container, stream, path.name), None)
-        if frame is None:
-            raise ValueError(f"{path.name} has a video stream without frames.")
-        turns = _turns(frame)
-        width, height = (frame.width, frame.height) if turns % 2 == 0 else (frame.height, frame.width)
-        if stream.duration and stream.time_base:
-            duration = float(stream.duration * stream.time_base)
-        else:
-            duration = (container.duration or 0) / av.time_base
-        return VideoInfo(width, height, rate, max(0.0, duration), 90 * turns, bool(container.streams.audio))
+    A sound that begins earlier is heard over the first picture, in whole frames: what remains, less than one, is cut
+    off, so that both keep their places. Beyond a hold that no film has, stamps of two clocks are no offset."""
+    ahead = shown - heard if heard is not None else Fraction(0)
+    return shown - Fraction(int(ahead * rate)) / rate if 0 < ahead <= LONGEST_LEAD else shown
 
 
 def read_video(
-    path: str | os.PathLike, fps: Fraction | int | None = None, start: float = 0.0, max_frames: int | None = None
+    path: str | os.PathLike,
+    fps: Fraction | int | None = None,
+    start: float = 0.0,
+    max_frames: int | None = None,
+    zero: Fraction | None = None,
 ) -> Iterator[Tensor]:
-    """Yield upright frames (H,W,3) RGB, float32 in [0,1], at exactly `fps` frames a second (None: the file's own rate).
+    """Yield upright frames (H,W,3) RGB, float32 in [0,1], at exactly `fps` frames a second (None: `constant_rate`).
 
     Frames are chosen by time stamps, so recordings of variable frame rate stay in sync: output frame k is the picture
     whose stamp, rounded to the output grid, is the latest not after k (rounding allows for the millisecond stamps of
-    Matroska). One frame is held in memory at a time. `start` in seconds. Raises FileNotFoundError or ValueError before
-    the first frame.
+    Matroska). One frame is held in memory at a time. `start` in seconds after `zero`, the time stamp at which the film
+    begins (by default its first frame's). Raises FileNotFoundError or ValueError before the first frame.
     """
     path = Path(path)
+    rate = Fraction(fps) if fps else constant_rate(path)
     with open_media(path, "video") as container:
         stream = video_stream(container, path.name)
         stream.thread_type = "AUTO"
-        own = frame_rate(stream, path.name)
-        rate = Fraction(fps) if fps else own
-        produced = 0
-        for frame, repeats in _on_grid(video_frames(container, stream, path.name), rate, 1 / own, Fraction(start)):
+        spacing = 1 / frame_rate(stream, path.name)
+        produced, stand = 0, None
+        for frame, repeats in on_grid(video_frames(container, stream, path.name), rate, spacing, zero, Fraction(start)):
             if repeats > LONGEST_HOLD * rate:
                 raise ValueError(
                     f"{path.name} is damaged: after {produced} frames it shows one picture for "
                     f"{float(repeats / rate):.0f} s."
                 )
             repeats = repeats if max_frames is None else min(repeats, max_frames - produced)
+            if stand is None:
+                stand = stand_of(stream, frame)
+                tell_oddities(stream, frame, path.name)
             if repeats > 0:
-                image = _upright(frame, path.name)
+                image = stand.upright(frame, path.name)
                 for _ in range(repeats):
                     yield image
             produced += repeats
@@ -98,36 +121,6 @@ def read_video(
                 return
         if produced == 0:
             raise ValueError(f"{path.name} has no frames after {float(start):.2f} s.")
-
-
-def _on_grid(frames, rate: Fraction, spacing: Fraction, start: Fraction) -> Iterator[tuple[av.VideoFrame, int]]:
-    """Each decoded frame with the number of output frames it fills; `spacing`: duration of frames that tell none."""
-    held, slot, origin, end = None, 0, None, Fraction(0)
-    for index, frame in enumerate(frames):
-        unit = frame.time_base or 0
-        stamp = frame.pts * unit if unit and frame.pts is not None else index * spacing
-        origin = stamp if origin is None else origin
-        time = stamp - origin - start
-        length = getattr(frame, "duration", 0) * unit or spacing
-        end = max(end, time + length)
-        index_out = _round(time * rate)
-        if held is not None and index_out > max(slot, 0):
-            yield held, index_out - max(slot, 0)
-            slot = index_out
-        elif held is None:
-            slot = index_out
-        held = frame
-    if held is not None and end > 0:
-        slot = max(slot, 0)
-        yield held, max(_round(end * rate) - slot, 0 if slot else 1)
-
-
-def _round(x: Fraction) -> int:
-    return (2 * x.numerator + x.denominator) // (2 * x.denominator)
-
-
-def _upright(frame: av.VideoFrame, name: str) -> Tensor:
-    return unit_range(np.rot90(rgb(frame, name), _turns(frame)))
 
 
 class VideoWriter:
@@ -139,9 +132,10 @@ class VideoWriter:
 
     The file is written under a temporary name in the same folder and renamed on success; an exception inside the block
     removes it. Odd sizes are padded to even ones by repeating the last row or column, as yuv420p requires, and this is
-    logged. audio: (waveform (N,) or (C,N) or (1,C,N) in [-1,1], rate), all of it written; mono and stereo are kept,
-    more channels are averaged. `mark` blends a small visible badge into each frame. The tags of provenance.py are
-    always written. crf: x264's constant rate factor (18 is visually lossless), preset: its speed.
+    logged. audio: (waveform (N,) or (C,N) or (1,C,N) in [-1,1], rate), or a file that is read as the film grows, all of
+    it written; mono and stereo are kept, more channels are mixed to stereo as FFmpeg mixes them. `mark` blends a small
+    visible badge into each frame. The tags of provenance.py are always written. crf: x264's constant rate factor (18 is
+    visually lossless), preset: its speed.
     """
 
     def __init__(
@@ -149,7 +143,7 @@ class VideoWriter:
         path: str | os.PathLike,
         *,
         fps: Fraction | int,
-        audio: tuple[Tensor, int] | None = None,
+        audio: tuple[Tensor, int] | SoundFile | None = None,
         title: str | None = None,
         detail: str = "",
         mark: bool = False,
@@ -165,16 +159,16 @@ class VideoWriter:
         self.frames = 0
         self._mark, self._badge = mark, None
         self._options = {"crf": str(crf), "preset": preset}
-        self._samples, self._rate = _voice(audio)
+        self._voice = None if audio is None else Voice(audio)
         self._metadata = provenance_metadata(title, detail)
         self._partial = self.path.with_name(f".{self.path.stem}.{uuid.uuid4().hex[:8]}{self.path.suffix}")
         self._container = self._video = self._audio = self._size = None
-        self._written = 0  # samples sent to the encoder
 
     def __enter__(self) -> "VideoWriter":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         options = {} if self.path.suffix.lower() == ".mkv" else {"movflags": "faststart"}
-        self._container = av.open(str(self._partial), "w", options=options)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = av.open(str(self._partial), "w", options=options)
         self._container.metadata.update(self._metadata)
         return self
 
@@ -195,10 +189,10 @@ class VideoWriter:
         video.codec_context.colorspace = Colorspace.ITU709
         video.codec_context.color_primaries = video.codec_context.color_trc = 1  # BT.709
         self._video = video
-        if self._samples is not None:
-            layout = "mono" if self._samples.shape[0] == 1 else "stereo"
-            self._audio = self._container.add_stream("aac", rate=self._rate, layout=layout)
-            self._audio.bit_rate = 96_000 * self._samples.shape[0]
+        if self._voice is not None and self._voice.channels:
+            layout = "mono" if self._voice.channels == 1 else "stereo"
+            self._audio = self._container.add_stream("aac", rate=self._voice.rate, layout=layout)
+            self._audio.bit_rate = 96_000 * self._voice.channels
         self._badge = VisibleMark(height, width) if self._mark else None
 
     def write(self, frames: Tensor | np.ndarray) -> None:
@@ -209,8 +203,9 @@ class VideoWriter:
         pixels = pixels[None] if pixels.ndim == 3 else pixels
         if pixels.ndim != 4 or pixels.shape[-1] != 3:
             raise ValueError(f"VideoWriter needs frames (B,H,W,3), got shape {tuple(pixels.shape)}.")
-        for image in pixels:
-            self._write_frame(image)
+        with writing(self.path):
+            for image in pixels:
+                self._write_frame(image)
 
     def _write_frame(self, image: np.ndarray) -> None:
         height, width = image.shape[:2]
@@ -226,28 +221,24 @@ class VideoWriter:
         frame.pts, frame.time_base = self.frames, 1 / self.fps
         self._container.mux(self._video.encode(frame))
         self.frames += 1
-        self._write_audio(int(self.frames * self._rate / self.fps) if self._audio else 0)
+        if self._audio is not None:
+            self._write_audio(int(self.frames * self._voice.rate / self.fps))
 
-    def _write_audio(self, until: int) -> None:
+    def _write_audio(self, until: int | None) -> None:
         """Send whole AAC blocks up to sample `until` (None: everything that is left)."""
-        if self._audio is None:
-            return
-        until = min(until, self._samples.shape[1])
-        last = until == self._samples.shape[1]
-        while self._written < until and (last or until - self._written >= AUDIO_BLOCK):
-            block = self._samples[:, self._written : min(until, self._written + AUDIO_BLOCK)].clip(-1, 1)
+        rate = self._voice.rate
+        for start, block in self._voice.blocks(until):
             frame = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(block), format="fltp", layout=self._audio.layout.name
             )
-            frame.sample_rate, frame.pts, frame.time_base = self._rate, self._written, Fraction(1, self._rate)
+            frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
             self._container.mux(self._audio.encode(frame))
-            self._written += block.shape[1]
 
     def _finish(self) -> None:
         if self.frames == 0:
             raise ValueError(f"{self.path.name}: no frames were written, so there is no video to save.")
         if self._audio is not None:
-            self._write_audio(self._samples.shape[1])
+            self._write_audio(None)
             self._container.mux(self._audio.encode(None))
         self._container.mux(self._video.encode(None))
         self._container.close()
@@ -256,7 +247,8 @@ class VideoWriter:
     def __exit__(self, kind, error, trace) -> None:
         try:
             if kind is None:
-                self._finish()
+                with writing(self.path):
+                    self._finish()
         finally:
             if self._partial.exists():
                 self._discard()
@@ -269,18 +261,3 @@ class VideoWriter:
         except (av.error.FFmpegError, ValueError, OSError) as error:
             log.debug("closing the unfinished %s: %s", self._partial.name, error)
         self._partial.unlink(missing_ok=True)
-
-
-def _voice(audio: tuple[Tensor, int] | None) -> tuple[np.ndarray | None, int]:
-    """The voice as (1 or 2, N) float32 at a sample rate of AAC; a view where nothing has to change."""
-    if audio is None:
-        return None, 0
-    waveform, rate = torch.as_tensor(audio[0]).detach().float().cpu(), int(audio[1])
-    waveform = waveform.reshape(-1, waveform.shape[-1])
-    if waveform.shape[-1] == 0:
-        raise ValueError("The audio given to the video is empty.")
-    if waveform.shape[0] > 2:
-        waveform = waveform.mean(dim=0, keepdim=True)
-    if rate not in av.codec.Codec("aac", "w").audio_rates:
-        waveform, rate = resample(waveform, rate, 48_000), 48_000
-    return waveform.numpy(), rate

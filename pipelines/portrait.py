@@ -21,6 +21,7 @@ from torch import Tensor
 from ..media.audio import frame_count, to_mono_16k
 from ..media.motion import Motion, check_language, retarget
 from ..media.picture import checked
+from ..media.sound_file import SoundFile
 from ..media.video import VideoWriter
 from ..networks.motion_model.model import GlobalAudio, MotionModel
 from ..networks.renderer.model import Renderer, Source
@@ -92,12 +93,24 @@ def prepare_voice(waveform: Tensor, rate: int) -> Voice:
     """Sound of any rate and channel count (C,N) -> 16 kHz mono, padded to whole frames (never cut)."""
     if waveform.numel() == 0:
         raise ValueError("The audio is empty; give a recording with speech in it.")
-    frames = frame_count(waveform.shape[-1], rate, FPS)
+    frames = _frames_of(waveform.shape[-1], rate)
+    return _whole_frames(to_mono_16k(waveform.cpu(), rate).reshape(1, -1), frames)
+
+
+def prepare_voice_file(sound: SoundFile) -> Voice:
+    """`prepare_voice` of a file, which is read as a stream: memory holds the 16 kHz mono alone."""
+    mono, samples = sound.mono_16k()
+    return _whole_frames(mono[None], _frames_of(samples, sound.rate))
+
+
+def _frames_of(samples: int, rate: int) -> int:
+    frames = frame_count(samples, rate, FPS)
     if frames < 1:
-        raise ValueError(
-            f"The audio lasts {waveform.shape[-1] / rate:.3f} s, less than half a video frame; give a longer clip."
-        )
-    mono = to_mono_16k(waveform.cpu(), rate).reshape(1, -1)
+        raise ValueError(f"The audio lasts {samples / rate:.3f} s, less than half a video frame; give a longer clip.")
+    return frames
+
+
+def _whole_frames(mono: Tensor, frames: int) -> Voice:
     samples = frames * SAMPLES_A_FRAME  # a last frame at least half covered by sound is kept, padded with silence
     missing = samples - mono.shape[1]
     return Voice(F.pad(mono, (0, missing)) if missing > 0 else mono[:, :samples], frames)
@@ -285,16 +298,18 @@ def assemble(
     *,
     waveform: Tensor | None = None,
     rate: int | None = None,
+    sound: SoundFile | None = None,
     mark: bool = False,
     quality: int = RenderingSettings.quality,
 ) -> Path:
-    """Batches (b,H,W,3) and a voice (C,N), if any -> a video file, encoded as the frames come; errors leave no file."""
+    """Batches (b,H,W,3) and a voice, (C,N) or a file, if any -> a video file, encoded as the frames come; errors leave
+    none."""
     RenderingSettings.check("quality", quality)
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None or len(first) == 0:
         raise ValueError("There are no frames to write.")
-    audio = None if waveform is None else (waveform, rate)
+    audio = sound if waveform is None else (waveform, rate)
     with VideoWriter(path, fps=fps, audio=audio, mark=mark, crf=quality) as writer:
         writer.write(first)
         for pictures in iterator:

@@ -8,8 +8,8 @@ from fractions import Fraction
 import torch
 
 from ...host import VideoFromFile, temp_directory
-from ...media.audio import load_audio
 from ...media.decoder import check_frame_rate
+from ...media.sound_file import film_sound
 from ...media.video import probe_video, read_video
 from .pictures import plain
 
@@ -27,8 +27,8 @@ class Stream:
 
 
 def open_video(video) -> Stream:
-    """A VIDEO value -> its stream. A file is read from disk as needed. A video made of tensors is decoded by the host,
-    and so is one that a node before has trimmed or cropped, because the host's file is the unedited one."""
+    """A VIDEO value -> its stream. A file is read from disk as needed, and so is the part of it that a node before has
+    kept, where the host says which. A video made of tensors is decoded by the host, and so is a cropped one."""
     if video is None:
         raise ValueError("Nothing came in at 'video': the node wired to it gave no video.")
     if type(video).__name__ == "VideoFromComponents":
@@ -39,13 +39,17 @@ def open_video(video) -> Stream:
         path.write_bytes(source.read())
         source = str(path)
     info = probe_video(source)
-    if _edited(video, VideoFromFile(source)):
+    window = _window(video, source)
+    if window is None:
         return _from_components(video)
-    audio = None
-    if info.has_audio:
-        waveform, rate = load_audio(source)
-        audio = {"waveform": waveform[None], "sample_rate": rate}
-    return Stream(read_video(source), info.fps, round(info.duration * info.fps) or None, audio)
+    start, seconds = window
+    sound = film_sound(source, info.zero, start, seconds) if info.has_audio else None
+    waveform = None if sound is None else sound.loaded()
+    length = max(0.0, info.duration - start) if info.duration else 0.0
+    total = round(min(length, seconds or length) * info.fps) or None
+    frames = round(seconds * info.fps) if seconds else None
+    audio = None if waveform is None else {"waveform": waveform[None], "sample_rate": sound.rate}
+    return Stream(read_video(source, info.fps, start, frames, info.zero), info.fps, total, audio)
 
 
 def _from_components(video) -> Stream:
@@ -55,9 +59,17 @@ def _from_components(video) -> Stream:
     return Stream(frames, Fraction(parts.frame_rate), len(parts.images), parts.audio)
 
 
-def _edited(video, whole: VideoFromFile) -> bool:
+def _window(video, source: str) -> tuple[float, float | None] | None:
+    """What part of its file a VIDEO is: start and length in seconds (None: to the end). None for another picture than
+    the file's, or a part that the host does not tell."""
+    whole = VideoFromFile(source)
+    if tuple(video.get_dimensions()) != tuple(whole.get_dimensions()):
+        return None
+    if hasattr(video, "get_active_trim_window"):
+        start, seconds = video.get_active_trim_window()
+        return start, seconds or None
     try:
         cut = abs(video.get_duration() - whole.get_duration()) > SAME_LENGTH
     except ValueError:  # a file without a known length
         cut = False
-    return cut or tuple(video.get_dimensions()) != tuple(whole.get_dimensions())
+    return None if cut else (0.0, None)

@@ -88,6 +88,20 @@ def test_reenact_keeps_the_driving_rate_and_sound(files, tmp_path):
     assert sum(1 for _ in read_video(out)) == 5
 
 
+def test_reenact_begins_later_and_stops_earlier(files, tmp_path, capsys):
+    out = tmp_path / "part.mp4"
+    command = ["reenact", str(files / "photo.png"), str(files / "drive.mp4"), "-o", str(out), "--size", "64"]
+    command += ["--finder", "whole", "--driving-finder", "whole", "--device", "cpu"]
+    assert main([*command, "--start", "0.07", "--seconds", "0.07", "--save-motion", str(tmp_path / "m")]) == 0
+    assert load_motion(tmp_path / "m.safetensors").frames == sum(1 for _ in read_video(out)) == 2
+    assert load_audio(out)[0].shape[1] / load_audio(out)[1] < 0.2
+    assert main([*command, "--start", "9"]) == 2
+    assert "drive.mp4 has no frames after 9.00 s" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*command, "--start", "nan"])
+    assert "must be a number of seconds from 0, not nan" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -18,6 +18,8 @@ from mamba_portrait.media.video import probe_video, read_video
 
 CHANNELS = (1, 2, 3, 6, 8, 9, 16, 32, 64)
 SPEAKERS = {1: 0x4, 2: 0x3, 3: 0x7, 6: 0x3F, 8: 0x63F, 9: 0x7FF & ~0x600, 16: 0xFFFF}  # masks of WAVE_FORMAT_EXTENSIBLE
+SIDE = 0.5**0.5  # ITU-R BS.775
+TO_MONO = {3: [SIDE, SIDE, 1], 6: [SIDE, SIDE, 1, 0, 0.5, 0.5], 8: [SIDE, SIDE, 1, 0, 0.5, 0.5, 0.5, 0.5]}
 READ = """
 import json, sys
 from mamba_portrait.media import decoder
@@ -59,7 +61,8 @@ def heard(samples, tmp_path_factory) -> dict[str, tuple[list[int], int, np.ndarr
 def test_a_wav_may_have_any_number_of_channels_with_or_without_a_layout(samples, heard, kind, channels):
     shape, rate, mono = heard[f"{kind}_{channels}.wav"]
     assert (shape, rate) == ([channels, 1600], 16000)
-    assert np.abs(mono - samples.tones(channels).mean(1)).max() < 1e-4
+    gains = np.array(TO_MONO.get(channels, [1 / channels] * channels))
+    assert np.abs(mono - samples.tones(channels) @ gains).max() < 1e-4
 
 
 def test_planar_decoders_may_give_eight_channels(samples, heard):
@@ -68,7 +71,7 @@ def test_planar_decoders_may_give_eight_channels(samples, heard):
     for name in made:
         shape, rate, mono = heard[name]
         assert shape[0] == 8 and rate == 48000 and shape[1] >= 1600
-        assert 0.2 < np.abs(mono).max() < 0.6
+        assert 0.2 < np.abs(mono).max() < 3
 
 
 @pytest.mark.parametrize("name", ["own_order.mov", "own_order_of_frames.mov"])
@@ -133,7 +136,9 @@ def test_a_told_duration_is_no_room(samples, tmp_path, monkeypatch):
         assert container.duration > 1e9 * av.time_base / 1000
     asked, empty = [], np.empty
     monkeypatch.setattr(np, "empty", lambda shape, *rest: asked.append(np.prod(shape)) or empty(shape, *rest))
-    assert load_audio(path)[0].shape == (2, 6400) and max(asked) <= 64 * len(data)
+    with pytest.raises(ValueError, match="should last 1000000000.00 s, but ends after 0.13 s"):
+        load_audio(path)
+    assert max(asked) <= 64 * len(data)
 
 
 # ---------------------------------------------------------------- films

@@ -59,7 +59,7 @@ def test_odd_rates_and_channels_of_sound_are_accepted(tmp_path):
     with VideoWriter(path, fps=25, audio=(torch.rand(1, 3, 9999) - 0.5, 9999)) as writer:
         writer.write(ramp(25))
     heard, rate = load_audio(path)
-    assert rate == 48000 and heard.shape[0] == 1 and heard.shape[1] >= 47900
+    assert rate == 48000 and heard.shape[0] == 2 and heard.shape[1] >= 47900
 
 
 def test_odd_sizes_are_padded_to_even_and_said_so(tmp_path, caplog):

@@ -1,0 +1,90 @@
+"""How the pictures of a film stand: turned or mirrored, of pixels that are no squares, in colours of which kind."""
+
+import logging
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+from torch import Tensor
+
+from .crop import resize
+from .decoder import rgb
+from .picture import unit_range
+
+log = logging.getLogger("mamba_portrait")
+
+SQUARE = 0.01  # pixels whose sides differ by less are squares: containers round
+STRETCHED = 4  # times as wide as high, or the reverse; nothing beyond is believed
+SLANTED = 0.05  # part of a quarter turn's matrix that is none
+UNTOLD, HD = 2, 720  # H.273's code for a matrix that is not told; lines of a picture that is high definition
+HDR = {16: "PQ", 18: "HLG"}  # H.273's transfer characteristics
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What makes a decoded picture upright: first the aspect of its pixels, then a transposition, then mirrors."""
+
+    transposed: bool = False
+    mirrored: bool = False  # left and right, after the transposition
+    upside_down: bool = False
+    aspect: Fraction = Fraction(1)  # width over height of a pixel
+
+    def size(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """(width, height) of the upright picture."""
+        width, height = frame.width, frame.height
+        if self.aspect > 1:
+            width = max(1, round(width * self.aspect))
+        elif self.aspect < 1:
+            height = max(1, round(height / self.aspect))
+        return (height, width) if self.transposed else (width, height)
+
+    def upright(self, frame: av.VideoFrame, name: str) -> Tensor:
+        """A decoded picture -> (H,W,3) float32 in [0,1]. Stretched pixels are interpolated; turns are exact."""
+        pixels = rgb(frame, name)
+        pixels = pixels.transpose(1, 0, 2) if self.transposed else pixels
+        pixels = pixels[:: -1 if self.upside_down else 1, :: -1 if self.mirrored else 1]
+        width, height = self.size(frame)
+        return resize(unit_range(pixels), height, width)
+
+
+def stand_of(stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> Stand:
+    """What the container says of a stream's pictures, with the display matrix of its first frame (ISO 14496-12,
+    8.3.2)."""
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    if abs(aspect - 1) < SQUARE or not Fraction(1, STRETCHED) <= aspect <= STRETCHED:
+        aspect = Fraction(1)
+    matrix = _matrix(frame)
+    if matrix is None:
+        return Stand(aspect=aspect)
+    across, down = matrix[0], matrix[1]  # where a step to the right and a step down lead: (right, down) each
+    if abs(across[0]) >= abs(across[1]):
+        return Stand(False, across[0] < 0, down[1] < 0, aspect)
+    return Stand(True, down[0] < 0, across[1] < 0, aspect)
+
+
+def tell_oddities(stream: av.video.stream.VideoStream, frame: av.VideoFrame, name: str) -> None:
+    """Say in the log what of a film's looks is not honoured."""
+    matrix = _matrix(frame)
+    if matrix is not None and np.sort(np.abs(matrix), axis=None)[1] > SLANTED * np.abs(matrix).max():
+        log.warning("%s is turned by no quarter; it is read at the nearest quarter turn.", name)
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    if not Fraction(1, STRETCHED) <= aspect <= STRETCHED:
+        log.warning("%s says that its pixels are %.3g times as wide as high; it is read with squares.", name, aspect)
+    kind = HDR.get(int(getattr(frame, "color_trc", 0) or 0))
+    if kind:
+        log.warning("%s is HDR (%s), and its colours are read as they are, pale; convert it to SDR first.", name, kind)
+    if int(frame.colorspace) == UNTOLD and frame.height >= HD and "yuv" in frame.format.name:
+        log.info("%s does not tell its colours; they are read as BT.601, as FFmpeg does.", name)
+
+
+def _matrix(frame: av.VideoFrame) -> np.ndarray | None:
+    """(2,2): where a step to the right and a step down lead in the upright picture; None where nothing is told."""
+    try:
+        data = next((bytes(d) for d in frame.side_data if d.type.name == "DISPLAYMATRIX"), None)
+    except (AttributeError, ValueError):  # kinds of side data that PyAV does not know
+        data = None
+    if data is None or len(data) < 36:
+        return None
+    values = np.frombuffer(data[:36], np.int32).reshape(3, 3)[:2, :2] / 65536
+    return values if np.abs(values).max() > 0 else None
