@@ -34,6 +34,7 @@ def run(options: argparse.Namespace) -> None:
     """Run the command; prints what was written."""
     import torch
 
+    from ..files import check_place
     from ..model_loaders.actalker.load import convert_actalker
 
     path = Path(options.out)
@@ -42,6 +43,6 @@ def run(options: argparse.Namespace) -> None:
     if not Path(options.folder).is_dir():
         raise FileNotFoundError(f"There is no folder {options.folder}; give the one that holds ACTalker's files.")
     dtypes = dict(zip(PRECISIONS, (torch.float16, torch.bfloat16, torch.float32), strict=True))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_place(path)
     convert_actalker(options.folder, path, dtype=dtypes[options.precision])
     print(f"{path}  {path.stat().st_size / 1e9:.2f} GB")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..files import check_folder, check_place
 from .options import command, positive_int
 
 
@@ -54,6 +55,9 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("Nothing to draw: give --stills, --clips or --sheet.")
     if options.painted > options.clips:
         raise ValueError(f"--painted {options.painted} of --clips {options.clips}: there are not that many clips.")
+    check_folder(options.out)
+    if options.sheet:
+        check_place(options.sheet)
     draw(options)
     if options.stills:
         print(f"{options.stills} groups of stills in {Path(options.out) / 'stills'}")

@@ -42,10 +42,14 @@ export runs/a/stage1.pt --average runs/b/stage1.pt runs/c/stage1.pt
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints what was written."""
+    from ..files import check_place
     from ..learning.training.export import average_runs, read_run, take_motion_encoder
     from ..model_loaders.checkpoint import save_checkpoint, shipped
 
+    if options.out:
+        check_place(options.out)
     kind, module, training = read_run(options.checkpoint)
+    check_place(options.out or shipped(kind))
     training["note"] = options.note
     if options.average:
         training["averaged"] = average_runs(module, options.checkpoint, options.average)

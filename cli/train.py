@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..files import check_folder
 from . import train_actalker
 from .options import add_machine, command, positive_int, use_machine
 from .train_options import add_run, plan, show
@@ -64,6 +65,7 @@ def run_stage1(options: argparse.Namespace) -> None:
     """Train a renderer; prints the run's checkpoint."""
     from ..learning.training.renderer.train import Stage1Settings, train_stage1
 
+    check_folder(options.out)
     with use_machine(options) as machine:
         settings = Stage1Settings(
             validation=options.validation,
@@ -82,6 +84,7 @@ def run_stage2(options: argparse.Namespace) -> None:
     from ..learning.training.recipe import appearances, count_stills
     from ..model_loaders.checkpoint import load_renderer
 
+    check_folder(options.out)
     with use_machine(options) as machine:
         whole = plan(options, machine)
         renderer = load_renderer(options.renderer).to(whole.device)
@@ -100,6 +103,7 @@ def run_all(options: argparse.Namespace) -> None:
     """Draw, train, measure; prints the folder of the weights. A killed run goes on when it is called again."""
     from ..learning.training.recipe import train_all
 
+    check_folder(options.out)
     with use_machine(options) as machine:
         path = train_all(
             options.data,

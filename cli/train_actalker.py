@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..files import check_folder
 from .options import add_machine, command, positive_int, use_machine
 from .train_options import add_run, plan, show
 
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> None:
     """Train; prints the file."""
     from ..learning.training.actalker.train import SAVES, ACTalkerSettings, train_actalker
 
+    check_folder(options.out)
     with use_machine(options) as machine:
         settings = ACTalkerSettings(options.weights, options.batch_size, options.rate, options.size)
         show(train_actalker(options.data, options.out, plan(options, machine, saves=SAVES), settings))
