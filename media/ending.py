@@ -32,7 +32,7 @@ class Ending:
             self._cut = True
         if packet.pts is None or not packet.time_base:
             return
-        if index == self._index and not packet.is_discard:
+        if self._same_stamps and index == self._index and not packet.is_discard:
             self._waiting.add(packet.pts)
         begin = packet.pts * packet.time_base
         end = begin + (packet.duration or 0) * packet.time_base
@@ -42,7 +42,7 @@ class Ending:
     def decoded(self, frame) -> None:
         """Note a frame of the stream."""
         if self._same_stamps:
-            self._same_stamps = frame.pts in self._waiting
+            self._same_stamps = frame.pts in self._waiting  # not so in AVI, where a packet may hold two pictures
             self._waiting.discard(frame.pts)
             self._shown = frame.pts
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import av
 import numpy as np
 
-from .decoder import FASTEST, FAULTS, frame_rate, open_media, stamp_of, video_stream
+from .decoder import FAULTS, frame_rate, open_media, stamp_of, video_stream
 
 USUAL = [Fraction(n, 1001) for n in (24000, 30000, 60000, 120000)] + [
     Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
 ]
 NEAR = 0.025  # a measured rate this near a usual one is that one
 VARIES = 1.02  # a film whose fast parts are faster than its average by more has no constant rate
+FASTEST_PART = Fraction(120)  # frames a second; beyond, the stamps of a film that is slower on the whole are faulty
 WINDOW, FEWEST = 1.0, 5  # seconds looked at together, and pictures that make a rate
 PAUSE = 0.1  # seconds
 
@@ -32,7 +33,7 @@ def constant_rate(path: Path) -> Fraction:
         return average
     nearest = min(USUAL, key=lambda rate: abs(rate - fastest) / rate)
     rate = nearest if abs(nearest - fastest) < NEAR * nearest else Fraction(fastest).limit_denominator(1001)
-    return min(rate, FASTEST)
+    return min(rate, max(average, FASTEST_PART))
 
 
 def _stamps(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> np.ndarray:

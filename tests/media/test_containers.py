@@ -105,6 +105,11 @@ def test_pauses_bursts_and_jitter_make_no_rate():
     assert fastest_rate(np.arange(5) * 2.0) == 0 and fastest_rate(np.empty(0)) == 0
 
 
+def test_faulty_stamps_make_no_thousands_of_frames(tmp_path):
+    path = shown_at(tmp_path / "faulty.mp4", [i / 5000 for i in range(6)] + [2 + i / 10 for i in range(20)])
+    assert probe_video(path).fps <= 120
+
+
 def heard(path: Path, start: float = 0.0, seconds: float | None = None):
     sound = film_sound(path, probe_video(path).zero, start, seconds)
     waveform = sound and sound.loaded()
