@@ -150,9 +150,9 @@ def audio_blocks(container: av.container.InputContainer, sound: AudioStream, nam
                 frame.pts = None
                 parts += resampler.resample(frame)
             blocks = [_packed(part) for part in parts]
-        if missing:
-            yield np.zeros((round(missing * sound.rate), sound.channels), np.float32)
-            missing = 0
+        silence, missing = round(missing * sound.rate), 0
+        for begin in range(0, silence, sound.rate):
+            yield np.zeros((min(sound.rate, silence - begin), sound.channels), np.float32)
         yield from blocks
 
 

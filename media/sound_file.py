@@ -1,5 +1,6 @@
 """A sound file that is read as a stream, again each time: its samples need no memory."""
 
+import logging
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,8 +12,12 @@ from torch import Tensor
 
 from ..vocabulary import SAMPLE_RATE
 from .audio import MOST_SAMPLES, check_samples, joined, resampled, seconds_expected, sound_begin
-from .decoder import audio_blocks, audio_stream, open_media
+from .decoder import LONGEST_SILENCE, audio_blocks, audio_stream, open_media
 from .mixing import mix
+
+log = logging.getLogger("mamba_portrait")
+
+LONGEST_LEAD = 60  # seconds that the sound of a film may begin before its pictures
 
 
 class SoundFile:
@@ -48,8 +53,8 @@ class SoundFile:
 
     def _placed(self) -> Iterator[Tensor]:
         skip = max(0, -self._late)
-        if self._late > 0:
-            yield torch.zeros(self.channels, self._late)
+        for begin in range(0, self._late, self.rate):
+            yield torch.zeros(self.channels, min(self.rate, self._late - begin))
         with open_media(self.path, "audio") as container:
             sound = audio_stream(container, self.path.name)
             for block in audio_blocks(container, sound, self.path.name):
@@ -97,5 +102,9 @@ def film_sound(
 
     None where it begins after the end of the part. Raises as `SoundFile`."""
     begin = sound_begin(path)
-    late = -Fraction(start) if begin is None else begin - zero - Fraction(start)
+    offset = Fraction(0) if begin is None else begin - zero
+    if not -LONGEST_LEAD <= offset <= LONGEST_SILENCE:
+        log.warning("%s has its sound %.0f s away from its pictures; both begin together.", Path(path).name, offset)
+        offset = Fraction(0)
+    late = offset - Fraction(start)
     return None if seconds is not None and late >= seconds else SoundFile(path, late, seconds)

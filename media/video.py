@@ -19,7 +19,7 @@ from .audio import sound_begin
 from .decoder import LONGEST_HOLD, frame_rate, open_media, stamp_of, video_frames, video_stream
 from .photo import to_uint8
 from .provenance import VisibleMark, provenance_metadata
-from .sound_file import SoundFile
+from .sound_file import LONGEST_LEAD, SoundFile
 from .stand import stand_of, tell_oddities
 from .timing import constant_rate, on_grid
 from .voice import Voice
@@ -27,7 +27,6 @@ from .voice import Voice
 log = logging.getLogger("mamba_portrait")
 
 CONTAINERS = (".mp4", ".mov", ".mkv")
-LONGEST_LEAD = 60  # seconds that the sound of a film may begin before its pictures
 LARGEST_SIDE = 16384  # pixels; x264 takes no more
 
 
@@ -76,7 +75,7 @@ def _zero(shown: Fraction, heard: Fraction | None, rate: Fraction) -> Fraction:
     """The beginning of a film whose first picture is shown, and whose sound begins, at these time stamps.
 
     A sound that begins earlier is heard over the first picture, in whole frames: what remains, less than one, is cut
-    off, so that both keep their places. Beyond a hold that no film has, stamps of two clocks are no offset."""
+    off, so that both keep their places. Beyond LONGEST_LEAD the stamps are of two clocks, and no offset."""
     ahead = shown - heard if heard is not None else Fraction(0)
     return shown - Fraction(int(ahead * rate)) / rate if 0 < ahead <= LONGEST_LEAD else shown
 

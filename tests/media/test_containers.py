@@ -153,6 +153,14 @@ def test_stamps_that_jump_by_hours_are_no_silence(tmp_path, caplog):
     assert load_audio(path)[0].shape[1] < 2 * RATE and "jumps by 7199" in caplog.text
 
 
+@pytest.mark.parametrize(("picture", "sound"), [(0, 7200.0), (7200, 0.0)])
+def test_stamps_of_two_clocks_are_no_offset(tmp_path, caplog, picture, sound):
+    path = shown_at(tmp_path / "clocks.mkv", [picture + i / 25 for i in range(25)], (sound,))
+    info = probe_video(path)
+    assert onsets(heard(path)[0]) == pytest.approx([0], abs=0.1) and "both begin together" in caplog.text
+    assert levels(read_video(path, info.fps, zero=info.zero)) == list(range(25))
+
+
 def test_a_part_of_a_film_keeps_sound_and_pictures_together(tmp_path):
     path = shown_at(tmp_path / "part.mp4", [i / 25 for i in range(50)], (0.8,))
     info = probe_video(path)
