@@ -37,19 +37,23 @@ class Voice:
     def blocks(self, until: int | None) -> Iterator[tuple[int, np.ndarray]]:
         """Blocks (C,n) up to sample `until` (None: the end), each with the number of its first sample; a block that is
         no whole AAC frame is the last."""
+        while until is None and not (self._ended and not self._waiting.shape[1]):
+            yield from self.blocks(self._given + self.rate)  # a second at a time, not the whole rest in memory
+        if until is None:
+            return
         self._read(until)
         end = self._given + self._waiting.shape[1]
-        last = self._ended and (until is None or until >= end)
-        end = end if last else min(until, end)
+        last = self._ended and until >= end
+        end = min(until, end)
         while self._given < end and (last or end - self._given >= AUDIO_BLOCK):
             length = min(end - self._given, AUDIO_BLOCK)
             yield self._given, self._waiting[:, :length].clip(-1, 1)
             self._waiting, self._given = self._waiting[:, length:], self._given + length
 
-    def _read(self, until: int | None) -> None:
+    def _read(self, until: int) -> None:
         """Read on until a sample beyond `until` waits, or none is left."""
         pieces, count = [self._waiting], self._waiting.shape[1]
-        while not self._ended and (until is None or self._given + count <= until):
+        while not self._ended and self._given + count <= until:
             piece = next(self._pieces, None)
             self._ended = piece is None
             if piece is not None:

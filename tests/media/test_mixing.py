@@ -13,6 +13,7 @@ from mamba_portrait.media.audio import load_audio, resample, resampled, to_mono_
 from mamba_portrait.media.mixing import mix
 from mamba_portrait.media.sound_file import SoundFile
 from mamba_portrait.media.video import VideoWriter
+from mamba_portrait.media.voice import Voice
 from mamba_portrait.pipelines.portrait import prepare_voice, prepare_voice_file
 
 with_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="the ffmpeg program is not here to compare with")
@@ -91,3 +92,15 @@ def test_a_file_gives_the_voice_and_the_film_that_its_waveform_gives(samples, tm
         with VideoWriter(tmp_path / f"{name}.mp4", fps=25, audio=audio) as writer:
             writer.write(np.zeros((25, 32, 32, 3), np.uint8))
     assert torch.equal(load_audio(tmp_path / "file.mp4")[0], load_audio(tmp_path / "waveform.mp4")[0])
+
+
+def test_a_sound_longer_than_its_film_is_read_in_parts(samples, tmp_path):
+    (tmp_path / "voice.wav").write_bytes(samples.wav(2, samples=160_000))
+    voice, longest = Voice(SoundFile(tmp_path / "voice.wav")), 0
+    given = list(voice.blocks(3000))
+    for begin, block in voice.blocks(None):
+        longest = max(longest, voice._waiting.shape[1])
+        given.append((begin, block))
+    assert [begin for begin, _ in given] == list(range(0, 160_000, 1024)) and longest < 40_000
+    whole = load_audio(tmp_path / "voice.wav")[0].numpy()
+    assert np.array_equal(np.concatenate([block for _, block in given], 1), whole)
