@@ -19,8 +19,8 @@ def add(commands) -> argparse.ArgumentParser:
         "run a workflow in ComfyUI's API form without ComfyUI",
         run,
         """
-run workflows/talking_portrait_api.json
-run workflows/talking_portrait_api.json --set MambaPortraitSampleMotion.seed=5 --output-dir films
+run workflows/api/talking_portrait.json
+run workflows/api/talking_portrait.json --set MambaPortraitSampleMotion.seed=5 --output-dir films
 run my_graph_api.json --input-dir ~/pictures --set 12.image=me.jpg
 """,
     )

@@ -49,11 +49,12 @@ class AssembleVideo(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema(
             "AssembleVideo",
-            "Assemble Video",
+            "Assemble Video (Talking Head)",
             "Render",
-            ["render video", "talking head video", "combine", "export"],
-            description="Renders the frames and writes them straight into a video with the voice, without holding them "
-            "all in memory. Connect photo and crop to get the whole picture instead of the portrait.",
+            ["talk", "talking head", "talking portrait", "avatar", "animate", "lip sync", "render video", "export"],
+            description="Animates the portrait: renders the frames of the talking head and writes them straight into a "
+            "video with the voice, without holding them all in memory. Connect photo and crop to get the whole picture "
+            "instead of the portrait.",
             inputs=[
                 *rendering_inputs(),
                 io.Audio.Input("audio", optional=True, tooltip="The voice that goes into the video."),

@@ -57,7 +57,7 @@ class LocalAudio(io.ComfyNode):
             "LocalAudio",
             "Mamba Local Audio",
             "Voice",
-            ["mamba-l", "phoneme", "lip sync", "audio features"],
+            ["mamba-l", "phoneme", "lip sync", "lipsync", "talk", "audio features"],
             description="Encodes the short slice of sound around every frame, which determines the lips, 25 times a "
             "second.",
             inputs=_inputs("From Load Motion Model; the same one as for the global audio."),

@@ -59,9 +59,9 @@ class PortraitCrop(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema(
             "Crop",
-            "Portrait Crop",
+            "Portrait Crop (Face)",
             "Portrait",
-            ["face detection", "face crop", "detect face", "align face"],
+            ["face detection", "face crop", "detect face", "align face", "talking portrait"],
             description="Finds a face and cuts a square around it with the photo's own pixels. With several faces "
             "you choose which.",
             inputs=[

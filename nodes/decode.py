@@ -70,7 +70,7 @@ class DecodeMotion(io.ComfyNode):
             "DecodeMotion",
             "Decode Motion (LMDD / Warp)",
             "Render",
-            ["render", "animate", "warp", "latent motion decoupling", "lmdd"],
+            ["render", "animate", "talking head", "avatar", "warp", "latent motion decoupling", "lmdd"],
             description="Renders motion on the portrait and gives the frames as images. All frames are held in memory: "
             "for long clips use Assemble Video, which writes them as they come. Cancel takes effect at the next batch.",
             inputs=rendering_inputs(),

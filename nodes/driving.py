@@ -17,9 +17,9 @@ class EncodeDrivingVideo(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema(
             "EncodeDriving",
-            "Encode Driving Video",
+            "Encode Driving Video (Animate)",
             "Motion",
-            ["reenact", "video to motion", "driving", "motion transfer"],
+            ["animate", "reenact", "video to motion", "driving", "motion transfer", "face"],
             description="Encodes the motion of a face in a video, frame by frame. The crop is found in the first frame "
             "and kept, so that it does not jitter. Frames are read from the file as they are needed.",
             inputs=[

@@ -14,7 +14,7 @@ class JointMotion(io.ComfyNode):
             "JointMotion",
             "Joint Motion",
             "Motion",
-            ["mix motion by region", "audio and video", "joint control", "lip sync a driving video"],
+            ["mix motion by region", "audio and video", "joint control", "lip sync", "dub", "talking head"],
             description="Joins the motion of a voice and that of a driving video: the voice moves the mouth, the "
             "video brows, eyes and head. It is as long as the shorter of the two, at the voice's frame rate.",
             inputs=[

@@ -46,7 +46,7 @@ class LoadRenderer(io.ComfyNode):
             "LoadRenderer",
             "Load Renderer",
             "Loaders",
-            ["portrait model", "stage 1", "lmdd", "checkpoint"],
+            ["portrait model", "talking head", "avatar", "stage 1", "lmdd", "checkpoint"],
             description="Loads the network that encodes a portrait and renders motion on it. The one that ships with "
             "the pack needs no download.",
             inputs=[
@@ -76,7 +76,7 @@ class LoadMotionModel(io.ComfyNode):
             "LoadMotionModel",
             "Load Motion Model",
             "Loaders",
-            ["stage 2", "audio to motion", "mamba", "checkpoint"],
+            ["talking head", "lip sync", "lipsync", "stage 2", "audio to motion", "mamba", "checkpoint"],
             description="Loads the network that encodes a voice (Mamba-g, Mamba-l) and generates its motion by "
             "diffusion.",
             inputs=[

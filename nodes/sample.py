@@ -14,11 +14,12 @@ class SampleMotion(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema(
             "SampleMotion",
-            "Sample Motion",
+            "Sample Motion (Lip Sync)",
             "Motion",
-            ["audio to motion", "diffusion", "ksampler", "talking head"],
-            description="Samples the motion for a voice by diffusion, window by window, for audio of any length. The "
-            "same seed gives the same motion on the same device. Cancel takes effect at the next solver step.",
+            ["talk", "talking head", "lip sync", "lipsync", "animate", "audio to motion", "diffusion", "ksampler"],
+            description="Makes a face talk: samples the motion for a voice (lip sync, head, brows and lids) by "
+            "diffusion, window by window, for audio of any length. The same seed gives the same motion on the same "
+            "device. Cancel takes effect at the next solver step.",
             inputs=[
                 MotionModel.Input("motion_model", tooltip="From Load Motion Model."),
                 GlobalAudio.Input("global_audio", tooltip="From Mamba Global Audio."),

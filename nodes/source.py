@@ -13,11 +13,11 @@ class EncodeSource(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema(
             "EncodeSource",
-            "Encode Source",
+            "Encode Source (Avatar)",
             "Portrait",
-            ["image encoder", "identity features", "reference image"],
-            description="Encodes a portrait once: identity features, depth, and its own pose. All frames are rendered "
-            "from this.",
+            ["image encoder", "identity features", "reference image", "avatar", "face"],
+            description="Encodes a portrait, the avatar, once: identity features, depth, and its own pose. All frames "
+            "are rendered from this.",
             inputs=[
                 Renderer.Input("renderer", tooltip="From Load Renderer."),
                 io.Image.Input(

@@ -23,6 +23,15 @@ def node_classes() -> dict[str, type]:
     return {cls.GET_SCHEMA().node_id: cls for cls in (*CORE_NODES, *asyncio.run(list_nodes()))}
 
 
+def current_path(workflow: str | Path) -> Path:
+    """The path of a workflow file; an example's path of earlier versions, `workflows/NAME_api.json`, means
+    `workflows/api/NAME.json`."""
+    path = Path(workflow)
+    now = path.parent / "api" / f"{path.stem.removesuffix('_api')}.json"
+    return now if path.stem.endswith("_api") and not path.exists() and now.is_file() else path
+
+
 def run_workflow(workflow: dict | str | Path, overrides: dict[str, Any] | None = None, **options: Any) -> Run:
     """Run an API-form workflow on the pack's nodes; options as in `host.headless.workflow.run_workflow`."""
-    return run_with(workflow, node_classes(), overrides, **options)
+    graph = workflow if isinstance(workflow, dict) else current_path(workflow)
+    return run_with(graph, node_classes(), overrides, **options)

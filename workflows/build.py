@@ -1,4 +1,4 @@
-"""Write the example workflows in both forms: NAME.json for ComfyUI's page, NAME_api.json for runs.
+"""Write the example workflows in both forms: TITLE.json for ComfyUI's page, api/NAME.json for scripts.
 
     python -m mamba_portrait.workflows.build
 
@@ -14,15 +14,16 @@ from . import examples, joint
 from .forms import api_form, ui_form
 
 FOLDER = Path(__file__).parent
+WORKFLOWS = (*examples.WORKFLOWS, *joint.WORKFLOWS)
 
 
 def documents() -> dict[str, dict]:
-    """File name -> content, of all workflows in both forms."""
+    """Path below `workflows/` -> content, of all workflows in both forms."""
     schemas = {node_id: cls.GET_SCHEMA() for node_id, cls in node_classes().items()}
     found = {}
-    for workflow in (*examples.WORKFLOWS, *joint.WORKFLOWS):
-        found[f"{workflow.name}.json"] = ui_form(workflow, schemas)
-        found[f"{workflow.name}_api.json"] = api_form(workflow, schemas)
+    for workflow in WORKFLOWS:
+        found[workflow.page_file] = ui_form(workflow, schemas)
+        found[workflow.api_file] = api_form(workflow, schemas)
     return found
 
 
@@ -33,5 +34,6 @@ def dump(document: dict) -> str:
 
 if __name__ == "__main__":
     for name, document in documents().items():
+        (FOLDER / name).parent.mkdir(exist_ok=True)
         (FOLDER / name).write_text(dump(document), encoding="utf-8")
         print(name)

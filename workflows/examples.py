@@ -82,6 +82,7 @@ def read_me(title: str, text: str) -> Group:
 
 TALKING = Workflow(
     "talking_portrait",
+    "1 Talking portrait from a photo and a voice",
     [
         [
             read_me(
@@ -100,6 +101,7 @@ TALKING = Workflow(
 
 PASTED = Workflow(
     "talking_portrait_pasted_back",
+    "2 Talking face in a large photo",
     [
         [
             read_me(
@@ -127,6 +129,7 @@ PASTED = Workflow(
 
 DRIVEN = Workflow(
     "driven_by_video",
+    "3 Portrait that moves as a video does",
     [
         [
             read_me(
@@ -160,6 +163,7 @@ DRIVEN = Workflow(
 
 EDITED = Workflow(
     "motion_saved_edited_rerendered",
+    "5 Motion edited and drawn on another face",
     [
         [
             read_me(

@@ -55,10 +55,26 @@ class Group:
 
 @dataclass
 class Workflow:
-    """A named graph: stacks of groups, left to right, each stack from top to bottom."""
+    """A named graph: stacks of groups, left to right, each stack from top to bottom.
+
+    name: of its file for scripts. title: of its file for the page, which shows it in the template browser. folder: of
+    that file below `workflows/`; hosts list the files of `workflows/` itself only.
+    """
 
     name: str
+    title: str
     stacks: list[list[Group]]
+    folder: str = ""
+
+    @property
+    def page_file(self) -> str:
+        """The page's file, below `workflows/`."""
+        return f"{self.folder}/{self.title}.json".lstrip("/")
+
+    @property
+    def api_file(self) -> str:
+        """The file for scripts, below `workflows/`."""
+        return f"api/{self.name}.json"
 
     def items(self) -> list[Node | Note]:
         return [item for stack in self.stacks for group in stack for column in group.columns for item in column]

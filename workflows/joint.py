@@ -3,6 +3,8 @@
 from .examples import assembled, portrait, read_me, sampled, saved, voice
 from .forms import Group, Node, Note, Out, Workflow
 
+ACTALKER_FOLDER = "actalker"  # not listed by hosts: its weights do not ship
+
 ACTALKER_HELP = """## {title}
 
 {text}
@@ -79,14 +81,17 @@ def actalker_film(first: int, number: int, prefix: str, audio: Out, **driven: Ou
 
 VOICE = Workflow(
     "actalker_voice",
+    "actalker_voice",
     [
         [actalker_note("ACTalker: a voice drives a photo", "One photo and one voice in, a talking photo out.")],
         [actalker_portrait(), actalker_voice()],
         *actalker_film(9, 3, "actalker_voice", Out("5"), voice=Out("6")),
     ],
+    ACTALKER_FOLDER,
 )
 
 VIDEO = Workflow(
+    "actalker_video",
     "actalker_video",
     [
         [
@@ -98,11 +103,13 @@ VIDEO = Workflow(
         [actalker_portrait(), actalker_driving(2)],
         *actalker_film(9, 3, "actalker_video", Out("8", 1), driving=Out("8")),
     ],
+    ACTALKER_FOLDER,
 )
 
 CONTROL = Node("9", "MambaPortraitJointControl", {"audio_mask": Out("3", 2), "motion_mask": Out("3", 3)})
 
 JOINT = Workflow(
+    "actalker_joint",
     "actalker_joint",
     [
         [
@@ -116,10 +123,12 @@ JOINT = Workflow(
         [Group("4 · Control", "help", [[CONTROL]])],
         *actalker_film(10, 5, "actalker_joint", Out("5"), voice=Out("6"), driving=Out("8"), control=Out("9")),
     ],
+    ACTALKER_FOLDER,
 )
 
 IMPLICIT = Workflow(
     "joint_control",
+    "4 Lips from a voice and head from a video",
     [
         [
             read_me(

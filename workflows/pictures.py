@@ -28,8 +28,10 @@ from ..pipelines import portrait
 from ..pipelines.regions import motion_to_parameters
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
+from . import build
 from .build import FOLDER
 
+WORKFLOWS = {workflow.name: workflow for workflow in build.WORKFLOWS}
 SIDE, HALF = 640, 320
 PAPER, VOICE, VIDEO, INK = (32, 32, 34), (136, 170, 136), (192, 96, 184), (225, 225, 225)  # as the groups are coloured
 NOT_INCLUDED = ("ACTalker's graph.", "Its weights are", "not included:", "bring your own.")
@@ -108,7 +110,7 @@ class Made:
 
 def make(name: str, folder: str) -> Made:
     """Run a workflow up to the inputs of its rendering node."""
-    graph = json.loads((FOLDER / f"{name}_api.json").read_text(encoding="utf-8"))
+    graph = json.loads((FOLDER / WORKFLOWS[name].api_file).read_text(encoding="utf-8"))
     drawing = next(node["inputs"] for node in graph.values() if node["class_type"] in DRAWING)
     wired = {key: link[0] for key, link in drawing.items() if isinstance(link, list)}
     films = {key for key, node in graph.items() if node["class_type"] in (*DRAWING, *FILMS)}
@@ -177,7 +179,7 @@ def draw(name: str) -> Path:
     else:
         with tempfile.TemporaryDirectory() as folder:
             picture = SPOKEN[name](make(name, folder))
-    path = FOLDER / f"{name}.jpg"
+    path = (FOLDER / WORKFLOWS[name].page_file).with_suffix(".jpg")
     encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
     path.write_bytes(encoded.tobytes())
     return path

@@ -33,7 +33,8 @@ class Graph:
     def __init__(self, prompt: dict, node_classes: dict[str, type]):
         if "nodes" in prompt and "links" in prompt:
             raise WorkflowError(
-                "This is a workflow in UI form; give its API twin (NAME_api.json, or Export (API) in ComfyUI)."
+                "This is a workflow in UI form; give its API form: Export (API) in ComfyUI, workflows/api/ for "
+                "the examples."
             )
         self.classes: dict[str, type] = {}
         self.titles: dict[str, str] = {}
@@ -63,12 +64,13 @@ class Graph:
         return cls(workflow, node_classes)
 
     def override(self, key: str, value: Any) -> None:
-        """Set one input: `ID.INPUT`, or `CLASS.INPUT` / `TITLE.INPUT` where only one node has that class or title."""
+        """Set one input: `ID.INPUT`, or `CLASS.INPUT` / `TITLE.INPUT` where only one node has that class or title. A
+        title may be given without what it says in brackets."""
         name, _, input_id = key.rpartition(".")
         found = [
             node_id
-            for node_id in self.classes
-            if name in (node_id, self.titles[node_id], self.schemas[node_id].node_id)
+            for node_id, title in self.titles.items()
+            if name in (node_id, title, title.partition(" (")[0], self.schemas[node_id].node_id)
         ]
         if len(found) != 1:
             many = "several nodes have" if found else "no node has"

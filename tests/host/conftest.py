@@ -55,7 +55,7 @@ def facts(path) -> tuple:
 
 def example_workflow(name: str, **replace) -> dict:
     """An example workflow on tiny networks, with no face finder needed, and some nodes replaced."""
-    graph = json.loads((WORKFLOWS / f"{name}_api.json").read_text())
+    graph = json.loads((WORKFLOWS / "api" / f"{name}.json").read_text())
     for node in graph.values():
         if node["class_type"] == "MambaPortraitCrop":
             node["inputs"].update(finder="box", scale=2.0, box_x=180, box_y=70, box_width=90, box_height=90)

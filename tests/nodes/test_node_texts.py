@@ -42,10 +42,27 @@ def test_execute_takes_exactly_the_inputs():
 
 
 def test_every_workflow_has_a_square_picture_for_the_template_browser():
-    workflows = {path.stem for path in (ROOT / "workflows").glob("*.json") if not path.stem.endswith("_api")}
-    assert {*pictures.SPOKEN, *pictures.ACTALKER} == workflows
-    for name in workflows:
-        assert load_photo(ROOT / "workflows" / f"{name}.jpg").shape == (pictures.SIDE, pictures.SIDE, 3)
+    assert {*pictures.SPOKEN, *pictures.ACTALKER} == {workflow.name for workflow in graphs.WORKFLOWS}
+    for workflow in graphs.WORKFLOWS:
+        path = (ROOT / "workflows" / workflow.page_file).with_suffix(".jpg")
+        assert load_photo(path).shape == (pictures.SIDE, pictures.SIDE, 3)
+
+
+def test_the_talking_portrait_is_the_first_template_and_actalker_is_none():
+    """Hosts list the JSON files of workflows/, not those in its folders."""
+    listed = sorted(path.stem for path in (ROOT / "workflows").glob("*.json"))
+    assert listed[0] == "1 Talking portrait from a photo and a voice"
+    assert len(listed) == 5 and not any("actalker" in name.lower() or "api" in name for name in listed)
+    shown = {workflow.page_file for workflow in graphs.WORKFLOWS if not workflow.folder}
+    assert {f"{name}.json" for name in listed} == shown
+
+
+@pytest.mark.parametrize("word", ["talk", "talking head", "lip sync", "lipsync", "face", "avatar", "animate"])
+def test_words_that_people_type_are_in_the_texts_of_the_nodes(word):
+    """Newer pages search display names and aliases, older ones display names alone, where a letter may be missing."""
+    schemas = texts.own_schemas().values()
+    assert any(word in alias for schema in schemas for alias in schema.search_aliases)
+    assert any(word.replace("lipsync", "lip sync") in schema.display_name.lower() for schema in schemas)
 
 
 def test_generated_texts_are_up_to_date():
@@ -72,10 +89,10 @@ def test_workflow_files_fit_the_nodes(name):
     assert written == graphs.dump(graphs.documents()[name]), f"{name}: run python -m mamba_portrait.workflows.build"
 
 
-@pytest.mark.parametrize("name", [n for n in sorted(graphs.documents()) if not n.endswith("_api.json")])
-def test_both_forms_have_the_same_links_and_values(name):
-    page = json.loads((ROOT / "workflows" / name).read_text(encoding="utf-8"))
-    api = json.loads((ROOT / "workflows" / name.replace(".json", "_api.json")).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("workflow", graphs.WORKFLOWS, ids=lambda workflow: workflow.name)
+def test_both_forms_have_the_same_links_and_values(workflow):
+    page = json.loads((ROOT / "workflows" / workflow.page_file).read_text(encoding="utf-8"))
+    api = json.loads((ROOT / "workflows" / workflow.api_file).read_text(encoding="utf-8"))
     nodes = {str(node["id"]): node for node in page["nodes"] if node["type"] != "MarkdownNote"}
     assert nodes.keys() == api.keys()
     links = {number: [str(origin), slot] for number, origin, slot, *_ in page["links"]}

@@ -1,13 +1,17 @@
 """ComfyUI's own page in a real browser: every workflow opens without a missing node, and equals its API twin."""
 
 import json
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from mamba_portrait.workflows import build
+
 PACK = Path(__file__).resolve().parents[3]
 WORKFLOWS = PACK / "workflows"
-NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json") if not path.stem.endswith("_api"))
+EXAMPLES = {workflow.name: workflow for workflow in build.WORKFLOWS}
 READY = (
     "!!(window.app && app.graph && document.querySelector('canvas') && "
     "LiteGraph.registered_node_types['MambaPortraitLoadRenderer'])"
@@ -24,14 +28,9 @@ def page(comfyui, browser):
     return browser
 
 
-def test_every_workflow_for_the_page_has_a_twin_for_scripts():
-    assert "talking_portrait" in NAMES
-    assert all((WORKFLOWS / f"{name}_api.json").is_file() for name in NAMES)
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_workflow_opens_and_equals_its_api_twin(page, name):
-    graph = json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+    graph = json.loads((WORKFLOWS / EXAMPLES[name].page_file).read_text(encoding="utf-8"))
     page.evaluate(f"app.loadGraphData({json.dumps(graph)}).then(() => true)")
     missing = page.evaluate(
         "app.graph._nodes.filter(n => !LiteGraph.registered_node_types[n.type] || n.has_errors).map(n => n.type)"
@@ -39,7 +38,7 @@ def test_workflow_opens_and_equals_its_api_twin(page, name):
     assert missing == []
     assert page.evaluate("app.graph._nodes.length") == len(graph["nodes"])
     prompt = json.loads(page.evaluate("app.graphToPrompt().then(p => JSON.stringify(p.output))"))
-    twin = json.loads((WORKFLOWS / f"{name}_api.json").read_text(encoding="utf-8"))
+    twin = json.loads((WORKFLOWS / EXAMPLES[name].api_file).read_text(encoding="utf-8"))
     for node in prompt.values():  # newer pages send choices within a choice as well, such as Save Video's format.codec
         node["inputs"] = {key: value for key, value in node["inputs"].items() if "." not in key}
     assert {k: (v["class_type"], v["inputs"]) for k, v in prompt.items()} == {
@@ -47,16 +46,33 @@ def test_workflow_opens_and_equals_its_api_twin(page, name):
     }
 
 
-def test_template_list_shows_the_workflows_and_not_their_api_twins(page):
+def test_template_list_shows_the_workflows_that_run_as_they_are(page):
+    """Not the API twins, and not ACTalker's, whose weights do not ship."""
     shown = json.loads(
         page.evaluate("import('/scripts/api.js').then(m => m.api.getWorkflowTemplates()).then(t => JSON.stringify(t))")
     )
-    assert shown["mamba-portrait"] == NAMES
+    assert sorted(shown["mamba-portrait"]) == sorted(w.title for w in EXAMPLES.values() if not w.folder)
+
+
+@pytest.mark.parametrize("name", [name for name, workflow in EXAMPLES.items() if not workflow.folder])
+def test_template_and_its_picture_are_served(comfyui, name):
+    for file in (EXAMPLES[name].page_file, EXAMPLES[name].page_file.replace(".json", ".jpg")):
+        url = f"{comfyui.url}/api/workflow_templates/mamba-portrait/{urllib.parse.quote(file)}"
+        with urllib.request.urlopen(url, timeout=60) as reply:
+            assert reply.read() == (WORKFLOWS / file).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words", ["talk", "talking head", "lip sync", "lipsync", "face", "avatar", "animate", "portrait"]
+)
+def test_words_that_people_type_find_a_node_of_talking_portraits(page, words):
+    pinia = "document.querySelector('#vue-app').__vue_app__.config.globalProperties.$pinia"
+    search = f"{pinia}._s.get('nodeDef').nodeSearchService.searchNode({json.dumps(words)}, [], {{limit: 64}})"
+    found = json.loads(page.evaluate(f"JSON.stringify({search}.map(node => node.name))"))
+    assert [name for name in found if name.startswith("MambaPortrait") and "ACTalker" not in name]
 
 
 def test_help_pages_and_translations_are_served(page, comfyui):
-    import urllib.request
-
     with urllib.request.urlopen(comfyui.url + "/extensions/mamba-portrait/docs/MambaPortraitSampleMotion.md") as reply:
         assert b"Sample Motion" in reply.read()
     translations = comfyui.get("/i18n")
@@ -65,7 +81,7 @@ def test_help_pages_and_translations_are_served(page, comfyui):
 
 
 def test_run_from_the_page_saves_a_video(page, comfyui, tiny):
-    graph = json.loads((WORKFLOWS / "driven_by_video.json").read_text(encoding="utf-8"))
+    graph = json.loads((WORKFLOWS / EXAMPLES["driven_by_video"].page_file).read_text(encoding="utf-8"))
     for node in graph["nodes"]:
         if node["type"] == "MambaPortraitLoadRenderer":
             node["widgets_values"] = ["tiny_renderer.safetensors"]

@@ -129,8 +129,18 @@ def test_circle_is_named():
 
 def test_ui_form_is_refused_with_a_hint(tmp_path):
     (tmp_path / "w.json").write_text(json.dumps({"nodes": [], "links": []}))
-    with pytest.raises(WorkflowError, match="NAME_api.json"):
+    with pytest.raises(WorkflowError, match="API form: .*workflows/api/"):
         Graph.read(tmp_path / "w.json", CLASSES)
+
+
+def test_a_title_may_be_given_without_its_brackets():
+    nodes = {"1": {"class_type": "Number", "inputs": {}, "_meta": {"title": "Sample (Lip Sync)"}}}
+    for name in ("Sample", "Sample (Lip Sync)"):
+        graph = Graph(nodes, CLASSES)
+        graph.override(f"{name}.value", 8)
+        assert graph.inputs["1"]["value"] == 8
+    with pytest.raises(WorkflowError, match="no node has"):
+        graph.override("Sam.value", 8)
 
 
 def test_a_failing_node_is_named():

@@ -9,7 +9,8 @@ from mamba_portrait.host.headless import settings as headless
 from mamba_portrait.host.headless.workflow import NodeError
 from mamba_portrait.media.motion import load_motion
 from mamba_portrait.media.video import read_video
-from mamba_portrait.nodes.workflow import run_workflow
+from mamba_portrait.nodes.workflow import current_path, run_workflow
+from mamba_portrait.workflows import build
 
 SPOKEN = ["talking_portrait", "talking_portrait_pasted_back", "motion_saved_edited_rerendered"]
 
@@ -83,7 +84,7 @@ def test_cancel_takes_effect_at_a_solver_step_and_the_next_run_works(tiny, tiny_
     steps = []
 
     def cancel_at_third(node, title, done, total):
-        if title == "Sample Motion" and total > 1:
+        if title == "Sample Motion (Lip Sync)" and total > 1:
             steps.append(done)
             if done == 3:
                 headless.interrupt()
@@ -99,7 +100,7 @@ def test_cancel_while_drawing_leaves_no_file(tiny, tiny_host):
     graph = tiny.workflow("talking_portrait", ExampleVoice=("LoadAudio", {"audio": "voice.wav"}))
 
     def cancel(node, title, done, total):
-        if title == "Assemble Video" and done == 4:
+        if title == "Assemble Video (Talking Head)" and done == 4:
             headless.interrupt()
 
     before = set(headless.temp_directory().iterdir())
@@ -132,6 +133,19 @@ def test_values_of_another_renderer_are_refused(tiny, tiny_host, tiny_networks):
     graph["11"]["inputs"]["renderer"] = ["99", 0]
     with pytest.raises(NodeError, match="was made with 'tiny_renderer.safetensors', but this node has 'other"):
         run_workflow(graph, input_dir=tiny_host, output_dir=tiny_host)
+
+
+@pytest.mark.parametrize("name", [workflow.name for workflow in build.WORKFLOWS])
+def test_paths_of_earlier_versions_are_accepted(name):
+    assert current_path(build.FOLDER / f"{name}_api.json") == build.FOLDER / "api" / f"{name}.json"
+
+
+def test_a_file_of_that_name_comes_first(tmp_path):
+    (tmp_path / "api").mkdir()
+    for file in ("talk_api.json", "api/talk.json"):
+        (tmp_path / file).touch()
+    assert current_path(tmp_path / "talk_api.json") == tmp_path / "talk_api.json"
+    assert current_path(tmp_path / "gone_api.json") == tmp_path / "gone_api.json"
 
 
 def test_rates_given_as_floats_are_exact():
