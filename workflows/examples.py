@@ -1,6 +1,8 @@
 """The four example graphs, described once."""
 
-from .forms import Group, Node, Note, Out, Workflow
+from .forms import Group, Node, Note, Out, Space, Workflow
+
+ABOVE_MOTION, ABOVE_VIDEO = 1080, 100  # so that wires run between the nodes
 
 HELP = """## {title}
 
@@ -14,30 +16,35 @@ The finished film says in its metadata that its picture is generated.
 """
 
 
-def portrait(first: int, name: str = "Grace Hopper", title: str | None = None) -> list[list[Node]]:
-    """Picture, crop, source and appearance; nodes `first` .. `first + 3`. The renderer is node 1."""
+def portrait(first: int, name: str = "Grace Hopper", renderer: bool = True) -> list[list[Node | Space]]:
+    """Picture, crop, source and appearance; nodes `first` .. `first + 3`, and the renderer, node 1, beside them.
+
+    The wires of renderer and source pass above the source's node and below the appearance's.
+    """
     picture, crop, source, appearance = (str(first + i) for i in range(4))
+    loader = [Space(130), Node("1", "MambaPortraitLoadRenderer")] if renderer else [Space(276)]
     return [
-        [
-            Node(picture, "MambaPortraitExamplePortrait", {"name": name}, title),
-            Node(crop, "MambaPortraitCrop", {"image": Out(picture)}),
-        ],
-        [
-            Node(source, "MambaPortraitEncodeSource", {"renderer": Out("1"), "image": Out(crop)}),
-            Node(appearance, "MambaPortraitExtractAppearance", {"renderer": Out("1"), "source": Out(source)}),
-        ],
+        [Space(280), Node(picture, "MambaPortraitExamplePortrait", {"name": name})],
+        [*loader, Node(crop, "MambaPortraitCrop", {"image": Out(picture)})],
+        [Space(220), Node(source, "MambaPortraitEncodeSource", {"renderer": Out("1"), "image": Out(crop)})],
+        [Node(appearance, "MambaPortraitExtractAppearance", {"renderer": Out("1"), "source": Out(source)})],
     ]
 
 
-def voice(first: int) -> list[list[Node]]:
-    """Recording, motion model, global and local audio features; nodes `first` .. `first + 3`."""
+def voice(first: int) -> list[list[Node | Space]]:
+    """Recording, motion model, global and local audio features; nodes `first` .. `first + 3`.
+
+    The sound's wire to the film passes above the features, the motion model's to the sampler below them.
+    """
     recording, model, whole, local = (str(first + i) for i in range(4))
     return [
         [
             Node(recording, "MambaPortraitExampleVoice"),
+            Space(190),
             Node(model, "MambaPortraitLoadMotionModel"),
         ],
         [
+            Space(70),
             Node(whole, "MambaPortraitGlobalAudio", {"motion_model": Out(model), "audio": Out(recording)}),
             Node(local, "MambaPortraitLocalAudio", {"motion_model": Out(model), "audio": Out(recording)}),
         ],
@@ -74,28 +81,44 @@ def saved(key: str, video: str, prefix: str) -> Node:
     return Node(key, "SaveVideo", {"video": Out(video), "filename_prefix": prefix})
 
 
-def read_me(title: str, text: str) -> Group:
-    """The renderer of the whole graph, and the note that explains the graph."""
-    note = Note(HELP.format(title=title, text=text), 230)
-    return Group("Start here", "help", [[Node("1", "MambaPortraitLoadRenderer"), note]])
+def read_me(title: str, text: str, height: int = 330) -> Group:
+    """The note that explains the graph."""
+    return Group("Start here", "help", [[Note(HELP.format(title=title, text=text), height)]])
+
+
+def spoken(portrait_title: str, name: str, note: Group) -> list:
+    """The stacks of portrait, voice and motion: nodes 1 to 10."""
+    return [
+        [
+            Group(portrait_title, "input", portrait(2, name)),
+            [note, Group("2 · Voice", "voice", voice(6))],
+        ],
+        [Space(ABOVE_MOTION), Group("3 · Motion", "motion", [[sampled("10", 6, "5")]])],
+    ]
+
+
+def film(number: int, title: str, video: Node, save: Node) -> list:
+    """The stacks of the video and of its saving."""
+    return [
+        [Space(ABOVE_VIDEO), Group(f"{number} · {title}", "render", [[video]])],
+        [Space(ABOVE_VIDEO), Group(f"{number + 1} · Saved", "render", [[save]])],
+    ]
 
 
 TALKING = Workflow(
     "talking_portrait",
     "1 Talking portrait from a photo and a voice",
     [
-        [
+        *spoken(
+            "1 · Portrait",
+            "Grace Hopper",
             read_me(
                 "A photograph speaks",
-                "One portrait and one voice in, a talking portrait out. Press **Run**: picture, voice and weights "
-                "come "
+                "One portrait and one voice in, a talking portrait out. Press **Run**: picture, voice and weights come "
                 "with the pack.",
-            )
-        ],
-        [Group("1 · Portrait", "input", portrait(2)), Group("2 · Voice", "voice", voice(6))],
-        [Group("3 · Motion", "motion", [[sampled("10", 6, "5")]])],
-        [Group("4 · Video", "render", [[assembled("11", Out("10"), audio=Out("6"))]])],
-        [Group("5 · Saved", "render", [[saved("12", "11", "video/talking_portrait")]])],
+            ),
+        ),
+        *film(4, "Video", assembled("11", Out("10"), audio=Out("6")), saved("12", "11", "video/talking_portrait")),
     ],
 )
 
@@ -103,61 +126,50 @@ PASTED = Workflow(
     "talking_portrait_pasted_back",
     "2 Talking face in a large photo",
     [
-        [
+        *spoken(
+            "1 · Portrait in a large photo",
+            "picture in a room",
             read_me(
                 "A face speaks in a large photo",
-                "The face is cropped, animated and put back into the whole photo with a soft edge. The photo keeps "
-                "its "
+                "The face is cropped, animated and put back into the whole photo with a soft edge. The photo keeps its "
                 "size; everything outside the crop stays as it was.",
-            )
-        ],
-        [
-            Group("1 · Portrait in a large photo", "input", portrait(2, "picture in a room")),
-            Group("2 · Voice", "voice", voice(6)),
-        ],
-        [Group("3 · Motion", "motion", [[sampled("10", 6, "5")]])],
-        [
-            Group(
-                "4 · Video of the whole photo",
-                "render",
-                [[assembled("11", Out("10"), audio=Out("6"), photo=Out("2"), crop=Out("3", 1))]],
-            )
-        ],
-        [Group("5 · Saved", "render", [[saved("12", "11", "video/pasted_back")]])],
+            ),
+        ),
+        *film(
+            4,
+            "Video of the whole photo",
+            assembled("11", Out("10"), audio=Out("6"), photo=Out("2"), crop=Out("3", 1)),
+            saved("12", "11", "video/pasted_back"),
+        ),
     ],
 )
+
+
+def driving(first: int) -> list[list[Node]]:
+    """Example video and its motion: nodes `first` and `first + 1`."""
+    inputs = {"renderer": Out("1"), "video": Out(str(first)), "crop": "whole frame"}
+    return [
+        [Node(str(first), "MambaPortraitExampleDrivingVideo")],
+        [Node(str(first + 1), "MambaPortraitEncodeDriving", inputs)],
+    ]
+
 
 DRIVEN = Workflow(
     "driven_by_video",
     "3 Portrait that moves as a video does",
     [
         [
-            read_me(
-                "A video drives a photograph",
-                "The motion of a face is read from a video, frame by frame, and given to the portrait. The film "
-                "keeps "
-                "the video's frame rate and sound.",
-            )
-        ],
-        [
             Group("1 · Portrait", "input", portrait(2)),
-            Group(
-                "2 · Driving video",
-                "motion",
-                [
-                    [Node("6", "MambaPortraitExampleDrivingVideo")],
-                    [
-                        Node(
-                            "7",
-                            "MambaPortraitEncodeDriving",
-                            {"renderer": Out("1"), "video": Out("6"), "crop": "whole frame"},
-                        )
-                    ],
-                ],
-            ),
+            [
+                read_me(
+                    "A video drives a photograph",
+                    "The motion of a face is read from a video, frame by frame, and given to the portrait. The film "
+                    "keeps the video's frame rate and sound.",
+                ),
+                Group("2 · Driving video", "motion", driving(6)),
+            ],
         ],
-        [Group("3 · Video", "render", [[assembled("8", Out("7"), audio=Out("7", 1))]])],
-        [Group("4 · Saved", "render", [[saved("9", "8", "video/driven")]])],
+        *film(3, "Video", assembled("8", Out("7"), audio=Out("7", 1)), saved("9", "8", "video/driven")),
     ],
 )
 
@@ -165,57 +177,50 @@ EDITED = Workflow(
     "motion_saved_edited_rerendered",
     "5 Motion edited and drawn on another face",
     [
-        [
+        *spoken(
+            "1 · The face it is made for",
+            "Grace Hopper",
             read_me(
                 "Motion is yours to keep",
                 "Motion made for one face is saved, loaded again, edited by face region, looked at as curves, and "
-                "drawn "
-                "on another face.",
-            )
-        ],
-        [Group("1 · The face it is made for", "input", portrait(2)), Group("2 · Voice", "voice", voice(6))],
+                "drawn on another face.",
+            ),
+        ),
         [
-            Group("3 · Motion, made", "motion", [[sampled("10", 6, "5")]]),
-            Group(
-                "4 · Saved, and loaded again",
-                "motion",
-                [
+            Group("7 · Another face", "input", portrait(16, "Eileen Collins", renderer=False)),
+            [
+                Group(
+                    "4 · Saved, and loaded again",
+                    "motion",
                     [
-                        Node(
-                            "11", "MambaPortraitSaveMotion", {"motion": Out("10"), "filename_prefix": "motion/greeting"}
-                        ),
-                        Node("12", "MambaPortraitLoadMotion", {"path": Out("11", 1)}),
-                    ]
-                ],
-            ),
-        ],
-        [
-            Group(
-                "5 · Edited",
-                "motion",
-                [
+                        [
+                            Space(90),
+                            Node(
+                                "11",
+                                "MambaPortraitSaveMotion",
+                                {"motion": Out("10"), "filename_prefix": "motion/greeting"},
+                            ),
+                        ],
+                        [Space(90), Node("12", "MambaPortraitLoadMotion", {"path": Out("11", 1)})],
+                    ],
+                ),
+                Group(
+                    "5 · Edited",
+                    "motion",
                     [
-                        Node(
-                            "13",
-                            "MambaPortraitEditMotion",
-                            {"motion": Out("12"), "renderer": Out("1"), "mouth": 1.2, "pose": 0.6},
-                        )
-                    ]
-                ],
-            ),
-            Group(
-                "6 · Looked at",
-                "motion",
-                [
-                    [
-                        Node("14", "MambaPortraitPlotMotion", {"motion": Out("13"), "renderer": Out("1")}),
-                        Node("15", "PreviewImage", {"images": Out("14")}),
-                    ]
-                ],
-            ),
+                        [
+                            Node(
+                                "13",
+                                "MambaPortraitEditMotion",
+                                {"motion": Out("12"), "renderer": Out("1"), "mouth": 1.2, "pose": 0.6},
+                            )
+                        ]
+                    ],
+                ),
+            ],
         ],
         [
-            Group("7 · Another face", "input", portrait(16, "Eileen Collins")),
+            Space(ABOVE_VIDEO),
             Group(
                 "8 · Frames and film",
                 "render",
@@ -230,8 +235,17 @@ EDITED = Workflow(
                     ],
                 ],
             ),
+            Space(300),
+            Group(
+                "6 · Looked at",
+                "motion",
+                [
+                    [Node("14", "MambaPortraitPlotMotion", {"motion": Out("13"), "renderer": Out("1")})],
+                    [Node("15", "PreviewImage", {"images": Out("14")})],
+                ],
+            ),
         ],
-        [Group("9 · Saved", "render", [[saved("22", "21", "video/rerendered")]])],
+        [Space(ABOVE_VIDEO), Group("9 · Saved", "render", [[saved("22", "21", "video/rerendered")]])],
     ],
 )
 

@@ -8,13 +8,14 @@ from typing import Any
 
 PACK = "mamba-portrait"
 
-COLUMN_WIDTH = 330
-NOTE_WIDTH = 360
-GAP = 40
+COLUMN_WIDTH = 300
+NOTE_WIDTH = 620
+GAP = 60
 PADDING = 20
 TITLE = 30  # LiteGraph draws a node's title above its box, and a group's title inside
 SLOT = 20
-WIDGET = 26
+WIDGET = 28  # with EDGE the heights of Nodes 2.0; the classic page's are smaller
+EDGE = 38
 COLORS = {"input": "#5f98be", "voice": "#88aa88", "motion": "#c060b8", "render": "#b58b2a", "help": "#777"}
 
 
@@ -45,17 +46,24 @@ class Note:
 
 
 @dataclass
+class Space:
+    """Free room above the next item of a column, or above the next group of a stack."""
+
+    height: int
+
+
+@dataclass
 class Group:
-    """A framed part of the canvas: columns of nodes and notes, left to right."""
+    """A framed part of the canvas: columns of nodes, notes and spaces, left to right."""
 
     title: str
     color: str
-    columns: list[list[Node | Note]]
+    columns: list[list[Node | Note | Space]]
 
 
 @dataclass
 class Workflow:
-    """A named graph: stacks of groups, left to right, each stack from top to bottom.
+    """A named graph: stacks, left to right, each of groups, rows of groups and spaces from top to bottom.
 
     name: of its file for scripts. title: of its file for the page, which shows it in the template browser. folder: of
     that file below `workflows/`; hosts list the files of `workflows/` itself only.
@@ -63,7 +71,7 @@ class Workflow:
 
     name: str
     title: str
-    stacks: list[list[Group]]
+    stacks: list[list[Group | list[Group] | Space]]
     folder: str = ""
 
     @property
@@ -77,7 +85,9 @@ class Workflow:
         return f"api/{self.name}.json"
 
     def items(self) -> list[Node | Note]:
-        return [item for stack in self.stacks for group in stack for column in group.columns for item in column]
+        rows = [part if isinstance(part, list) else [part] for stack in self.stacks for part in stack]
+        columns = [c for row in rows for group in row if isinstance(group, Group) for c in group.columns]
+        return [item for column in columns for item in column if not isinstance(item, Space)]
 
     def nodes(self) -> list[Node]:
         return [item for item in self.items() if isinstance(item, Node)]
@@ -107,13 +117,19 @@ def _is_widget(socket) -> bool:
     return hasattr(socket, "default") and not getattr(socket, "force_input", None)
 
 
-def _size(item: Node | Note, schemas: dict) -> tuple[int, int]:
+def _size(item: Node | Note, schemas: dict, advanced: bool) -> tuple[int, int]:
+    """Width and height without the title, as Nodes 2.0 draws it; with the advanced widgets, or with them folded away.
+
+    A page that shows more makes the node higher when it opens the graph."""
     if isinstance(item, Note):
         return NOTE_WIDTH, item.height
     schema = schemas[item.type]
     sockets = sum(not _is_widget(i) for i in schema.inputs)
-    widgets = sum(1 + bool(getattr(i, "control_after_generate", None)) for i in schema.inputs if _is_widget(i))
-    height = SLOT * max(sockets, len(schema.outputs)) + WIDGET * widgets + 16
+    widgets = [i for i in schema.inputs if _is_widget(i)]
+    folded = 0 if advanced else sum(bool(getattr(i, "advanced", None)) for i in widgets)
+    rows = len(widgets) - folded + bool(folded)
+    rows += advanced and any(getattr(i, "control_after_generate", None) for i in widgets)
+    height = SLOT * max(sockets, len(schema.outputs)) + WIDGET * rows + EDGE
     preview = {"SaveVideo": 300, "PreviewImage": 260}.get(item.type, 0)
     return COLUMN_WIDTH, height + preview
 
@@ -125,21 +141,29 @@ def _layout(workflow: Workflow, schemas: dict) -> tuple[dict[int, tuple[int, int
     x = 0
     for stack in workflow.stacks:
         top, right = 0, x
-        for group in stack:
-            width, height = _place_group(group, x, top, corners, schemas)
-            frames.append(
-                {
-                    "id": len(frames) + 1,
-                    "title": group.title,
-                    "bounding": [x, top, width, height],
-                    "color": COLORS[group.color],
-                    "font_size": 24,
-                    "flags": {},
-                }
-            )
-            top, right = top + height + GAP, max(right, x + width)
+        for part in stack:
+            if isinstance(part, Space):
+                top += part.height
+                continue
+            left, lowest = x, top
+            for group in part if isinstance(part, list) else [part]:
+                width, height = _place_group(group, left, top, corners, schemas)
+                frames.append(_frame(group, len(frames) + 1, [left, top, width, height]))
+                left, lowest = left + width + GAP, max(lowest, top + height)
+            top, right = lowest + GAP, max(right, left - GAP)
         x = right + GAP
     return corners, frames
+
+
+def _frame(group: Group, number: int, bounding: list[int]) -> dict:
+    return {
+        "id": number,
+        "title": group.title,
+        "bounding": bounding,
+        "color": COLORS[group.color],
+        "font_size": 24,
+        "flags": {},
+    }
 
 
 def _place_group(group: Group, left: int, top: int, corners: dict, schemas: dict) -> tuple[int, int]:
@@ -148,10 +172,13 @@ def _place_group(group: Group, left: int, top: int, corners: dict, schemas: dict
     for column in group.columns:
         y = top + TITLE + PADDING
         for item in column:
+            if isinstance(item, Space):
+                y += item.height
+                continue
             corners[id(item)] = (x, y + TITLE)
-            y += TITLE + _size(item, schemas)[1] + PADDING
+            y += TITLE + _size(item, schemas, advanced=True)[1] + PADDING
         lowest = max(lowest, y)
-        x += max(_size(item, schemas)[0] for item in column) + GAP
+        x += max(_size(item, schemas, True)[0] for item in column if not isinstance(item, Space)) + GAP
     return x - GAP + PADDING - left, lowest - top
 
 
@@ -172,7 +199,7 @@ def ui_form(workflow: Workflow, schemas: dict) -> dict:
     for item, node in zip(
         [*workflow.nodes(), *(i for i in workflow.items() if isinstance(i, Note))], nodes, strict=True
     ):
-        node["pos"], node["size"] = list(corners[id(item)]), list(_size(item, schemas))
+        node["pos"], node["size"] = list(corners[id(item)]), list(_size(item, schemas, advanced=False))
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{PACK}/{workflow.name}")),
         "revision": 0,

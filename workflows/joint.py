@@ -1,7 +1,7 @@
 """Graphs of joint control: in implicit motion, and ACTalker by voice, by video, and by both."""
 
-from .examples import assembled, portrait, read_me, sampled, saved, voice
-from .forms import Group, Node, Note, Out, Workflow
+from .examples import assembled, driving, film, portrait, read_me, sampled, saved, voice
+from .forms import Group, Node, Note, Out, Space, Workflow
 
 ACTALKER_FOLDER = "actalker"  # not listed by hosts: its weights do not ship
 
@@ -19,8 +19,8 @@ Video*.
 
 def actalker_note(title: str, text: str) -> Group:
     """The networks, node 1, and the note."""
-    note = Note(ACTALKER_HELP.format(title=title, text=text).strip() + "\n", 250)
-    return Group("Start here", "help", [[Node("1", "MambaPortraitLoadACTalker"), note]])
+    note = Note(ACTALKER_HELP.format(title=title, text=text).strip() + "\n", 330)
+    return Group("Start here", "help", [[note, Node("1", "MambaPortraitLoadACTalker")]])
 
 
 def actalker_portrait() -> Group:
@@ -30,7 +30,8 @@ def actalker_portrait() -> Group:
         "1 · Portrait",
         "input",
         [
-            [Node("2", "MambaPortraitExamplePortrait"), Node("3", "MambaPortraitACTalkerMasks", {"image": Out("2")})],
+            [Node("2", "MambaPortraitExamplePortrait")],
+            [Node("3", "MambaPortraitACTalkerMasks", {"image": Out("2")})],
             [Node("4", "MambaPortraitACTalkerEncodeIdentity", identity)],
         ],
     )
@@ -70,8 +71,8 @@ def actalker_film(first: int, number: int, prefix: str, audio: Out, **driven: Ou
                 [
                     [
                         Node(decode, "MambaPortraitACTalkerDecode", {"actalker": Out("1"), "latent": Out(sample)}),
-                        Node(film, "MambaPortraitFramesToVideo", pictures),
-                    ]
+                    ],
+                    [Node(film, "MambaPortraitFramesToVideo", pictures)],
                 ],
             )
         ],
@@ -131,35 +132,26 @@ IMPLICIT = Workflow(
     "4 Lips from a voice and head from a video",
     [
         [
-            read_me(
-                "The voice moves the mouth, a video the rest",
-                "Motion from a voice and motion from a video are joined: mouth from the voice, brows, eyes and head "
-                "from the video. What a gate gives up goes to the other.",
-            )
-        ],
-        [
             Group("1 · Portrait", "input", portrait(2)),
-            Group("2 · Voice", "voice", voice(6)),
-            Group(
-                "3 · Driving video",
-                "motion",
-                [
-                    [Node("11", "MambaPortraitExampleDrivingVideo")],
-                    [
-                        Node(
-                            "12",
-                            "MambaPortraitEncodeDriving",
-                            {"renderer": Out("1"), "video": Out("11"), "crop": "whole frame"},
-                        )
-                    ],
-                ],
-            ),
+            [
+                read_me(
+                    "The voice moves the mouth, a video the rest",
+                    "Motion from a voice and motion from a video are joined: mouth from the voice, brows, eyes and "
+                    "head from the video. What a gate gives up goes to the other.",
+                ),
+                Group("2 · Voice", "voice", voice(6)),
+            ],
         ],
         [
-            Group("4 · Motion of the voice", "motion", [[sampled("10", 6, "5")]]),
-            Group("5 · Gates", "help", [[Node("13", "MambaPortraitJointControl")]]),
+            Space(720),
+            Group("3 · Driving video", "motion", driving(11)),
+            [
+                Group("4 · Motion of the voice", "motion", [[sampled("10", 6, "5")]]),
+                Group("5 · Gates", "help", [[Space(240), Node("13", "MambaPortraitJointControl")]]),
+            ],
         ],
         [
+            Space(870),
             Group(
                 "6 · Joined",
                 "motion",
@@ -177,10 +169,9 @@ IMPLICIT = Workflow(
                         )
                     ]
                 ],
-            )
+            ),
         ],
-        [Group("7 · Video", "render", [[assembled("15", Out("14"), audio=Out("6"))]])],
-        [Group("8 · Saved", "render", [[saved("16", "15", "video/joint_control")]])],
+        *film(7, "Video", assembled("15", Out("14"), audio=Out("6")), saved("16", "15", "video/joint_control")),
     ],
 )
 
