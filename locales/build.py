@@ -59,6 +59,10 @@ def node_definitions() -> dict:
     }
 
 
+def _advanced(socket) -> bool:
+    return bool(getattr(socket, "advanced", None))
+
+
 def help_page(schema) -> str:
     """A node's help page in Markdown: description, notes, inputs and outputs."""
     lines = [f"# {schema.display_name}", "", schema.description, ""]
@@ -67,8 +71,9 @@ def help_page(schema) -> str:
     if schema.inputs:
         lines += ["## Inputs", "", "| Name | Type | What it does |", "|---|---|---|"]
         for i in schema.inputs:
-            kind = i.get_io_type() + (", optional" if i.optional else "")
-            lines.append(f"| `{i.id}` | {kind} | {i.tooltip} |")
+            kind = i.get_io_type() + (", optional" if i.optional else "") + (", advanced" if _advanced(i) else "")
+            name = f"{i.display_name} (`{i.id}`)" if i.display_name else f"`{i.id}`"
+            lines.append(f"| {name} | {kind} | {i.tooltip} |")
         lines.append("")
     if schema.outputs:
         lines += ["## Outputs", "", "| Name | Type | What it is |", "|---|---|---|"]

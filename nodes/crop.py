@@ -6,10 +6,11 @@ import torch
 
 from ..host import intermediate_device, io
 from ..media.crop import CROP_SCALE, CROP_SHIFT
-from ..media.faces import CHOICES, FINDERS, Face
+from ..media.faces import FINDERS, Face
 from ..pipelines.framing import frame_portrait
 from .values.pictures import one_photo
 from .values.sockets import Crop, schema
+from .values.widgets import FINDER_TOOLTIP, advanced, which_face_inputs
 
 
 def face_choice(finder: str, face: str, number: int, box: tuple[int, int, int, int]) -> dict[str, Any]:
@@ -33,22 +34,26 @@ def scale_input() -> io.Float.Input:
     """How much of the surroundings the crop takes; the same for portraits and driving videos."""
     return io.Float.Input(
         "scale",
+        display_name="crop size",
         default=CROP_SCALE,
         min=1.0,
         max=5.0,
         step=0.05,
-        tooltip="Side of the crop as a multiple of the face box. The default is the framing of the training pictures.",
+        tooltip="Side of the crop as a multiple of the face box: larger takes in more of hair and shoulders. "
+        "The default is the framing of the training pictures.",
     )
 
 
 def _box_input(name: str, what: str) -> io.Int.Input:
-    return io.Int.Input(
-        name,
-        default=0,
-        min=0,
-        max=65535,
-        optional=True,
-        tooltip=f"{what} of the face box in pixels, with finder = box.",
+    return advanced(
+        io.Int.Input(
+            name,
+            default=0,
+            min=0,
+            max=65535,
+            optional=True,
+            tooltip=f"{what} of the face box in pixels, with finder = box.",
+        )
     )
 
 
@@ -70,30 +75,20 @@ class PortraitCrop(io.ComfyNode):
                     "finder",
                     options=list(FINDERS),
                     default="auto",
-                    tooltip="auto: the first finder that can run here. own, yunet, cascade: only that one. box: the "
-                    "box given below. whole: the whole picture, without detection.",
+                    tooltip=FINDER_TOOLTIP + "box: the box given below. whole: the whole picture, without detection.",
                 ),
-                io.Combo.Input(
-                    "face",
-                    options=[*CHOICES, "number"],
-                    default="largest",
-                    tooltip="Which face, when there are several; number: the one given by face_number.",
-                ),
-                io.Int.Input(
-                    "face_number",
-                    default=0,
-                    min=0,
-                    max=99,
-                    tooltip="With face = number: 0 is the largest face, 1 the next.",
-                ),
+                *which_face_inputs(),
                 scale_input(),
-                io.Float.Input(
-                    "shift",
-                    default=CROP_SHIFT,
-                    min=-1.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="How far the crop lies above the face box, as a fraction of its side; room for hair.",
+                advanced(
+                    io.Float.Input(
+                        "shift",
+                        display_name="room above",
+                        default=CROP_SHIFT,
+                        min=-1.0,
+                        max=1.0,
+                        step=0.01,
+                        tooltip="How far the crop lies above the face box, as a fraction of its side; room for hair.",
+                    )
                 ),
                 _box_input("box_x", "Left edge"),
                 _box_input("box_y", "Top edge"),

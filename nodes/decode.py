@@ -5,7 +5,7 @@ from ..pipelines import portrait
 from ..pipelines.settings import RenderingSettings
 from .values.image_batch import image_batch
 from .values.sockets import Appearance, Motion, Renderer, Source, same_network, schema
-from .values.widgets import setting
+from .values.widgets import advanced, setting
 
 SIZES = ["photo", "256", "384", "512", "768", "1024"]
 
@@ -32,16 +32,33 @@ def rendering_inputs() -> list:
         setting(
             RenderingSettings,
             "mode",
-            "relative: the change of the motion is added to the portrait's own pose; for a voice, lips that are parted "
+            display_name="pose and lips",
+            tooltip="relative: the change of the motion is added to the portrait's own pose; for a voice, lips "
+            "that are parted "
             "in the photo close first. keep_lips: they stay parted between words. absolute: the driver's expression "
             "and head rotation are used as they are, but not the position in the picture.",
         ),
-        setting(RenderingSettings, "gain", "Factor on the motion: 0 is still, 1 unchanged, above 1 exaggerates."),
-        setting(RenderingSettings, "articulation", "How strongly the generated mouth articulates; 1 is as trained."),
         setting(
             RenderingSettings,
-            "batch",
-            "Frames rendered at once. More is faster on a GPU and takes more memory; the pictures are the same.",
+            "gain",
+            display_name="motion strength",
+            tooltip="Factor on all motion of head, face and mouth: 0 is still, 1 unchanged, above 1 exaggerates.",
+        ),
+        setting(
+            RenderingSettings,
+            "articulation",
+            display_name="mouth strength",
+            tooltip="How strongly the inside of the mouth and its surroundings are generated while rendering; 1 is as "
+            "trained. The size of the lips' motion is set by gain, and by audio_guidance of Sample Motion.",
+        ),
+        advanced(
+            setting(
+                RenderingSettings,
+                "batch",
+                display_name="frames at once",
+                tooltip="Frames rendered at once. More is faster on a GPU and takes more memory; the pictures are the "
+                "same.",
+            )
         ),
     ]
 

@@ -6,6 +6,7 @@ from ..pipelines.framing import frame_video
 from .crop import scale_input
 from .values.sockets import Motion, Renderer, schema
 from .values.video_input import open_video
+from .values.widgets import advanced
 
 REMEDY = "or choose the crop 'whole frame' if the video is cut to a face already"
 
@@ -33,7 +34,16 @@ class EncodeDrivingVideo(io.ComfyNode):
                     "crop already.",
                 ),
                 scale_input(),
-                io.Int.Input("batch", default=8, min=1, max=64, tooltip="Frames encoded at once."),
+                advanced(
+                    io.Int.Input(
+                        "batch",
+                        display_name="frames at once",
+                        default=8,
+                        min=1,
+                        max=64,
+                        tooltip="Frames encoded at once.",
+                    )
+                ),
             ],
             outputs=[
                 Motion.Output(display_name="motion", tooltip="The motion, relative to the first frame."),

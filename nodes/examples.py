@@ -40,7 +40,8 @@ class ExamplePortrait(io.ComfyNode):
                     "name",
                     options=list(PORTRAITS),
                     default="Grace Hopper",
-                    tooltip="Public-domain portraits by NASA and the US Navy.",
+                    tooltip="Grace Hopper, Eileen Collins: public-domain portraits by the US Navy and NASA. "
+                    "picture in a room: the second hung on a drawn wall, for pasting back.",
                 )
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The picture.")],
@@ -68,7 +69,7 @@ class ExampleVoice(io.ComfyNode):
                     "name",
                     options=list(VOICES),
                     default="greeting",
-                    tooltip="Sentences spoken by free speech synthesizers.",
+                    tooltip="greeting, man: sentences spoken by free speech synthesizers.",
                 )
             ],
             outputs=[io.Audio.Output(display_name="audio", tooltip="The recording.")],
@@ -97,7 +98,7 @@ class ExampleDrivingVideo(io.ComfyNode):
                     "name",
                     options=list(DRIVING),
                     default="drawn head",
-                    tooltip="A drawn head that speaks and looks around.",
+                    tooltip="drawn head: it speaks and looks around.",
                 )
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The clip.")],

@@ -11,11 +11,13 @@ def feather_input() -> io.Float.Input:
     """The soft edge, shared with Assemble Video."""
     return io.Float.Input(
         "feather",
+        display_name="soft edge",
         default=FEATHER,
         min=0.0,
         max=0.5,
         step=0.01,
-        tooltip="Width of the soft edge, as a part of the crop's side. 0 is a hard edge.",
+        tooltip="When frames are pasted back into the photo: width of the soft edge, as a part of the crop's "
+        "side. 0 is a hard edge.",
     )
 
 

@@ -4,7 +4,34 @@ from ..host import io, load_device, progress_bar, use_bf16
 from ..pipelines import portrait
 from ..pipelines.settings import SamplingSettings
 from .values.sockets import Appearance, GlobalAudio, LocalAudio, Motion, MotionModel, same_network, schema
-from .values.widgets import setting
+from .values.widgets import advanced, setting
+
+
+def _face_and_windows() -> list:
+    return [
+        setting(
+            SamplingSettings,
+            "appearance_guidance",
+            display_name="face strength",
+            tooltip="Guidance scale of the appearance: how much the motion depends on the face at the input "
+            "appearance. 1 is the model as trained, 0 ignores the face; nothing changes where none is wired.",
+        ),
+        setting(
+            SamplingSettings,
+            "mode",
+            display_name="window mode",
+            tooltip="How a long voice is cut. window: one after another, each conditioned on the last four frames. "
+            "overlap: neighbours are cross-faded as well. stream: short windows, for live audio. strict: frame by "
+            "frame, as in the paper, slow.",
+        ),
+        setting(SamplingSettings, "window", "Frames denoised at once; 80 are 3.2 seconds."),
+        setting(
+            SamplingSettings,
+            "overlap",
+            display_name="shared frames",
+            tooltip="Frames that neighbouring windows share, in mode overlap; the other modes do not use it.",
+        ),
+    ]
 
 
 class SampleMotion(io.ComfyNode):
@@ -43,31 +70,21 @@ class SampleMotion(io.ComfyNode):
                     control_after_generate=True,
                 ),
                 setting(SamplingSettings, "steps", "Solver steps a window; 12 are enough for dpmpp_2m."),
-                setting(
-                    SamplingSettings,
-                    "solver",
-                    "dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original and needs hundreds.",
+                advanced(
+                    setting(
+                        SamplingSettings,
+                        "solver",
+                        "dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original and needs hundreds.",
+                    )
                 ),
                 setting(
                     SamplingSettings,
                     "audio_guidance",
-                    "Guidance scale of the voice: 1 is the model as trained, above 1 articulates more strongly, 0 "
-                    "ignores the voice.",
+                    display_name="voice strength",
+                    tooltip="Guidance scale of the voice: 1 is the model as trained, above 1 articulates more "
+                    "strongly, 0 ignores the voice.",
                 ),
-                setting(
-                    SamplingSettings,
-                    "appearance_guidance",
-                    "Guidance scale of the appearance: 1 is the model as trained.",
-                ),
-                setting(
-                    SamplingSettings,
-                    "mode",
-                    "window: one after another, each conditioned on the last four frames. overlap: neighbours are "
-                    "cross-faded as well. stream: short windows, for live audio. strict: frame by frame, as in the "
-                    "paper, slow.",
-                ),
-                setting(SamplingSettings, "window", "Frames denoised at once; 80 are 3.2 seconds."),
-                setting(SamplingSettings, "overlap", "Frames that neighbouring windows share, in mode overlap."),
+                *(advanced(widget) for widget in _face_and_windows()),
             ],
             outputs=[
                 Motion.Output(

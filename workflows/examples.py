@@ -2,7 +2,7 @@
 
 from .forms import Group, Node, Note, Out, Space, Workflow
 
-ABOVE_MOTION, ABOVE_VIDEO = 1080, 100  # so that wires run between the nodes
+ABOVE_MOTION, ABOVE_VIDEO = 700, 100  # so that wires run between the nodes
 
 HELP = """## {title}
 
@@ -16,16 +16,23 @@ The finished film says in its metadata that its picture is generated.
 """
 
 
-def portrait(first: int, name: str = "Grace Hopper", renderer: bool = True) -> list[list[Node | Space]]:
-    """Picture, crop, source and appearance; nodes `first` .. `first + 3`, and the renderer, node 1, beside them.
-
-    The wires of renderer and source pass above the source's node and below the appearance's.
-    """
-    picture, crop, source, appearance = (str(first + i) for i in range(4))
+def photo(first: int, name: str = "Grace Hopper", renderer: bool = True) -> list[list[Node | Space]]:
+    """Picture and crop, nodes `first` and `first + 1`, and the renderer, node 1, beside what it feeds."""
+    picture, crop = str(first), str(first + 1)
     loader = [Space(130), Node("1", "MambaPortraitLoadRenderer")] if renderer else [Space(276)]
     return [
         [Space(280), Node(picture, "MambaPortraitExamplePortrait", {"name": name})],
         [*loader, Node(crop, "MambaPortraitCrop", {"image": Out(picture)})],
+    ]
+
+
+def encoded(first: int) -> list[list[Node | Space]]:
+    """Source and appearance of the crop in node `first - 1`: nodes `first` and `first + 1`.
+
+    The wires of renderer and source pass above the source's node and below the appearance's.
+    """
+    crop, source, appearance = (str(first + i) for i in (-1, 0, 1))
+    return [
         [Space(220), Node(source, "MambaPortraitEncodeSource", {"renderer": Out("1"), "image": Out(crop)})],
         [Node(appearance, "MambaPortraitExtractAppearance", {"renderer": Out("1"), "source": Out(source)})],
     ]
@@ -89,11 +96,9 @@ def read_me(title: str, text: str, height: int = 330) -> Group:
 def spoken(portrait_title: str, name: str, note: Group) -> list:
     """The stacks of portrait, voice and motion: nodes 1 to 10."""
     return [
-        [
-            Group(portrait_title, "input", portrait(2, name)),
-            [note, Group("2 · Voice", "voice", voice(6))],
-        ],
-        [Space(ABOVE_MOTION), Group("3 · Motion", "motion", [[sampled("10", 6, "5")]])],
+        [Group(portrait_title, "input", photo(2, name)), note],
+        [Group("2 · The portrait, encoded", "input", encoded(4)), Group("3 · Voice", "voice", voice(6))],
+        [Space(ABOVE_MOTION), Group("4 · Motion", "motion", [[sampled("10", 6, "5")]])],
     ]
 
 
@@ -118,7 +123,7 @@ TALKING = Workflow(
                 "with the pack.",
             ),
         ),
-        *film(4, "Video", assembled("11", Out("10"), audio=Out("6")), saved("12", "11", "video/talking_portrait")),
+        *film(5, "Video", assembled("11", Out("10"), audio=Out("6")), saved("12", "11", "video/talking_portrait")),
     ],
 )
 
@@ -136,7 +141,7 @@ PASTED = Workflow(
             ),
         ),
         *film(
-            4,
+            5,
             "Video of the whole photo",
             assembled("11", Out("10"), audio=Out("6"), photo=Out("2"), crop=Out("3", 1)),
             saved("12", "11", "video/pasted_back"),
@@ -159,17 +164,18 @@ DRIVEN = Workflow(
     "3 Portrait that moves as a video does",
     [
         [
-            Group("1 · Portrait", "input", portrait(2)),
-            [
-                read_me(
-                    "A video drives a photograph",
-                    "The motion of a face is read from a video, frame by frame, and given to the portrait. The film "
-                    "keeps the video's frame rate and sound.",
-                ),
-                Group("2 · Driving video", "motion", driving(6)),
-            ],
+            Group("1 · Portrait", "input", photo(2)),
+            read_me(
+                "A video drives a photograph",
+                "The motion of a face is read from a video, frame by frame, and given to the portrait. The film keeps "
+                "the video's frame rate and sound.",
+            ),
         ],
-        *film(3, "Video", assembled("8", Out("7"), audio=Out("7", 1)), saved("9", "8", "video/driven")),
+        [
+            Group("2 · The portrait, encoded", "input", encoded(4)),
+            Group("3 · Driving video", "motion", driving(6)),
+        ],
+        *film(4, "Video", assembled("8", Out("7"), audio=Out("7", 1)), saved("9", "8", "video/driven")),
     ],
 )
 
@@ -187,42 +193,40 @@ EDITED = Workflow(
             ),
         ),
         [
-            Group("7 · Another face", "input", portrait(16, "Eileen Collins", renderer=False)),
-            [
-                Group(
-                    "4 · Saved, and loaded again",
-                    "motion",
+            Group("8 · Another face", "input", photo(16, "Eileen Collins", renderer=False)),
+            Group(
+                "5 · Saved, and loaded again",
+                "motion",
+                [
                     [
-                        [
-                            Space(90),
-                            Node(
-                                "11",
-                                "MambaPortraitSaveMotion",
-                                {"motion": Out("10"), "filename_prefix": "motion/greeting"},
-                            ),
-                        ],
-                        [Space(90), Node("12", "MambaPortraitLoadMotion", {"path": Out("11", 1)})],
+                        Node(
+                            "11", "MambaPortraitSaveMotion", {"motion": Out("10"), "filename_prefix": "motion/greeting"}
+                        )
                     ],
-                ),
-                Group(
-                    "5 · Edited",
-                    "motion",
+                    [Node("12", "MambaPortraitLoadMotion", {"path": Out("11", 1)})],
+                ],
+            ),
+        ],
+        [
+            Group("9 · The other face, encoded", "input", encoded(18)),
+            Group(
+                "6 · Edited",
+                "motion",
+                [
                     [
-                        [
-                            Node(
-                                "13",
-                                "MambaPortraitEditMotion",
-                                {"motion": Out("12"), "renderer": Out("1"), "mouth": 1.2, "pose": 0.6},
-                            )
-                        ]
-                    ],
-                ),
-            ],
+                        Node(
+                            "13",
+                            "MambaPortraitEditMotion",
+                            {"motion": Out("12"), "renderer": Out("1"), "mouth": 1.2, "pose": 0.6},
+                        )
+                    ]
+                ],
+            ),
         ],
         [
             Space(ABOVE_VIDEO),
             Group(
-                "8 · Frames and film",
+                "10 · Frames and film",
                 "render",
                 [
                     [Node("20", "MambaPortraitDecodeMotion", drawn(18, Out("13")) | {"size": "256"})],
@@ -237,7 +241,7 @@ EDITED = Workflow(
             ),
             Space(300),
             Group(
-                "6 · Looked at",
+                "7 · Looked at",
                 "motion",
                 [
                     [Node("14", "MambaPortraitPlotMotion", {"motion": Out("13"), "renderer": Out("1")})],
@@ -245,7 +249,7 @@ EDITED = Workflow(
                 ],
             ),
         ],
-        [Space(ABOVE_VIDEO), Group("9 · Saved", "render", [[saved("22", "21", "video/rerendered")]])],
+        [Space(ABOVE_VIDEO), Group("11 · Saved", "render", [[saved("22", "21", "video/rerendered")]])],
     ],
 )
 

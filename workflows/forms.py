@@ -8,9 +8,10 @@ from typing import Any
 
 PACK = "mamba-portrait"
 
-COLUMN_WIDTH = 300
-NOTE_WIDTH = 620
-GAP = 60
+COLUMN_WIDTH = 280
+NOTE_WIDTH = 610  # two columns
+GAP = 50
+BETWEEN = 30  # groups
 PADDING = 20
 TITLE = 30  # LiteGraph draws a node's title above its box, and a group's title inside
 SLOT = 20
@@ -149,9 +150,9 @@ def _layout(workflow: Workflow, schemas: dict) -> tuple[dict[int, tuple[int, int
             for group in part if isinstance(part, list) else [part]:
                 width, height = _place_group(group, left, top, corners, schemas)
                 frames.append(_frame(group, len(frames) + 1, [left, top, width, height]))
-                left, lowest = left + width + GAP, max(lowest, top + height)
-            top, right = lowest + GAP, max(right, left - GAP)
-        x = right + GAP
+                left, lowest = left + width + BETWEEN, max(lowest, top + height)
+            top, right = lowest + BETWEEN, max(right, left - BETWEEN)
+        x = right + BETWEEN
     return corners, frames
 
 

@@ -1,6 +1,6 @@
 """Graphs of joint control: in implicit motion, and ACTalker by voice, by video, and by both."""
 
-from .examples import assembled, driving, film, portrait, read_me, sampled, saved, voice
+from .examples import ABOVE_MOTION, assembled, driving, encoded, film, photo, read_me, sampled, saved, voice
 from .forms import Group, Node, Note, Out, Space, Workflow
 
 ACTALKER_FOLDER = "actalker"  # not listed by hosts: its weights do not ship
@@ -132,28 +132,29 @@ IMPLICIT = Workflow(
     "4 Lips from a voice and head from a video",
     [
         [
-            Group("1 · Portrait", "input", portrait(2)),
-            [
-                read_me(
-                    "The voice moves the mouth, a video the rest",
-                    "Motion from a voice and motion from a video are joined: mouth from the voice, brows, eyes and "
-                    "head from the video. What a gate gives up goes to the other.",
-                ),
-                Group("2 · Voice", "voice", voice(6)),
-            ],
+            Group("1 · Portrait", "input", photo(2)),
+            read_me(
+                "The voice moves the mouth, a video the rest",
+                "Motion from a voice and motion from a video are joined: mouth from the voice, brows, eyes and head "
+                "from the video. What a gate gives up goes to the other.",
+            ),
         ],
         [
-            Space(720),
-            Group("3 · Driving video", "motion", driving(11)),
+            Group("2 · The portrait, encoded", "input", encoded(4)),
+            Group("3 · Voice", "voice", voice(6)),
+        ],
+        [
+            Space(ABOVE_MOTION),
             [
                 Group("4 · Motion of the voice", "motion", [[sampled("10", 6, "5")]]),
-                Group("5 · Gates", "help", [[Space(240), Node("13", "MambaPortraitJointControl")]]),
+                Group("6 · Gates", "help", [[Space(40), Node("13", "MambaPortraitJointControl")]]),
             ],
+            Group("5 · Driving video", "motion", driving(11)),
         ],
         [
-            Space(870),
+            Space(ABOVE_MOTION),
             Group(
-                "6 · Joined",
+                "7 · Joined",
                 "motion",
                 [
                     [
@@ -171,7 +172,7 @@ IMPLICIT = Workflow(
                 ],
             ),
         ],
-        *film(7, "Video", assembled("15", Out("14"), audio=Out("6")), saved("16", "15", "video/joint_control")),
+        *film(8, "Video", assembled("15", Out("14"), audio=Out("6")), saved("16", "15", "video/joint_control")),
     ],
 )
 

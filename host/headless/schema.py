@@ -29,6 +29,7 @@ class _Widget(Input):
     def __init__(self, id, display_name, optional, tooltip, lazy, default, socketless, force_input):
         super().__init__(id, display_name, optional, tooltip, lazy)
         self.default, self.socketless, self.force_input = default, socketless, force_input
+        self.advanced = None  # newer hosts fold such a widget away
 
 
 class _BooleanInput(_Widget):

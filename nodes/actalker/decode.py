@@ -2,6 +2,7 @@
 
 from ...host import intermediate_device, io, progress_bar
 from ..values.sockets import ACTalker, schema
+from ..values.widgets import advanced
 from .encode import VAE_BYTES_A_PIXEL
 
 LATENT_SIDE = 8  # the VAE's spatial reduction
@@ -22,12 +23,15 @@ class ACTalkerDecode(io.ComfyNode):
             inputs=[
                 ACTalker.Input("actalker", tooltip="From Load ACTalker."),
                 io.Latent.Input("latent", tooltip="From ACTalker Sample."),
-                io.Int.Input(
-                    "chunk",
-                    default=10,
-                    min=1,
-                    max=100,
-                    tooltip="Frames decoded together; 10 as published. Fewer take less memory, more are steadier.",
+                advanced(
+                    io.Int.Input(
+                        "chunk",
+                        display_name="frames at once",
+                        default=10,
+                        min=1,
+                        max=100,
+                        tooltip="Frames decoded together; 10 as published. Fewer take less memory, more are steadier.",
+                    )
                 ),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="The frames, 12.5 a second.")],

@@ -17,6 +17,7 @@ from ..values.pictures import one_photo
 from ..values.sockets import ACTalker, ACTalkerIdentity, ACTalkerMotion, ACTalkerVoice, Encoded, FaceBox, schema
 from ..values.sound import sound_of
 from ..values.video_input import open_video
+from ..values.widgets import FINDER_TOOLTIP
 from .masks import five_points
 
 # Peak activations of SVD's VAE for each pixel of each frame, by `learning/evaluation/actalker/cost.py` and rounded up:
@@ -130,7 +131,7 @@ class ACTalkerEncodeDriving(io.ComfyNode):
                     "finder",
                     options=[name for name in FINDERS if name != "box"],
                     default="auto",
-                    tooltip="How faces are found. whole: the video is cut to the face already.",
+                    tooltip=FINDER_TOOLTIP + "whole: the video is cut to the face already.",
                 ),
                 io.Combo.Input(
                     "follow",

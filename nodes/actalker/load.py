@@ -95,8 +95,8 @@ class LoadACTalker(io.ComfyNode):
                     "precision",
                     options=["auto", *PRECISIONS],
                     default="auto",
-                    tooltip="Of UNet and VAE. auto: fp16 on CUDA, as published, fp32 elsewhere. Encoders and scan "
-                    "rates stay fp32.",
+                    tooltip="Of UNet and VAE. auto: fp16 on CUDA, as published, fp32 elsewhere; fp32, fp16, "
+                    "bf16: that one. Encoders and scan rates stay fp32.",
                 ),
             ],
             outputs=[ACTalker.Output(display_name="actalker", tooltip="The networks, for all nodes of this category.")],

@@ -3,11 +3,12 @@
 import torch
 
 from ...host import intermediate_device, io
-from ...media.faces import CHOICES, FINDERS, Face, find_face
+from ...media.faces import FINDERS, Face, find_face
 from ...pipelines.actalker.masks import EXTEND, MASK_MODES, face_masks, mouth_box
 from ..crop import face_choice
 from ..values.pictures import batch_of, plain
 from ..values.sockets import FaceBox, schema
+from ..values.widgets import FINDER_TOOLTIP, advanced, which_face_inputs
 
 
 def five_points(face: Face) -> torch.Tensor | None:
@@ -19,7 +20,7 @@ def five_points(face: Face) -> torch.Tensor | None:
 
 def _corner(name: str, what: str) -> io.Int.Input:
     tooltip = f"{what} of the face box in pixels, with finder = box."
-    return io.Int.Input(name, default=0, min=0, max=65535, optional=True, tooltip=tooltip)
+    return advanced(io.Int.Input(name, default=0, min=0, max=65535, optional=True, tooltip=tooltip))
 
 
 class ACTalkerMasks(io.ComfyNode):
@@ -40,22 +41,9 @@ class ACTalkerMasks(io.ComfyNode):
                     "finder",
                     options=list(FINDERS),
                     default="auto",
-                    tooltip="How the face is found, as in Portrait Crop. box: the box given below. whole: the whole "
-                    "picture is the face.",
+                    tooltip=FINDER_TOOLTIP + "box: the box given below. whole: the whole picture is the face.",
                 ),
-                io.Combo.Input(
-                    "face",
-                    options=[*CHOICES, "number"],
-                    default="largest",
-                    tooltip="Which face, when there are several; number: the one given by face_number.",
-                ),
-                io.Int.Input(
-                    "face_number",
-                    default=0,
-                    min=0,
-                    max=99,
-                    tooltip="With face = number: 0 is the largest face, 1 the next.",
-                ),
+                *which_face_inputs(),
                 io.Float.Input(
                     "extend",
                     default=EXTEND,

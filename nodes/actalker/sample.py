@@ -5,6 +5,7 @@ from ...pipelines.actalker.preview import preview_picture
 from ...sampling.actalker import GuidanceScales
 from ...vocabulary import ACTALKER_FPS
 from ..values.sockets import ACTalker, ACTalkerIdentity, ACTalkerMotion, ACTalkerVoice, Control, same_network, schema
+from ..values.widgets import advanced
 
 # Peak activations of one UNet call in fp16, for each frame, latent position and guidance row, and the same for one more
 # row, for what does not grow with the rows: counted by `learning/evaluation/actalker/cost.py`, 11.7 GB at 576 x 576
@@ -22,6 +23,36 @@ def _scale(name: str, default: float, what: str) -> io.Float.Input:
         step=0.1,
         tooltip=f"Guidance scale of {what}; {default:g} as published, 1 without guidance.",
     )
+
+
+def _windows() -> list:
+    return [
+        io.Int.Input(
+            "shift",
+            display_name="window shift",
+            default=7,
+            min=0,
+            max=100,
+            tooltip="Frames by which the windows move at every step, so that seams do not stay in place; 7 as "
+            "published.",
+        ),
+        io.Int.Input(
+            "overlap",
+            display_name="shared frames",
+            default=0,
+            min=0,
+            max=24,
+            tooltip="Frames that neighbouring windows share. 0 as published; more is smoother and slower.",
+        ),
+        io.Int.Input(
+            "rows_at_once",
+            default=4,
+            min=1,
+            max=4,
+            tooltip="Guidance rows evaluated in one call. Fewer take less memory and the same time on a busy GPU; the "
+            "result is the same but for rounding.",
+        ),
+    ]
 
 
 class ACTalkerSample(io.ComfyNode):
@@ -59,29 +90,7 @@ class ACTalkerSample(io.ComfyNode):
                 _scale("identity_guidance", PUBLISHED.identity, "the identity"),
                 _scale("audio_guidance", PUBLISHED.audio, "the voice"),
                 _scale("motion_guidance", PUBLISHED.motion, "the driving video"),
-                io.Int.Input(
-                    "shift",
-                    default=7,
-                    min=0,
-                    max=100,
-                    tooltip="Frames by which the windows move at every step, so that seams do not stay in place; 7 as "
-                    "published.",
-                ),
-                io.Int.Input(
-                    "overlap",
-                    default=0,
-                    min=0,
-                    max=24,
-                    tooltip="Frames that neighbouring windows share. 0 as published; more is smoother and slower.",
-                ),
-                io.Int.Input(
-                    "rows_at_once",
-                    default=4,
-                    min=1,
-                    max=4,
-                    tooltip="Guidance rows evaluated in one call. Fewer take less memory and the same time on a busy "
-                    "GPU; the result is the same but for rounding.",
-                ),
+                *(advanced(widget) for widget in _windows()),
             ],
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="A latent a frame, for ACTalker Decode."),

@@ -33,5 +33,7 @@ def one_photo(image: torch.Tensor | None, node: str, name: str = "image") -> tor
     """An IMAGE of one picture -> (H,W,3) as from `plain`. ValueError for none, several, or NaN."""
     batch = batch_of(image, name)
     if len(batch) != 1:
-        raise ValueError(f"{node} takes one photo, but {len(batch)} came in; choose one of them first.")
+        raise ValueError(
+            f"{node} takes one photo, but {len(batch)} came in: put the node ImageFromBatch before it to pick one."
+        )
     return plain(batch[0], name)

@@ -43,8 +43,9 @@ def same_network(encoded: Encoded, network_name: str, what: str, loader: str = "
 
 def schema(node_id: str, display_name: str, group: str, search_aliases: list[str], **rest) -> io.Schema:
     """A node's schema with the id's prefix and category of all our nodes; `search_aliases` only where the host has
-    them."""
+    them. ACTalker's nodes are experimental: they were never run on the published weights."""
     if "search_aliases" in {f.name for f in fields(io.Schema)}:
         rest["search_aliases"] = search_aliases
     category = f"{ROOT}/{group}" if group else ROOT
+    rest["is_experimental"] = group == "ACTalker"
     return io.Schema(node_id=f"MambaPortrait{node_id}", display_name=display_name, category=category, **rest)

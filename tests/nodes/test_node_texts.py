@@ -27,6 +27,31 @@ def test_every_node_explains_itself():
             assert socket.tooltip and socket.tooltip.rstrip(")").endswith("."), f"{name}.{socket.id}"
 
 
+def test_every_choice_of_a_list_is_explained():
+    """Names of model files and sizes in pixels speak for themselves."""
+    for name, schema in texts.own_schemas().items():
+        for socket in schema.inputs:
+            if socket.id != "weights":
+                choices = [option for option in getattr(socket, "options", ()) if not option.isdigit()]
+                assert [option for option in choices if option not in socket.tooltip] == [], f"{name}.{socket.id}"
+
+
+def test_what_a_beginner_need_not_see_is_folded_away():
+    folded = {
+        f"{name.removeprefix('MambaPortrait')}.{socket.id}"
+        for name, schema in texts.own_schemas().items()
+        for socket in schema.inputs
+        if getattr(socket, "advanced", None)
+    }
+    assert {"SampleMotion.solver", "SampleMotion.window", "SampleMotion.mode", "Crop.box_x", "Crop.shift"} < folded
+    assert not {"SampleMotion.seed", "Crop.finder", "Crop.face", "AssembleVideo.size", "AssembleVideo.gain"} & folded
+
+
+def test_actalker_is_marked_as_experimental_and_nothing_else():
+    marked = {name for name, schema in texts.own_schemas().items() if schema.is_experimental}
+    assert marked == {name for name in own_nodes() if "ACTalker" in name}
+
+
 def test_required_inputs_come_before_optional_widgets():
     """ComfyUI's page puts required inputs first; saved widget values are read back in that order."""
     for name, schema in texts.own_schemas().items():

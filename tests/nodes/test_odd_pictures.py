@@ -84,7 +84,7 @@ def test_no_picture_is_told_with_the_name_of_the_input(use, image):
 
 @pytest.mark.parametrize("use", [cropped, pasted])
 def test_several_photos_are_refused_where_one_is_meant(use):
-    with pytest.raises(ValueError, match="takes one photo, but 2 came in"):
+    with pytest.raises(ValueError, match="takes one photo, but 2 came in: put the node ImageFromBatch before it"):
         use(some(2))
 
 
