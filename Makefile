@@ -11,7 +11,9 @@ DEMO ?= output/demo.mp4
 .PHONY: demo test bench lint clean
 
 demo: $(VENV)/.ready
-	$(BIN)/python -m mamba_portrait animate assets/portrait.jpg assets/greeting.flac -o $(DEMO)
+	@echo "A photo (assets/portrait_2.jpg) speaks a recorded sentence (assets/greeting.flac): 6.4 seconds of video."
+	$(BIN)/python -m mamba_portrait animate assets/portrait_2.jpg assets/greeting.flac --size 512 -o $(DEMO)
+	@echo "Done: play $(DEMO). The table above says how long each step took."
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -q

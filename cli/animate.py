@@ -86,13 +86,13 @@ def _generate_motion(
     from ..pipelines import portrait
 
     placement = {"bf16": machine.bf16, "keep_on": machine.device}
-    with stages("Mamba-g"):
+    with stages("encode the whole voice"):
         global_audio = portrait.extract_global_audio(model, voice, **placement)
         style = None
         if style_file:
             other = portrait.prepare_voice_file(SoundFile(style_file))
             style = portrait.extract_global_audio(model, other, **placement)
-    with stages("Mamba-l"):
+    with stages("encode its sounds"):
         local_audio = portrait.extract_local_audio(model, voice, **placement)
     with stages("sample the motion"), progress("motion", "step") as bar:
         return portrait.generate_motion(

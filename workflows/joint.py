@@ -147,7 +147,7 @@ IMPLICIT = Workflow(
             Space(ABOVE_MOTION),
             [
                 Group("4 · Motion of the voice", "motion", [[sampled("10", 6, "5")]]),
-                Group("6 · Gates", "help", [[Space(40), Node("13", "MambaPortraitJointControl")]]),
+                Group("6 · Gates", "help", [[Space(170), Node("13", "MambaPortraitJointControl")]]),
             ],
             Group("5 · Driving video", "motion", driving(11)),
         ],
