@@ -72,6 +72,38 @@ def test_words_that_people_type_find_a_node_of_talking_portraits(page, words):
     assert [name for name in found if name.startswith("MambaPortrait") and "ACTalker" not in name]
 
 
+def test_sockets_and_wires_have_colours(page):
+    tables = "[app.canvas.default_connection_color_byType, app.canvas.constructor.link_type_colors]"
+    assert page.evaluate(f"{tables}.every(table => table.MAMBA_MOTION === '#e060b0')")
+
+
+SHOWN = """JSON.stringify(app.graph._nodes.map(node => {
+  const card = document.querySelector(`[data-node-id="${node.id}"]`), rect = card?.getBoundingClientRect();
+  const drawn = card && [rect.width / app.canvas.ds.scale, rect.height / app.canvas.ds.scale - 30];
+  return [...node.pos, ...(drawn ?? node.size)];
+}))"""
+
+
+@pytest.mark.parametrize("kind", ["classic", "Nodes 2.0"])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_nodes_as_they_are_drawn_stay_inside_their_groups(page, name, kind):
+    switch = "app.extensionManager.setting.{}('Comfy.VueNodes.Enabled'{})"
+    if kind == "Nodes 2.0" and page.evaluate(switch.format("get", "")) is None:
+        pytest.skip("this page has no Nodes 2.0")
+    page.evaluate(switch.format("set", f", {str(kind != 'classic').lower()}") + ".then(() => true)")
+    try:
+        graph = json.loads((WORKFLOWS / EXAMPLES[name].page_file).read_text(encoding="utf-8"))
+        page.evaluate(f"app.loadGraphData({json.dumps(graph)}).then(() => true)")
+        if kind == "Nodes 2.0":
+            page.until(f"document.querySelectorAll('[data-node-id]').length === {len(graph['nodes'])}")
+        drawn = json.loads(page.evaluate(SHOWN))
+    finally:
+        page.evaluate(switch.format("set", ", false") + ".then(() => true)")
+    groups = [group["bounding"] for group in graph["groups"]]
+    for x, y, width, height in drawn:
+        assert any(a < x and b < y - 30 and x + width < a + w and y + height < b + h for a, b, w, h in groups)
+
+
 def test_help_pages_and_translations_are_served(page, comfyui):
     with urllib.request.urlopen(comfyui.url + "/extensions/mamba-portrait/docs/MambaPortraitSampleMotion.md") as reply:
         assert b"Sample Motion" in reply.read()
