@@ -29,7 +29,7 @@ The sound is resampled to 16 kHz mono. The last frame is padded with silence: th
 frames.
 """,
     "MambaPortraitSampleMotion": """
-- More movement of the lips: raise `audio_guidance` to 3, or use Edit Motion.
+- More movement of the lips: raise voice strength (`audio_guidance`) to 3, or use Edit Motion.
 - Another performance: change the seed.
 - Audio may be long: motion takes 3 kB of memory a frame.
 """,
