@@ -105,7 +105,7 @@ class SamplingSettings(Settings):
     overlap: int = number(20, 0, 200)
     eta: float = number(0.0, 0.0, 1.0)
     mouth_noise: float = number(0.5, 0.0, 1.0)
-    mouth_lead: float = number(0.5, 0.0, 1.0)
+    mouth_lead: float = number(1.0, 0.0, 1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

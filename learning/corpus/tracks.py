@@ -58,7 +58,7 @@ def draw_tracks(
     for index in range(first, first + clips):
         path = folder / f"voice_{seed}_{index:06d}"
         if not (path / "meta.json").exists():
-            _write_clip(path, *synthesise_clip(available, seed, index))
+            write_clip(path, *synthesise_clip(available, seed, index))
         written.append(path)
         if progress:
             progress(index + 1 - first, clips)
@@ -166,8 +166,8 @@ def read_clip(folder: str | Path) -> tuple[Utterance, np.ndarray, dict]:
     return speech, motion, json.loads((folder / "meta.json").read_text("utf8"))
 
 
-def _write_clip(path: Path, speech: Utterance, motion: np.ndarray, meta: dict) -> None:
-    """Into a folder beside it first, so that a clip folder is whole or absent."""
+def write_clip(path: Path, speech: Utterance, motion: np.ndarray, meta: dict) -> None:
+    """Write a clip's folder `path`: into a folder beside it first, so that a clip folder is whole or absent."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:

@@ -35,6 +35,7 @@ class Track:
     values: np.ndarray
     drawn: bool
     augmented: bool
+    share: float = 1.0  # how often a frame of it is taken, beside those of other clips
 
     def audio(self, start: int, stop: int) -> np.ndarray:
         """Samples of frames start .. stop as float32 in [-1, 1], zeros outside the clip."""
@@ -79,7 +80,7 @@ def load_tracks(root: str | Path, split: str | None = "train", motion_file: str 
                 values = labels["parameters"].astype(np.float32)
         else:
             values = np.load(clip / motion_file, mmap_mode="r")
-        tracks.append(Track(clip, values, drawn, bool(meta.get("augmented", False))))
+        tracks.append(Track(clip, values, drawn, bool(meta.get("augmented", False)), meta.get("share", 1.0)))
     if not tracks:
         kind = f" of split {split!r}" if split else ""
         raise FileNotFoundError(
@@ -125,7 +126,8 @@ class TrackBatches(torch.utils.data.Dataset):
     ):
         self.tracks, self.history, self.margin = tracks, history, margin
         self.augment, self.augment_share, self.silent = augment, augment_share, silent
-        self.ends = np.cumsum([len(track.values) for track in tracks])  # a clip is chosen by its length
+        # a clip is chosen by its length and its share
+        self.ends = np.cumsum([track.share * len(track.values) for track in tracks])
         self.motion_width = max((t.values.shape[1] for t in tracks if not t.drawn), default=0)
 
     def __getitem__(self, part: BatchSlice) -> TrackBatch:
@@ -149,7 +151,7 @@ class TrackBatches(torch.utils.data.Dataset):
 
     def _sample(self, window: int, rng: np.random.Generator) -> tuple[Track, np.ndarray, np.ndarray, bool]:
         """A clip, a window's audio and values, and whether the window opens the clip."""
-        track = self.tracks[int(np.searchsorted(self.ends, rng.integers(self.ends[-1]), side="right"))]
+        track = self.tracks[int(np.searchsorted(self.ends, rng.random() * self.ends[-1], side="right"))]
         start = int(rng.integers(max(len(track.values) - window, 0) + 1))
         audio = track.audio(start - self.margin, start + window + self.margin)
         values = track.rows(start - self.history, start + window)

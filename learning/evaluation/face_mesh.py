@@ -31,6 +31,7 @@ MESH = {  # our names of landmarks (left and right of the image) in MediaPipe's 
 }  # fmt: skip
 LIPS = ((13, 14), (82, 87), (312, 317))  # upper and lower inner lip: the middle, and a little to each side
 BONE = (168, 2)  # from between the eyes to below the nose: no muscle moves it, and it shortens as the lips' gap does
+CORNERS = (61, 291)  # of the mouth
 STEPS = 7  # frames of a commanded movement
 MOVES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "jaw": ({}, {"jaw": 0.7}),
@@ -82,13 +83,14 @@ def _solutions():
         ) from fault
 
 
-def lips_opening(mesh: FaceMesh, picture: np.ndarray) -> float | None:
-    """How far the inner lips of the face in a picture (H,W,3) uint8 are apart, free of its size; None without one."""
+def lips_of(mesh: FaceMesh, picture: np.ndarray) -> tuple[float, float] | None:
+    """How far the inner lips of the face in a picture (H,W,3) uint8 are apart, and how wide the mouth is, free of the
+    face's size; None without a face."""
     points = mesh(picture)
     if points is None:
         return None
-    pixels = torch.from_numpy(points * np.float32(picture.shape[1::-1]))
-    return float(mouth_opening(pixels[None], LIPS, BONE))
+    pixels = torch.from_numpy(points * np.float32(picture.shape[1::-1]))[None]
+    return float(mouth_opening(pixels, LIPS, BONE)), float(mouth_opening(pixels, (CORNERS,), BONE))
 
 
 def movement(points: dict[str, np.ndarray], move: str) -> float:

@@ -60,6 +60,13 @@ def slope(curve: Tensor, commanded: Tensor) -> float:
     return float(centred @ curve.double()) / energy if energy > 1e-12 else math.nan
 
 
+def reach(curve: Tensor) -> float:
+    """How far a curve (T,) goes: from its 10th to its 90th percentile. An expectation goes less far than what it is the
+    expectation of, and a correlation does not see it."""
+    low, high = torch.quantile(curve.double(), torch.tensor([0.1, 0.9], dtype=torch.float64, device=curve.device))
+    return float(high - low)
+
+
 def speed_ratios(curve: Tensor, truth: Tensor) -> dict[str, float]:
     """Standard deviation of a curve (T,...) and of its first and second differences, over those of the truth."""
     ratios = {}
@@ -75,6 +82,12 @@ def mouth_opening(landmarks: Tensor, lips: tuple[tuple[int, int], ...], bone: tu
     upper, lower = zip(*lips, strict=True)
     length = (landmarks[:, bone[0]] - landmarks[:, bone[1]]).norm(dim=1).clamp_min(1e-6)
     return (landmarks[:, list(lower)] - landmarks[:, list(upper)]).norm(dim=2).mean(1) / length
+
+
+def reach_ratios(curves: Tensor, truth: Tensor) -> dict[str, float]:
+    """`reach` and `width_reach`: how far the opening and the width (T,2) of a mouth go, of how far the true ones do."""
+    opening, width = (reach(a) / max(reach(b), 1e-6) for a, b in zip(curves.T, truth.T, strict=True))
+    return {"reach": opening, "width_reach": width}
 
 
 def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:

@@ -41,6 +41,9 @@ ROWS: tuple[tuple[str, str, str, str], ...] = (
     ("speakers", "loudness", "the same of loudness", ""),
     ("speakers", "above", "lips above loudness", ">= 0.15"),
     ("speakers", "rendered", "lips from real voices, seen in the finished video", ">= 0.40"),
+    ("speakers", "reach_ratio", "how far they open, of the speakers' own (10th to 90th percentile)", "0.85 to 1.2"),
+    ("speakers", "width", "width of the mouth, seen in the finished video", ">= 0.50"),
+    ("speakers", "width_reach_ratio", "how far it goes, of the speakers' own", "0.85 to 1.2"),
     ("speakers", "count", "real speakers", ">= 6"),
     ("portraits", "jaw_correlation", "commanded mouth: correlation", ">= 0.9"),
     ("portraits", "jaw_slope", "commanded mouth: part that is seen", ">= 0.6"),
@@ -159,8 +162,11 @@ def _measure_portraits(renderer, motion_model, photos, mesh, out: Path, progress
 
 def _speakers(each: dict[str, dict[str, float]]) -> dict[str, float]:
     mean = mean_of(list(each.values()))
-    above = {"above": mean["lips"] - mean["loudness"]} if mean else {}
-    return mean | above | {"count": float(len(each))}
+    more = {"above": mean["lips"] - mean["loudness"]} if mean else {}
+    for name in ("reach", "width_reach"):  # of the means: a person who hardly moves would rule a mean of ratios
+        if mean.get(f"own_{name}"):
+            more[f"{name}_ratio"] = mean[name] / mean[f"own_{name}"]
+    return mean | more | {"count": float(len(each))}
 
 
 def _portraits(each: dict[str, dict[str, float]]) -> dict[str, float]:

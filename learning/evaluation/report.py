@@ -42,6 +42,8 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("jaw", "voice: correlation of mouth opening at its best lag", ">= 0.75"),
     ("lag", "voice: that lag (frames)", "-1 to 1"),
     ("amplitude", "voice: amplitude of opening over the truth", "0.7 to 1.3"),
+    ("reach", "voice: how far lips open, of the truth (10th to 90th percentile)", "0.85 to 1.2"),
+    ("width_reach", "voice: how far their width goes, of the truth", "0.85 to 1.2"),
     ("velocity", "voice: velocity over the truth", "0.7 to 1.3"),
     ("acceleration", "voice: acceleration over the truth", "0.7 to 1.3"),
     ("silence", "silence: opening (of a wide mouth)", "<= 0.1"),

@@ -35,8 +35,8 @@ from ...pipelines.portrait import (
 from ...pipelines.settings import RenderingSettings
 from ...visemes.table import LIP_PER_JAW, PUCKER_PARTS
 from ...vocabulary import FPS, INDEX, SAMPLE_RATE, SAMPLES_A_FRAME
-from .face_mesh import FaceMesh, lips_opening
-from .metrics import best_lag, correlation
+from .face_mesh import FaceMesh, lips_of
+from .metrics import best_lag, correlation, reach
 
 SECONDS = 8.0  # of each clip
 SEEN = 0.9  # part of the frames in which the mesh must find a face
@@ -46,34 +46,37 @@ QUIETEST = 1e-6  # of the loudest frame's energy: 60 dB
 
 @dataclass(frozen=True)
 class Speaker:
-    """A filmed voice: sound (N,) at 16 kHz, N = 640 * T, and the opening of the inner lips (T,) at 25 fps."""
+    """A filmed voice: sound (N,) at 16 kHz, N = 640 * T; opening of the inner lips and width of the mouth (T,) at 25
+    fps."""
 
     name: str
     audio: Tensor
     opening: Tensor
+    width: Tensor
 
 
 def read_speaker(path: str | Path, mesh: FaceMesh, seconds: float = SECONDS) -> Speaker | None:
     """The first seconds of a film of one speaking person; None where the mesh loses the face or there is no sound."""
     path = Path(path)
     frames = read_video(path, FPS, max_frames=round(seconds * FPS))
-    opening = _without_gaps([lips_opening(mesh, to_uint8(frame)) for frame in frames])
+    lips = _without_gaps([lips_of(mesh, to_uint8(frame)) for frame in frames])
     try:
         voice = prepare_voice(*load_audio(path))
     except ValueError:
         return None
-    if opening is None:
+    if lips is None:
         return None
-    length = min(len(opening), voice.frames)
-    return Speaker(path.stem, voice.waveform[0, : length * SAMPLES_A_FRAME], opening[:length])
+    length = min(len(lips), voice.frames)
+    return Speaker(path.stem, voice.waveform[0, : length * SAMPLES_A_FRAME], *lips[:length].T)
 
 
-def _without_gaps(values: list[float | None]) -> Tensor | None:
-    """(T,) with frames in which no face was seen filled in between their neighbours; None if there are too many."""
+def _without_gaps(values: list[tuple[float, float] | None]) -> Tensor | None:
+    """(T,2) with frames in which no face was seen filled in between their neighbours; None if there are too many."""
     seen = [i for i, value in enumerate(values) if value is not None]
     if not seen or len(seen) < SEEN * len(values):
         return None
-    return torch.from_numpy(np.interp(range(len(values)), seen, [values[i] for i in seen])).float()
+    known = np.array([values[i] for i in seen])
+    return torch.from_numpy(np.stack([np.interp(range(len(values)), seen, column) for column in known.T], 1)).float()
 
 
 def loudness(audio: Tensor) -> Tensor:
@@ -120,7 +123,9 @@ def measure_speakers(
 ) -> dict[str, dict[str, float]]:
     """For each film of a speaking person, correlation with the measured lips at the best lag of: `lips`, the opening
     commanded by the voice; `rendered`, the opening that the mesh sees in the finished video of a portrait (H,W,3);
-    `loudness`. `lag` is that of `lips`, in frames. Films without a face or a sound are left out.
+    `loudness`; `width`, as `rendered`, of the mouth's width. `lag` is that of `lips`, in frames. `reach` and
+    `width_reach` say how far opening and width go in the finished video, `own_reach` and `own_width_reach` in the film.
+    Films without a face or a sound are left out.
 
     out: a folder for the videos; None keeps none.
     """
@@ -134,22 +139,35 @@ def measure_speakers(
             figures[speaker.name] = {
                 "lips": lips,
                 "loudness": best_lag(loudness(speaker.audio), speaker.opening)[0],
-                "rendered": math.nan if seen is None else best_lag(seen, speaker.opening)[0],
                 "lag": float(lag),
+                **(_seen_lips(seen, speaker) if seen is not None else {"rendered": math.nan}),
             }
         if progress is not None:
             progress(number + 1, len(films))
     return figures
 
 
+def _seen_lips(seen: Tensor, speaker: Speaker) -> dict[str, float]:
+    """Correlations and reach of lips (T,2) seen in a finished video."""
+    opening, width = seen.T
+    return {
+        "rendered": best_lag(opening, speaker.opening)[0],
+        "width": best_lag(width, speaker.width)[0],
+        "reach": reach(opening),
+        "own_reach": reach(speaker.opening),
+        "width_reach": reach(width),
+        "own_width_reach": reach(speaker.width),
+    }
+
+
 def _finished(frames: Tensor, speaker: Speaker, mesh: FaceMesh, out: str | Path | None) -> Tensor | None:
-    """(T,) the opening seen in finished frames: in the video as written, where there is a folder for it."""
+    """(T,2) opening and width seen in finished frames: in the video as written, where there is a folder for it."""
     pictures = frames
     if out is not None:
         path = Path(out) / f"{speaker.name}.mp4"
         assemble(path, [frames], Fraction(FPS), waveform=speaker.audio[None], rate=SAMPLE_RATE)
         pictures = read_video(path)
-    return _without_gaps([lips_opening(mesh, to_uint8(picture)) for picture in pictures])
+    return _without_gaps([lips_of(mesh, to_uint8(picture)) for picture in pictures])
 
 
 def measure_talking_portrait(
@@ -163,7 +181,7 @@ def measure_talking_portrait(
     """One portrait (H,W,3) speaking: `voice`, correlation of the opening that the mesh sees in its frames with the one
     that the voice commanded (empty where no face is seen); and `shown` frames (shown,3,S,S) from first to last."""
     head = animate_portrait(renderer, model, photo, audio)
-    seen = _without_gaps([lips_opening(mesh, picture) for picture in to_uint8(head.frames)])
+    seen = _without_gaps([lips_of(mesh, picture) for picture in to_uint8(head.frames)])
     picked = torch.linspace(0, len(head.frames) - 1, shown).round().long()
-    figures = {} if seen is None else {"voice": correlation(seen, head.opening)}
+    figures = {} if seen is None else {"voice": correlation(seen[:, 0], head.opening)}
     return figures, head.frames[picked].movedim(-1, 1)

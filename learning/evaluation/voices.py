@@ -19,9 +19,10 @@ from ...pipelines.portrait import (
     render,
 )
 from ...pipelines.settings import RenderingSettings, SamplingSettings
+from ...visemes.table import lips_of
 from ...vocabulary import FPS, INDEX, SAMPLES_A_FRAME
 from ..datasets.tracks import Track
-from .metrics import best_lag, mean_of, speed_ratios
+from .metrics import best_lag, mean_of, reach_ratios, speed_ratios
 
 FOLLOWED = ("jaw", "pucker", "spread", "press", "upper_lip", "lower_lip")
 SECONDS, SILENCE = 6.0, 4.0  # of each clip, and of silence
@@ -40,7 +41,8 @@ def measure_lip_sync(
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, float]:
     """Means over drawn clips spread over `tracks`: correlation of each mouth parameter with the truth at its best lag,
-    the jaw's lag in frames, its amplitude, velocity and acceleration over the truth's; `silence`, the opening (95th
+    the jaw's lag in frames, its amplitude, velocity and acceleration over the truth's, how far opening and width of the
+    lips go of how far the true ones do (`reach`, `width_reach`); `silence`, the opening (95th
     percentile of the jaw) while nobody speaks. All are spoken for the looks of one photo (H,W,3), if there is one."""
     picked = _spread(tracks, clips)
     device = model.motion_mean.device
@@ -54,6 +56,7 @@ def measure_lip_sync(
         row = {name: best_lag(read[:, INDEX[name]], truth[:, INDEX[name]])[0] for name in FOLLOWED}
         jaw, true_jaw = read[:, INDEX["jaw"]], truth[:, INDEX["jaw"]]
         row |= {"lag": float(best_lag(jaw, true_jaw)[1]), **speed_ratios(jaw, true_jaw)}
+        row |= reach_ratios(*(torch.from_numpy(lips_of(values.numpy())) for values in (read, truth)))
         rows.append(row)
         if progress is not None:
             progress(number + 1, len(picked))

@@ -66,13 +66,15 @@ def test_moves_and_their_ranges():
 def test_no_face_is_no_figure(monkeypatch):
     Actor(1.0, monkeypatch)
     assert measure_portrait(None, torch.zeros(3, 8, 8), lambda picture: None) == {}
-    assert face_mesh.lips_opening(lambda picture: None, np.zeros((8, 8, 3), np.uint8)) is None
+    assert face_mesh.lips_of(lambda picture: None, np.zeros((8, 8, 3), np.uint8)) is None
 
 
-def test_the_opening_is_measured_in_pixels_of_any_picture():
+def test_opening_and_width_are_measured_in_pixels_of_any_picture():
     points = np.full((478, 2), 0.5, np.float32)
     points[168], points[2] = (0.5, 0.2), (0.5, 0.6)
     for upper, lower in face_mesh.LIPS:
         points[upper, 1], points[lower, 1] = 0.7, 0.8
+    points[61, 0], points[291, 0] = 0.4, 0.6
     for shape in ((100, 100, 3), (100, 300, 3), (240, 80, 3)):
-        assert face_mesh.lips_opening(lambda picture: points, np.zeros(shape, np.uint8)) == pytest.approx(0.25)
+        opening, width = face_mesh.lips_of(lambda picture: points, np.zeros(shape, np.uint8))
+        assert opening == pytest.approx(0.25) and width == pytest.approx(0.5 * shape[1] / shape[0])

@@ -10,7 +10,7 @@ import torch
 
 from mamba_portrait.cli import main
 from mamba_portrait.learning.evaluation import films, real, speakers
-from mamba_portrait.learning.evaluation.face_mesh import BONE, LIPS, MESH, lips_opening
+from mamba_portrait.learning.evaluation.face_mesh import BONE, CORNERS, LIPS, MESH, lips_of
 from mamba_portrait.learning.evaluation.films import measure_films, reenact_film
 from mamba_portrait.learning.evaluation.finding import measure_finder, overlaps
 from mamba_portrait.learning.evaluation.metrics import best_lag
@@ -51,6 +51,7 @@ def brightness_mesh(picture):
     points[BONE[0]], points[BONE[1]] = (0.5, 0.0), (0.5, 1.0)
     for upper, lower in LIPS:
         points[upper], points[lower] = (0.5, 0.5), (0.5, 0.5 + level)
+    points[CORNERS[0]], points[CORNERS[1]] = (0.4 - level / 4, 0.5), (0.6 + level / 4, 0.5)
     return points
 
 
@@ -89,8 +90,18 @@ def test_lips_that_follow_late_are_judged_at_their_lag(film, curve, monkeypatch,
     monkeypatch.setattr(speakers, "animate_portrait", lambda *_: TalkingHead(late, flat_frames(late)))
     figures = measure_speakers(None, None, [film], None, brightness_mesh, out=tmp_path)["someone"]
     assert figures["lips"] > 0.98 and figures["lag"] == 2 and figures["rendered"] > 0.98
+    assert figures["width"] > 0.98 and figures["reach"] == pytest.approx(figures["own_reach"], rel=0.05)
+    assert figures["width_reach"] == pytest.approx(figures["reach"] / 2, rel=0.05)
     assert figures["loudness"] > 0.9 and (tmp_path / "someone.mp4").is_file()
     assert measure_speakers(None, None, [film], None, lambda picture: None) == {}
+
+
+def test_half_of_the_opening_is_half_the_reach(film, curve, monkeypatch):
+    half = 0.5 * curve
+    monkeypatch.setattr(speakers, "animate_portrait", lambda *_: TalkingHead(half, flat_frames(half)))
+    each = measure_speakers(None, None, [film], None, brightness_mesh)
+    assert each["someone"]["rendered"] > 0.98
+    assert real._speakers(each)["reach_ratio"] == pytest.approx(0.5, rel=0.05)
 
 
 def test_the_commanded_opening_is_that_of_the_visemes():
@@ -154,7 +165,7 @@ def test_everything_at_once(tiny_weights, film, tmp_path, monkeypatch):
     assert figures["portraits"]["mean"]["count"] == 1 and figures["portraits"]["each"]["wall.png"] == {}
     assert figures["videos"]["each"] == {}  # its first frame shows no face
     spoken, own = (
-        torch.tensor([lips_opening(brightness_mesh, to_uint8(picture)) for picture in read_video(path)])
+        speakers._without_gaps([lips_of(brightness_mesh, to_uint8(picture)) for picture in read_video(path)])[:, 0]
         for path in (tmp_path / "speakers" / "someone.mp4", film)
     )
     assert figures["speakers"]["mean"]["rendered"] == pytest.approx(best_lag(spoken, own[: len(spoken)])[0], abs=1e-4)

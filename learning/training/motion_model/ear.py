@@ -1,0 +1,143 @@
+"""The audio regression of a motion model solved on clips, instead of descended: ridge regression from the audio
+condition of a frame to the mouth's parameters. Everything else of the model stays as it is.
+
+    python -m mamba_portrait.learning.training.motion_model.ear --data DIR --init FILE --out RUN.pt
+
+DIR holds clips of drawn parameters (learning/corpus/tracks.py, real_lips.py). People on film weigh the same, and
+together as much as FILMS of all; the frames of other clips weigh the same too. `export RUN.pt` writes the weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ....model_loaders.checkpoint import load_motion_model, load_renderer
+from ....networks.motion_model.model import MotionModel
+from ....networks.renderer.model import Renderer
+from ....pipelines.portrait import Voice, extract_global_audio, extract_local_audio
+from ....vocabulary import INDEX, SAMPLES_A_FRAME
+from ...datasets.tracks import MOUTH, Track, load_tracks
+from ..run import save_atomically
+from .train import averaged_motion_model
+
+RIDGE = 0.1  # of the condition's variance
+FILMS = 0.5  # share of films where there are other clips too
+RENDERED = {"jaw": 1.05, "upper_lip": 1.05, "lower_lip": 1.05, "pucker": 1.6, "spread": 1.6}
+"""Factors by which what is heard is commanded, so that lips in finished films go as far as people's: as far in the
+mean over seven people held out, whose portraits differ in how far a command opens them. The renderer shows less than it
+is told of how lips round and spread."""
+
+
+class Moments:
+    """Weighted sums of what a ridge regression needs, in float64: a corpus of any length in a few hundred numbers."""
+
+    def __init__(self, inputs: int, outputs: int):
+        self.weight = 0.0
+        self.x, self.y = torch.zeros(inputs, dtype=torch.float64), torch.zeros(outputs, dtype=torch.float64)
+        self.xx = torch.zeros(inputs, inputs, dtype=torch.float64)
+        self.xy = torch.zeros(inputs, outputs, dtype=torch.float64)
+
+    def add(self, x: Tensor, y: Tensor, weight: float) -> None:
+        """Frames x (n,inputs) and what they should give, y (n,outputs), each of the same weight."""
+        x, y = x.double().cpu(), y.double().cpu()
+        self.weight += weight * len(x)
+        self.x, self.y = self.x + weight * x.sum(0), self.y + weight * y.sum(0)
+        self.xx, self.xy = self.xx + weight * x.T @ x, self.xy + weight * x.T @ y
+
+    def solve(self, ridge: float) -> tuple[Tensor, Tensor]:
+        """Matrix (outputs,inputs) and bias (outputs,) of least squares, each input held by `ridge` of its variance."""
+        mean_x, mean_y = self.x / self.weight, self.y / self.weight
+        covariance = self.xx / self.weight - torch.outer(mean_x, mean_x)
+        shared = self.xy / self.weight - torch.outer(mean_x, mean_y)
+        held = covariance + torch.diag(ridge * covariance.diagonal().clamp_min(1e-12))
+        matrix = torch.linalg.solve(held, shared).T
+        return matrix, mean_y - matrix @ mean_x
+
+
+def weights_of(tracks: Sequence[Track]) -> list[float]:
+    """The weight of a frame of each clip; they add up to 1 over all frames."""
+    speakers = [json.loads((track.folder / "meta.json").read_text("utf8")).get("speaker", "") for track in tracks]
+    frames: Counter[str] = Counter()
+    for speaker, track in zip(speakers, tracks, strict=True):
+        frames[speaker if _on_film(speaker) else ""] += len(track.values)
+    people = sum(_on_film(speaker) for speaker in frames)
+    films = FILMS if people and "" in frames else 1.0
+    return [
+        films / people / frames[s] if _on_film(s) else (1 - films if people else 1.0) / frames[""] for s in speakers
+    ]
+
+
+def _on_film(speaker: str) -> bool:
+    return speaker.startswith("film-")
+
+
+@torch.inference_mode()
+def solve_ear(model: MotionModel, renderer: Renderer, tracks: Sequence[Track], ridge: float = RIDGE) -> None:
+    """Replace the audio regression of `model` by the best linear one on clips of drawn parameters."""
+    drawn = [track for track in tracks if track.drawn]
+    moments = Moments(model.config.width, len(MOUTH))
+    mean = renderer.read_parameters(model.motion_mean[None])[0, MOUTH].double().cpu()
+    device = model.motion_mean.device
+    for track, weight in zip(tqdm(drawn, desc="listening", unit="clip"), weights_of(drawn), strict=True):
+        audio = torch.from_numpy(track.audio(0, len(track.values)))
+        voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
+        heard = extract_global_audio(model, voice, keep_on=device)
+        local = extract_local_audio(model, voice, keep_on=device)
+        condition = model.condition(heard, local)[0]
+        moments.add(condition, torch.from_numpy(np.array(track.values[:, MOUTH])), weight)
+    matrix, bias = moments.solve(ridge)
+    model.ear.weight.copy_(matrix)
+    model.ear.bias.copy_(bias - mean)
+    scale_mouth(model, renderer)
+
+
+@torch.no_grad()
+def scale_mouth(model: MotionModel, renderer: Renderer) -> None:
+    """Multiply what the audio regression says of the parameters of RENDERED, counted from a face at rest."""
+    mean = renderer.read_parameters(model.motion_mean[None])[0]
+    for name, factor in RENDERED.items():
+        row, index = MOUTH.index(INDEX[name]), INDEX[name]
+        model.ear.weight[row] *= factor
+        model.ear.bias[row] += (factor - 1) * (model.ear.bias[row] + mean[index])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Solve the audio regression of a motion model on clips.")
+    parser.add_argument("--data", required=True, metavar="DIR", help="clips")
+    parser.add_argument("--init", metavar="FILE", help="a motion model or a run's stage2.pt (default: the shipped one)")
+    parser.add_argument("--renderer", metavar="FILE", help="the renderer it speaks through (default: the shipped one)")
+    parser.add_argument("--every", type=int, default=1, help="use every so many-th clip only (%(default)s)")
+    parser.add_argument("--out", required=True, metavar="RUN.pt", help="what `export` reads")
+    options = parser.parse_args(arguments)
+    state: dict = {}
+    if options.init and options.init.endswith(".pt"):
+        state = torch.load(options.init, map_location="cpu", weights_only=True)
+        model = averaged_motion_model(options.init)
+    else:
+        model = load_motion_model(options.init)
+    solve_ear(model, load_renderer(options.renderer), load_tracks(options.data)[:: options.every])
+    facts = {name: state[name] for name in ("step", "spent") if name in state}
+    save_atomically(
+        Path(options.out),
+        facts
+        | {
+            "config": model.config.to_dict(),
+            "model": model.state_dict(),
+            "average": model.state_dict(),
+            "motion_language": model.motion_language,
+        },
+    )
+    print(options.out)
+
+
+if __name__ == "__main__":
+    main()
