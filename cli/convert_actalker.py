@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..files import check_place
 from .options import command
 
 PRECISIONS = ("fp16", "bf16", "fp32")
@@ -32,17 +33,16 @@ convert-actalker checkpoints --precision bf16 -o actalker_bf16.safetensors
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints what was written."""
-    import torch
-
-    from ..files import check_place
-    from ..model_loaders.actalker.load import convert_actalker
-
     path = Path(options.out)
     if path.suffix != ".safetensors":
         raise ValueError(f"The file to write must end in .safetensors, not '{path.name}'.")
     if not Path(options.folder).is_dir():
         raise FileNotFoundError(f"There is no folder {options.folder}; give the one that holds ACTalker's files.")
-    dtypes = dict(zip(PRECISIONS, (torch.float16, torch.bfloat16, torch.float32), strict=True))
     check_place(path)
+    import torch
+
+    from ..model_loaders.actalker.load import convert_actalker  # needs the extra
+
+    dtypes = dict(zip(PRECISIONS, (torch.float16, torch.bfloat16, torch.float32), strict=True))
     convert_actalker(options.folder, path, dtype=dtypes[options.precision])
     print(f"{path}  {path.stat().st_size / 1e9:.2f} GB")

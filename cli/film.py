@@ -91,13 +91,22 @@ def portrait_of(options: argparse.Namespace, renderer, machine: Machine, stages:
             photo, finder=options.finder, box=options.box, which=options.which_face, **framing(options)
         )
     face, (height, width) = framed.face, framed.picture.shape[:2]
-    place = f"{round(face.size)} pixels wide, {framed.faces} found" if face.finder != "whole" else "the whole picture"
-    print(f"face: {face.finder}, {place}; portrait of {width} x {height} pixels")
+    print(f"{_found(face, framed.faces)} The portrait is a square of {width} x {height} pixels around it.")
     with stages("encode the source"):
         source = portrait.encode_source(renderer, framed.picture, bf16=machine.bf16, keep_on=machine.device)
     with stages("appearance"):
         appearance = portrait.extract_appearance(renderer, source, bf16=machine.bf16, keep_on=machine.device)
     return Portrait(photo, framed.crop, source, appearance)
+
+
+def _found(face, count: int) -> str:
+    """A sentence about the face that is animated."""
+    if face.finder == "whole":
+        return "The whole photo is taken as the face."
+    if face.finder == "box":
+        return f"The face is the given box, {round(face.size)} pixels wide."
+    many = "1 face is" if count == 1 else f"{count} faces are"
+    return f"{many} in the photo; the one that is animated is {round(face.size)} pixels wide (finder: {face.finder})."
 
 
 def write_film(

@@ -39,9 +39,9 @@ train actalker --data data/clips --weights models/actalker --out runs/actalker -
 
 def run(options: argparse.Namespace) -> None:
     """Train; prints the file."""
-    from ..learning.training.actalker.train import SAVES, ACTalkerSettings, train_actalker
-
     check_folder(options.out)
+    from ..learning.training.actalker.train import SAVES, ACTalkerSettings, train_actalker  # needs the extra
+
     with use_machine(options) as machine:
         settings = ACTalkerSettings(options.weights, options.batch_size, options.rate, options.size)
         show(train_actalker(options.data, options.out, plan(options, machine, saves=SAVES), settings))

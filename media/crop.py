@@ -35,11 +35,13 @@ def crop_box(
     """The square to cut: `scale` times the face box, its centre raised by `shift` of the box.
 
     photo_size: (height, width). face None, or one found by "whole": the smallest square around the whole photo. The
-    side is even.
-    ValueError for a scale outside of 0.5..20, and for a square beyond LARGEST_CROP, as around a picture of one row."""
+    side is even. ValueError for a scale outside of 0.5..20, a shift beyond 5, and a square beyond LARGEST_CROP, as
+    around a picture of one row."""
     height, width = photo_size
     if not 0.5 <= scale <= 20:
         raise ValueError(f"The crop scale must lie between 0.5 and 20 face sizes, got {scale}.")
+    if not -5 <= shift <= 5:
+        raise ValueError(f"The crop's shift must lie between -5 and 5 face sizes, got {shift}.")
     whole = face is None or face.finder == "whole"
     # An even side, as frames have: an odd one would be resampled for one pixel when the film is made
     size = (max(height, width) + 1) // 2 * 2 if whole else max(2, 2 * round(face.size * scale / 2))

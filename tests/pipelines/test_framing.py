@@ -134,6 +134,14 @@ def test_the_crop_keeps_the_kind_of_what_it_is_given():
     assert (small.float() / 255 - cut(bytes_.float() / 255, crop, DRIVING_SIZE)).abs().max() < 0.51 / 255
 
 
+@pytest.mark.parametrize(
+    "framing", [{"scale": float("nan")}, {"scale": 30.0}, {"shift": float("inf")}, {"shift": -6.0}]
+)
+def test_a_crop_beyond_the_picture_is_refused(framing):
+    with pytest.raises(ValueError, match="must lie between"):
+        crop_box((64, 64), None, **framing)
+
+
 def test_a_film_without_a_face_names_the_ways_out(renderer):
     with pytest.raises(NoFaceError, match="No face was found in the first frame of the driving video.*, or else"):
         frame_video(torch.zeros(2, 64, 64, 3), remedy="or else")
