@@ -18,7 +18,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from .ending import Ending
+from .truncation import TruncationCheck
 
 log = logging.getLogger("mamba_portrait")
 
@@ -77,7 +77,7 @@ def decoded(container: av.container.InputContainer, stream: av.stream.Stream, na
 
     ValueError also where the file ends before its header says so, or its last pictures do not come out: with threads a
     frame, which are several times as fast as threads a slice, FFmpeg keeps the errors of the last frames to itself."""
-    count, packets, ending = 0, container.demux(), Ending(container, stream)
+    count, packets, check = 0, container.demux(), TruncationCheck(container, stream)
     while True:
         with _as_value_error(f"{name} is damaged after {count} frames"):
             packet = next(packets, None)
@@ -85,12 +85,12 @@ def decoded(container: av.container.InputContainer, stream: av.stream.Stream, na
             frames = packet.decode() if ours else []
         if packet is None:
             break
-        ending.demuxed(packet)
+        check.note_packet(packet)
         for frame in frames:
-            ending.decoded(frame)
+            check.note_frame(frame)
             count += 1
             yield frame
-    if fault := ending.fault():
+    if fault := check.fault():
         remedy = "get the whole file, or cut the good part out of it"
         raise ValueError(f"{name} is damaged after {count} frames: {fault}; {remedy}.")
 

@@ -17,10 +17,10 @@ from torch import Tensor
 from ..files import writing
 from .audio import sound_begin
 from .decoder import LONGEST_HOLD, frame_rate, open_media, stamp_of, video_frames, video_stream
+from .display import display_geometry, warn_of_what_is_ignored
 from .photo import to_uint8
 from .provenance import VisibleMark, provenance_metadata
 from .sound_file import LONGEST_LEAD, SoundFile
-from .stand import stand_of, tell_oddities
 from .timing import constant_rate, on_grid
 from .voice import Voice
 
@@ -54,7 +54,7 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
         frame = next(video_frames(container, stream, path.name), None)
         if frame is None:
             raise ValueError(f"{path.name} has a video stream without frames.")
-        width, height = stand_of(stream, frame).size(frame)
+        width, height = display_geometry(stream, frame).size(frame)
         rotation, has_audio, shown = 90 * _turns(frame), bool(container.streams.audio), stamp_of(frame) or Fraction(0)
         if stream.duration and stream.time_base:
             duration = float(stream.duration * stream.time_base)
@@ -100,7 +100,7 @@ def read_video(
         stream = video_stream(container, path.name)
         stream.thread_type = "AUTO"
         spacing = 1 / frame_rate(stream, path.name)
-        produced, stand = 0, None
+        produced, geometry = 0, None
         for frame, repeats in on_grid(video_frames(container, stream, path.name), rate, spacing, zero, Fraction(start)):
             if repeats > LONGEST_HOLD * rate:
                 raise ValueError(
@@ -108,11 +108,11 @@ def read_video(
                     f"{float(repeats / rate):.0f} s."
                 )
             repeats = repeats if max_frames is None else min(repeats, max_frames - produced)
-            if stand is None:
-                stand = stand_of(stream, frame)
-                tell_oddities(stream, frame, path.name)
+            if geometry is None:
+                geometry = display_geometry(stream, frame)
+                warn_of_what_is_ignored(stream, frame, path.name)
             if repeats > 0:
-                image = stand.upright(frame, path.name)
+                image = geometry.upright(frame, path.name)
                 for _ in range(repeats):
                     yield image
             produced += repeats

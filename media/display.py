@@ -1,4 +1,4 @@
-"""How the pictures of a film stand: turned or mirrored, of pixels that are no squares, in colours of which kind."""
+"""Display geometry of a film's pictures: rotation, mirrors and pixel aspect; and warnings of what is not honoured."""
 
 import logging
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ HDR = {16: "PQ", 18: "HLG"}  # H.273's transfer characteristics
 
 
 @dataclass(frozen=True)
-class Stand:
+class DisplayGeometry:
     """What makes a decoded picture upright: first the aspect of its pixels, then a transposition, then mirrors."""
 
     transposed: bool = False
@@ -48,7 +48,7 @@ class Stand:
         return resize(unit_range(pixels), height, width)
 
 
-def stand_of(stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> Stand:
+def display_geometry(stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> DisplayGeometry:
     """What the container says of a stream's pictures, with the display matrix of its first frame (ISO 14496-12,
     8.3.2)."""
     aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -56,15 +56,15 @@ def stand_of(stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> Stand
         aspect = Fraction(1)
     matrix = _matrix(frame)
     if matrix is None:
-        return Stand(aspect=aspect)
+        return DisplayGeometry(aspect=aspect)
     across, down = matrix[0], matrix[1]  # where a step to the right and a step down lead: (right, down) each
     if abs(across[0]) >= abs(across[1]):
-        return Stand(False, across[0] < 0, down[1] < 0, aspect)
-    return Stand(True, down[0] < 0, across[1] < 0, aspect)
+        return DisplayGeometry(False, across[0] < 0, down[1] < 0, aspect)
+    return DisplayGeometry(True, down[0] < 0, across[1] < 0, aspect)
 
 
-def tell_oddities(stream: av.video.stream.VideoStream, frame: av.VideoFrame, name: str) -> None:
-    """Say in the log what of a film's looks is not honoured."""
+def warn_of_what_is_ignored(stream: av.video.stream.VideoStream, frame: av.VideoFrame, name: str) -> None:
+    """Log what of a film's rotation, aspect and colours is not honoured."""
     matrix = _matrix(frame)
     if matrix is not None and np.sort(np.abs(matrix), axis=None)[1] > SLANTED * np.abs(matrix).max():
         log.warning("%s is turned by no quarter; it is read at the nearest quarter turn.", name)

@@ -1,4 +1,4 @@
-"""Whether a file was read to the end that its header tells: half a download decodes without an error."""
+"""Truncated files: half a download decodes without an error, so what was read is compared with the header."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,8 +11,8 @@ NO_SIZE = 0x7FFF0000  # and above: what programs write into a WAV's header while
 TAIL = 1 << 16  # bytes in which an MP3's table of contents is looked for
 
 
-class Ending:
-    """What was seen of a stream while it was read, beside what the file's header tells.
+class TruncationCheck:
+    """Compares what was demuxed of a stream with the length that the file's header states.
 
     A header counts where it states the length; what FFmpeg estimates from a bit rate does not."""
 
@@ -25,7 +25,7 @@ class Ending:
         self._waiting: set[int] = set()  # time stamps of packets that have not come out as frames
         self._shown, self._same_stamps = None, stream.type == "video"
 
-    def demuxed(self, packet: av.Packet) -> None:
+    def note_packet(self, packet: av.Packet) -> None:
         """Note a packet of any stream."""
         index = packet.stream.index
         if packet.is_corrupt and self._format != "wav" and (index == self._index or INDEXED in self._format):
@@ -39,7 +39,7 @@ class Ending:
         self._first[index] = min(begin, self._first.get(index, begin))
         self._last[index] = max(end, self._last.get(index, end))
 
-    def decoded(self, frame) -> None:
+    def note_frame(self, frame) -> None:
         """Note a frame of the stream."""
         if self._same_stamps:
             self._same_stamps = frame.pts in self._waiting  # not so in AVI, where a packet may hold two pictures
