@@ -16,13 +16,13 @@ from torch import Tensor
 
 from ..files import writing
 from .audio import sound_begin
+from .audio_feed import AudioFeed
 from .decoder import LONGEST_HOLD, frame_rate, open_media, stamp_of, video_frames, video_stream
 from .display import display_geometry, warn_of_what_is_ignored
 from .photo import to_uint8
 from .provenance import VisibleMark, provenance_metadata
 from .sound_file import LONGEST_LEAD, SoundFile
 from .timing import constant_rate, on_grid
-from .voice import Voice
 
 log = logging.getLogger("mamba_portrait")
 
@@ -158,7 +158,7 @@ class VideoWriter:
         self.frames = 0
         self._mark, self._badge = mark, None
         self._options = {"crf": str(crf), "preset": preset}
-        self._voice = None if audio is None else Voice(audio)
+        self._voice = None if audio is None else AudioFeed(audio)
         self._metadata = provenance_metadata(title, detail)
         self._partial = self.path.with_name(f".{self.path.stem}.{uuid.uuid4().hex[:8]}{self.path.suffix}")
         self._container = self._video = self._audio = self._size = None

@@ -68,15 +68,13 @@ def encode_source(
     if photo.ndim == 4 and photo.shape[0] != 1:
         raise ValueError(f"One portrait is needed, but {photo.shape[0]} pictures came in; choose one of them first.")
     device = _device(renderer)
+    picture, limits = _network_image(checked(photo, "the portrait"), device), MotionLimits(renderer, "the portrait")
     with autocast(device, bf16):
-        picture = _network_image(checked(photo, "the portrait"), device)
-        source = renderer.encode_source(picture).toned()
-        limits = MotionLimits(renderer, "the portrait")
-        own = limits.clamp(source.motion.float().cpu())
-        if limits.frames:
-            limits.warn()
-            source = renderer.encode_source(picture, motion=own.to(device)).toned()
-        return source.to(keep_on)
+        motion = renderer.encode_motion(picture)
+    motion = limits.clamp(motion.float().cpu()).to(device)
+    limits.warn()
+    with autocast(device, bf16):
+        return renderer.encode_source(picture, motion=motion).toned().to(keep_on)
 
 
 @torch.inference_mode()

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from mamba_portrait.media.audio import load_audio, resample, resampled, to_mono_16k
+from mamba_portrait.media.audio_feed import AudioFeed
 from mamba_portrait.media.mixing import mix
 from mamba_portrait.media.sound_file import SoundFile
 from mamba_portrait.media.video import VideoWriter
-from mamba_portrait.media.voice import Voice
 from mamba_portrait.pipelines.portrait import prepare_voice, prepare_voice_file
 
 with_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="the ffmpeg program is not here to compare with")
@@ -96,7 +96,7 @@ def test_a_file_gives_the_voice_and_the_film_that_its_waveform_gives(samples, tm
 
 def test_a_sound_longer_than_its_film_is_read_in_parts(samples, tmp_path):
     (tmp_path / "voice.wav").write_bytes(samples.wav(2, samples=160_000))
-    voice, longest = Voice(SoundFile(tmp_path / "voice.wav")), 0
+    voice, longest = AudioFeed(SoundFile(tmp_path / "voice.wav")), 0
     given = list(voice.blocks(3000))
     for begin, block in voice.blocks(None):
         longest = max(longest, voice._waiting.shape[1])

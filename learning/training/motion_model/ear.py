@@ -32,9 +32,9 @@ from .train import averaged_motion_model
 RIDGE = 0.1  # of the condition's variance
 FILMS = 0.5  # share of films where there are other clips too
 RENDERED = {"jaw": 1.05, "upper_lip": 1.05, "lower_lip": 1.05, "pucker": 1.6, "spread": 1.6}
-"""Factors by which what is heard is commanded, so that lips in finished films go as far as people's: as far in the
-mean over seven people held out, whose portraits differ in how far a command opens them. The renderer shows less than it
-is told of how lips round and spread."""
+"""Gains on the regression's outputs, so that lips in finished films move as far as people's in the mean over seven
+people held out. Portraits differ in how far the same parameters open them, and the renderer shows only a part of pucker
+and spread."""
 
 
 class Moments:
@@ -87,12 +87,12 @@ def solve_ear(model: MotionModel, renderer: Renderer, tracks: Sequence[Track], r
     moments = Moments(model.config.width, len(MOUTH))
     mean = renderer.read_parameters(model.motion_mean[None])[0, MOUTH].double().cpu()
     device = model.motion_mean.device
-    for track, weight in zip(tqdm(drawn, desc="listening", unit="clip"), weights_of(drawn), strict=True):
+    for track, weight in zip(tqdm(drawn, desc="audio features", unit="clip"), weights_of(drawn), strict=True):
         audio = torch.from_numpy(track.audio(0, len(track.values)))
         voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
-        heard = extract_global_audio(model, voice, keep_on=device)
+        global_audio = extract_global_audio(model, voice, keep_on=device)
         local = extract_local_audio(model, voice, keep_on=device)
-        condition = model.condition(heard, local)[0]
+        condition = model.condition(global_audio, local)[0]
         moments.add(condition, torch.from_numpy(np.array(track.values[:, MOUTH])), weight)
     matrix, bias = moments.solve(ridge)
     model.ear.weight.copy_(matrix)
@@ -102,7 +102,7 @@ def solve_ear(model: MotionModel, renderer: Renderer, tracks: Sequence[Track], r
 
 @torch.no_grad()
 def scale_mouth(model: MotionModel, renderer: Renderer) -> None:
-    """Multiply what the audio regression says of the parameters of RENDERED, counted from a face at rest."""
+    """Apply the gains of RENDERED to the audio regression, about a face at rest."""
     mean = renderer.read_parameters(model.motion_mean[None])[0]
     for name, factor in RENDERED.items():
         row, index = MOUTH.index(INDEX[name]), INDEX[name]

@@ -1,4 +1,4 @@
-"""The voice of a film as its encoder takes it: block by block, at a rate and with channels that AAC knows."""
+"""The sound of a film as its encoder takes it: block by block, at a rate and with channels that AAC knows."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ AUDIO_BLOCK = 1024  # samples in an AAC frame
 RATE = 48_000  # of a voice at a rate that AAC does not know
 
 
-class Voice:
+class AudioFeed:
     """audio: a waveform (N,), (C,N) or (1,C,N) in [-1,1] and its rate, or a file, which is read on the way.
 
     `channels` is 1 or 2, and 0 for a file without a sample. Raises ValueError for an empty waveform."""
