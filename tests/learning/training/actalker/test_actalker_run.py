@@ -53,29 +53,15 @@ def test_a_run_trains_and_writes_a_file_that_loads(corpus, faces, tmp_path, capl
     assert "unet" in moved and moved <= set(TRAINED)
 
 
-def test_killed_and_resumed_equals_unbroken(corpus, faces, tmp_path, monkeypatch):
+def test_killed_and_resumed_equals_unbroken(corpus, faces, tmp_path, killing):
     def train(name):
         settings = ACTalkerSettings(rate=1e-3, image_size=64)
         train_actalker(corpus, tmp_path / name, Plan(steps=3, seed=3, saves=Every(steps=2)), settings)
         return torch.load(tmp_path / name / "actalker.pt", weights_only=True)["model"]
 
     whole = train("whole")
-
-    class Killed(Exception):
-        pass
-
-    with monkeypatch.context() as patch:
-        honest, seen = ACTalkerTask.losses, []
-
-        def losses(*arguments):
-            seen.append(1)
-            if len(seen) == 3:
-                raise Killed
-            return honest(*arguments)
-
-        patch.setattr(ACTalkerTask, "losses", losses)
-        with pytest.raises(Killed):
-            train("broken")
+    with killing(ACTalkerTask, "losses", 3):
+        train("broken")
     resumed = train("broken")
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
     files = (tmp_path / name / "actalker.safetensors" for name in ("whole", "broken"))

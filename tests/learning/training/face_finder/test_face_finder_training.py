@@ -112,27 +112,13 @@ def test_scenes_are_composed_once_and_photographed_often(stills, monkeypatch):
     assert len(composed) == len(set(composed)) and 0.9 < 100 * SMALL.batch / len(composed) / SMALL.reuse < 1.1
 
 
-def test_killed_and_resumed_equals_unbroken(stills, tmp_path, monkeypatch):
+def test_killed_and_resumed_equals_unbroken(stills, tmp_path, killing):
     def weights(name):
         return torch.load(tmp_path / name / "face_finder.pt", weights_only=True)
 
     train(stills, tmp_path / "whole", 8)
-
-    class Killed(Exception):
-        pass
-
-    with monkeypatch.context() as patch:
-        honest, seen = FaceFinder.forward, []
-
-        def forward(*arguments):
-            seen.append(1)
-            if len(seen) == 6:
-                raise Killed
-            return honest(*arguments)
-
-        patch.setattr(FaceFinder, "forward", forward)
-        with pytest.raises(Killed):
-            train(stills, tmp_path / "broken", 8, dict(saves=Every(steps=2)))
+    with killing(FaceFinder, "forward", 6):
+        train(stills, tmp_path / "broken", 8, dict(saves=Every(steps=2)))
     said = []
     train(stills, tmp_path / "broken", 8, dict(report=said.append))
     assert "Resuming at step 4" in said[0]

@@ -261,24 +261,10 @@ def test_other_predictions_train(clips, tmp_path, kind):
         run(clips, tmp_path, 6)
 
 
-def test_killed_and_resumed_equals_unbroken(clips, tmp_path, monkeypatch):
+def test_killed_and_resumed_equals_unbroken(clips, tmp_path, killing):
     whole = torch.load(run(clips, tmp_path / "whole", 8), weights_only=True)
-
-    class Killed(Exception):
-        pass
-
-    honest, seen = Stage2Task.losses, []
-
-    def losses(*arguments):
-        seen.append(1)
-        if len(seen) == 6:
-            raise Killed
-        return honest(*arguments)
-
-    monkeypatch.setattr(Stage2Task, "losses", losses)
-    with pytest.raises(Killed):
+    with killing(Stage2Task, "losses", 6):
         run(clips, tmp_path / "broken", 8, dict(saves=Every(steps=1)))
-    monkeypatch.setattr(Stage2Task, "losses", honest)
     resumed = torch.load(run(clips, tmp_path / "broken", 8), weights_only=True)
     assert resumed["step"] == 8
     for part in ("model", "average", "pose_head"):

@@ -1,6 +1,5 @@
 """Stage 1's data, losses and loop: labels mean what they say, a tiny run learns, a killed one goes on unharmed."""
 
-import contextlib
 import json
 import shutil
 
@@ -212,30 +211,10 @@ def test_a_tiny_run_lowers_every_part_of_the_loss(drawn_discs, tiny_config, tmp_
     assert averaged_renderer(file).config == tiny_config
 
 
-class Killed(Exception):
-    pass
-
-
-@contextlib.contextmanager
-def killing(monkeypatch, task, when):
-    """A run that dies in the task's step of that number."""
-    honest, calls = task.losses, []
-
-    def losses(self, batch, progress):
-        calls.append(1)
-        if len(calls) == when:
-            raise Killed
-        return honest(self, batch, progress)
-
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(task, "losses", losses)
-        yield
-
-
-def test_killed_and_resumed_equals_unbroken(drawn_discs, tiny_config, tmp_path, monkeypatch):
+def test_killed_and_resumed_equals_unbroken(drawn_discs, tiny_config, tmp_path, killing):
     whole = torch.load(train(drawn_discs, tmp_path / "whole", tiny_config, 6), weights_only=True)
     for task, when in ((ParameterSpaceTask, 2), (MotionSpaceTask, 4), (RenderingTask, 3), (RenderingTask, 2)):
-        with killing(monkeypatch, task, when):
+        with killing(task, "losses", when):
             train(drawn_discs, tmp_path / "broken", tiny_config, 6)
     resumed = torch.load(train(drawn_discs, tmp_path / "broken", tiny_config, 6), weights_only=True)
     assert (resumed["step"], resumed["samples"]) == (18, 6 * 16 + 6 * 6)
@@ -247,12 +226,12 @@ def test_killed_and_resumed_equals_unbroken(drawn_discs, tiny_config, tmp_path, 
     assert [json.loads(line)["step"] for line in text] == list(range(1, 19))  # no step is told twice
 
 
-def test_discriminators_too_go_on_to_the_bit(drawn_discs, tiny_config, tmp_path, monkeypatch):
+def test_discriminators_too_go_on_to_the_bit(drawn_discs, tiny_config, tmp_path, killing):
     parts = Part("coarse", 0.5, 64, 2, 1e-3), Part("finish", 0.5, 64, 2, 1e-3, joint=True, adversarial=True)
     options = dict(schedule=parts, weights=Stage1Weights(adversarial=0.1, features=1.0))
     whole = torch.load(train(drawn_discs, tmp_path / "whole", tiny_config, 3, **options), weights_only=True)
     for when in (4, 3):  # in the first step of the second part, and in its third
-        with killing(monkeypatch, RenderingTask, when):
+        with killing(RenderingTask, "losses", when):
             train(drawn_discs, tmp_path / "broken", tiny_config, 3, **options)
     resumed = torch.load(train(drawn_discs, tmp_path / "broken", tiny_config, 3, **options), weights_only=True)
     assert len(whole["optimizers"]) == 2 and whole["adversary"].keys() == resumed["adversary"].keys()
