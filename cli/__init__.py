@@ -10,7 +10,18 @@ from collections.abc import Sequence
 
 from .. import __version__
 
-COMMANDS = ("animate", "reenact", "run", "corpus", "train", "export", "evaluate", "bench", "convert-actalker")
+COMMANDS = (
+    "animate",
+    "reenact",
+    "run",
+    "corpus",
+    "train",
+    "export",
+    "evaluate",
+    "test-set",
+    "bench",
+    "convert-actalker",
+)
 CANCELLED, BAD_INPUT = 130, 2
 
 EXAMPLES = """examples:
