@@ -28,8 +28,8 @@ class Sample:
     """One file of the test set.
 
     use: one of USES. name: of the file that is written, without its suffix. repository: owner/name on GitHub; path and
-    sha256 of the file at that commit; sound: of the voice (WAV), where the film has none of its own. seconds: of the film.
-    tags: what it tests, such as close-up, glasses, beard, teeth, dark skin, painting."""
+    sha256 of the file at that commit; sound: of the voice (WAV), where the film has none of its own. seconds: of the
+    film. tags: what it tests, such as close-up, glasses, beard, teeth, dark skin, painting."""
 
     use: str
     name: str
