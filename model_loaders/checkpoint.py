@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from ..files import whole_file
 
 FORMAT = "mamba_portrait"
-VERSIONS = {"renderer": "3", "motion_model": "2", "face_finder": "1"}
+VERSIONS = {"renderer": "3", "motion_model": "2", "face_finder": "1", "sync_judge": "1"}
 """Of each kind. Renderers of version 1 had a bounded DIT vector, in those of version 2 the head's position in a photo
 was part of M_0; motion models of version 1 had no audio regression."""
 SHARD_BYTES = 16_000_000  # small enough for repositories without large-file storage
