@@ -1,4 +1,34 @@
-"""Notes of the help pages beyond the schema, by node id (Markdown)."""
+"""What the help pages have beyond the schema, by node id: notes (Markdown) and the captions of pictures."""
+
+PICTURES = {
+    "MambaPortraitLoadRenderer": "A portrait, and frames that the renderer makes of it.",
+    "MambaPortraitLoadMotionModel": "A voice, and curves of the motion that the model generates for it.",
+    "MambaPortraitCrop": "The photo with the face box (white) and the crop (green); the crop; the face mask.",
+    "MambaPortraitEncodeSource": "The portrait, and its depth as the encoder sees it: near is bright.",
+    "MambaPortraitExtractAppearance": "Two portraits and their appearance vectors.",
+    "MambaPortraitGlobalAudio": "The recording, and its prosody features frame by frame.",
+    "MambaPortraitLocalAudio": "The recording, and the features of the sound around each frame.",
+    "MambaPortraitSampleMotion": "One voice, two seeds: the mouth follows the words in both, the head moves "
+    "differently.",
+    "MambaPortraitEncodeDriving": "Frames of a driving video, and the motion encoded from them.",
+    "MambaPortraitDecodeMotion": "Frames of one motion on one portrait.",
+    "MambaPortraitPasteBack": "Frames of the crop, and the whole photo with one of them pasted back.",
+    "MambaPortraitAssembleVideo": "Portrait and motion in, frames of the finished video out; the sound runs below.",
+    "MambaPortraitFramesToVideo": "Images and a sound become one video.",
+    "MambaPortraitSaveMotion": "Motion is saved, not pictures: 768 numbers, 25 times a second.",
+    "MambaPortraitLoadMotion": "One saved motion on two faces.",
+    "MambaPortraitEditMotion": "The same frame: unchanged; mouth 1.8; yaw 12 degrees; roll 12 degrees.",
+    "MambaPortraitMixMotion": "Opening of the mouth over time: first motion, second motion, blend, one after the "
+    "other.",
+    "MambaPortraitPlotMotion": "The picture that this node makes.",
+    "MambaPortraitJointControl": "With both gates at 1 the voice controls the mouth (green), the driving video all the "
+    "rest (violet).",
+    "MambaPortraitJointMotion": "Above frames of the driving video, below the joint motion: head and eyes of the "
+    "video, the mouth of the voice.",
+    "MambaPortraitExamplePortrait": "The three pictures: Grace Hopper, Eileen Collins, picture in a room.",
+    "MambaPortraitExampleVoice": "The two recordings: greeting and man.",
+    "MambaPortraitExampleDrivingVideo": "Frames of the clip drawn head.",
+}
 
 NOTES = {
     "MambaPortraitLoadRenderer": """
