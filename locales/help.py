@@ -4,7 +4,7 @@ PICTURES = {
     "MambaPortraitLoadRenderer": "A portrait, and frames that the renderer makes of it.",
     "MambaPortraitLoadMotionModel": "A voice, and curves of the motion that the model generates for it.",
     "MambaPortraitCrop": "The photo with the face box (white) and the crop (green); the crop; the face mask.",
-    "MambaPortraitEncodeSource": "The portrait, and its depth as the encoder sees it: near is bright.",
+    "MambaPortraitEncodeSource": "The portrait, and the implicit depth planes that its pixels belong to.",
     "MambaPortraitExtractAppearance": "Two portraits and their appearance vectors.",
     "MambaPortraitGlobalAudio": "The recording, and its prosody features frame by frame.",
     "MambaPortraitLocalAudio": "The recording, and the features of the sound around each frame.",
@@ -17,7 +17,7 @@ PICTURES = {
     "MambaPortraitFramesToVideo": "Images and a sound become one video.",
     "MambaPortraitSaveMotion": "Motion is saved, not pictures: 768 numbers, 25 times a second.",
     "MambaPortraitLoadMotion": "One saved motion on two faces.",
-    "MambaPortraitEditMotion": "The same frame: unchanged; mouth 1.8; yaw 12 degrees; roll 12 degrees.",
+    "MambaPortraitEditMotion": "The same frame: unchanged; mouth 1.8; yaw 12 degrees; roll 8 degrees.",
     "MambaPortraitMixMotion": "Opening of the mouth over time: first motion, second motion, blend, one after the "
     "other.",
     "MambaPortraitPlotMotion": "The picture that this node makes.",

@@ -52,9 +52,9 @@ def cell(image: torch.Tensor | Picture, height: int = HALF, width: int = HALF) -
     return cv2.resize(pixels[y : y + cut_h, x : x + cut_w], (width, height), interpolation=method)
 
 
-def wave(height: int = HALF, width: int = HALF) -> Picture:
-    """The greeting's waveform as bars."""
-    sound = load_audio(ASSETS / VOICES["greeting"])[0].mean(0)
+def wave(height: int = HALF, width: int = HALF, voice: str = "greeting") -> Picture:
+    """An example voice's waveform as bars."""
+    sound = load_audio(ASSETS / VOICES[voice])[0].mean(0)
     loud = torch.stack([part.abs().amax() for part in sound.tensor_split(width // 8)])
     picture = np.full((height, width, 3), PAPER, np.uint8)
     for i, level in enumerate((loud / loud.amax() * 0.42 * height).tolist()):

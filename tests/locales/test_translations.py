@@ -10,6 +10,7 @@ from mamba_portrait.locales import build, catalogue
 from mamba_portrait.locales.catalogue import LANGUAGES, Catalogue, Entry, Text
 from mamba_portrait.locales.help import PICTURES
 from mamba_portrait.locales.page import blocks
+from mamba_portrait.workflows import help_pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = build.texts()
@@ -124,3 +125,9 @@ def test_build_says_what_is_missing_and_where(tmp_path, monkeypatch):
 def test_notes_fall_into_paragraphs_and_items():
     note = "One\nparagraph.\n\n- first\n  goes on\n- second\n\nLast."
     assert blocks(note) == [("", "One paragraph."), ("- ", "first goes on"), ("- ", "second"), ("", "Last.")]
+
+
+def test_pictures_of_the_help_pages_are_small_and_complete():
+    files = {path.stem: path.stat().st_size for path in (ROOT / "web" / "docs" / "pictures").iterdir()}
+    assert files.keys() == PICTURES.keys() == {f"MambaPortrait{name}" for name in help_pictures.DRAWN}
+    assert max(files.values()) <= help_pictures.LARGEST and sum(files.values()) < 400_000

@@ -1,0 +1,321 @@
+"""Draws the pictures of the nodes' help pages: what each node of the main graphs does, by today's weights.
+
+    python -m mamba_portrait.workflows.help_pictures [NODE ...]
+
+Run it after new weights. NODE is a node's id without its prefix, such as Crop. The pictures hold no words: captions are
+translated with the pages (`locales/`).
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from ..media.crop import paste_back
+from ..media.motion import Motion
+from ..media.motion_edit import blend_motions, concatenate_motions
+from ..media.photo import load_photo, to_uint8
+from ..media.video import read_video
+from ..nodes.actalker.masks import ACTalkerMasks
+from ..nodes.crop import face_mask
+from ..nodes.examples import ASSETS, DRIVING, PORTRAITS
+from ..nodes.sample import SampleMotion
+from ..pipelines import portrait
+from ..pipelines.framing import FramedPortrait, frame_portrait
+from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
+from ..pipelines.settings import RenderingSettings
+from ..vocabulary import INDEX
+from .pictures import PAPER, VIDEO, VOICE, Picture, cell, grid, make, wave
+
+FOLDER = Path(__file__).parent.parent / "web" / "docs" / "pictures"
+WIDTH = 600
+LARGEST = 24_000  # bytes a file
+MOUTH, HEAD, OTHER = (233, 160, 60), (96, 160, 240), (230, 230, 230)  # colours of curves
+
+
+class Results:
+    """What the joint graph computes on the way, and what its nodes make of other inputs."""
+
+    def __init__(self, folder: str):
+        self.made = make("joint_control", folder)
+        graph = self.made.run.outputs
+        self.photo, self.crop = graph["2"][0][0], graph["3"]
+        self.renderer, self.motion_model = graph["1"][0], graph["7"][0]
+        self.source, self.appearance = graph["4"][0], graph["5"][0]
+        self.prosody, self.sounds = graph["8"][0], graph["9"][0]
+        self.spoken: Motion = graph["10"][0]
+        self.driven: Motion = graph["12"][0]
+        self.joined: Motion = graph["14"][0]
+
+    @cached_property
+    def spoken_again(self) -> Motion:
+        """The same words with another seed."""
+        inputs = {"steps": 12, "solver": "dpmpp_2m", "audio_guidance": 1.5, "appearance_guidance": 1.0}
+        windows = {"mode": "window", "window": 80, "overlap": 20}
+        values = (self.motion_model, self.prosody, self.sounds)
+        return SampleMotion.execute(*values, seed=8, appearance=self.appearance, **inputs, **windows).args[0]
+
+    @cached_property
+    def in_room(self) -> tuple[torch.Tensor, FramedPortrait]:
+        """The portrait in a larger photo: the photo and its crop."""
+        photo = load_photo(ASSETS / PORTRAITS["picture in a room"])
+        return photo, frame_portrait(photo)
+
+    @cached_property
+    def driving_frames(self) -> list[Picture]:
+        return [to_uint8(frame) for frame in read_video(ASSETS / DRIVING["drawn head"])]
+
+    def parameters(self, motion: Motion, name: str) -> np.ndarray:
+        """(T,) one motion parameter over time."""
+        return motion_to_parameters(self.renderer.on_device(), motion.values)[:, INDEX[name]].numpy()
+
+    def moments(self, motion: Motion, *quantiles: float) -> list[int]:
+        """The frames at these quantiles of the jaw's opening."""
+        order = self.parameters(motion, "jaw").argsort()
+        return [int(order[round(q * (len(order) - 1))]) for q in quantiles]
+
+    def frames(self, motion: Motion, numbers: list[int], side: int, face: torch.Tensor | None = None) -> list[Picture]:
+        """These frames of a motion, on the portrait or on another square photo (H,W,3)."""
+        network = self.renderer.on_device()
+        source, appearance = self.source.value, self.appearance.value
+        if face is not None:
+            source = portrait.encode_source(network, face)
+            appearance = portrait.extract_appearance(network, source)
+        some = replace(motion, values=motion.values[numbers])
+        drawn = portrait.render(network, source, appearance, some, RenderingSettings(size=max(side, 256)))
+        return [cell(frame, side, side) for batch in drawn for frame in batch]
+
+
+def curves(height: int, *lines: tuple[np.ndarray, tuple[int, int, int]], in_turn: bool = False) -> Picture:
+    """Curves on one scale, each (values (T,), colour), over the same time or one after the other."""
+    picture = np.full((height, WIDTH, 3), PAPER, np.uint8)
+    low = min(float(values.min()) for values, _ in lines)
+    high = max(float(values.max()) for values, _ in lines)
+    total, start = sum(len(values) for values, _ in lines), 0
+    for values, colour in lines:
+        x = (start + np.arange(len(values))) / total if in_turn else np.linspace(0, 1, len(values))
+        y = (height - 6) - (values - low) / max(high - low, 1e-6) * (height - 12)
+        points = np.stack([4 + x * (WIDTH - 9), y], 1)
+        cv2.polylines(picture, [np.round(points * 16).astype(np.int32)], False, colour, 2, cv2.LINE_AA, 4)
+        start += len(values)
+    return picture
+
+
+def heat(values: torch.Tensor, height: int, width: int = WIDTH) -> Picture:
+    """Features (T,D) as a picture: time to the right, a row for each of some features, light where they are large."""
+    image = values.float().cpu().T.numpy()
+    spread = image.std(1, keepdims=True) + 1e-6
+    image = np.clip((image - image.mean(1, keepdims=True)) / spread * 48 + 96, 0, 255).astype(np.uint8)
+    image = cv2.resize(image[:: max(1, len(image) // 24)], (width, height), interpolation=cv2.INTER_NEAREST)
+    return cv2.applyColorMap(image, cv2.COLORMAP_VIRIDIS)[..., ::-1]
+
+
+def stacked(*pictures: Picture) -> Picture:
+    """One below the other, with a gap."""
+    gap = np.full((6, WIDTH, 3), PAPER, np.uint8)
+    return np.concatenate([part for picture in pictures for part in (picture, gap)][:-1])
+
+
+def outline(picture: Picture, x0: float, y0: float, x1: float, y1: float, colour) -> None:
+    cv2.rectangle(picture, (round(x0), round(y0)), (round(x1), round(y1)), colour, 2, cv2.LINE_AA)
+
+
+def height_of(picture: torch.Tensor | Picture, height: int) -> Picture:
+    """The picture at this height."""
+    pixels = to_uint8(picture)
+    width = round(pixels.shape[1] * height / pixels.shape[0])
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def load_renderer(r: Results) -> Picture:
+    turned = edit_regions(r.spoken, r.renderer.on_device(), {}, turn={"yaw": 12})
+    (open_mouth,) = r.frames(r.spoken, r.moments(r.spoken, 0.97), 200)
+    (aside,) = r.frames(turned, r.moments(r.spoken, 0.05), 200)
+    return grid([cell(r.crop[0][0], 200, 200), open_mouth, aside])
+
+
+def load_motion_model(r: Results) -> Picture:
+    jaw, yaw = r.parameters(r.spoken, "jaw"), r.parameters(r.spoken, "yaw")
+    return stacked(wave(70, WIDTH), curves(70, (jaw, MOUTH)), curves(70, (yaw, HEAD)))
+
+
+def crop(r: Results) -> Picture:
+    photo, framed = r.in_room
+    shown, scale = height_of(photo, 150), 150 / photo.shape[0]
+    where, face = framed.crop, framed.face.box
+    square = (where.x0, where.y0, where.x0 + where.size, where.y0 + where.size)
+    outline(shown, *(scale * v for v in square), (90, 220, 90))
+    outline(shown, *(scale * v for v in face), (255, 255, 255))
+    return np.concatenate([shown, cell(framed.picture, 150, 150), crop_mask(photo, framed)], 1)
+
+
+def crop_mask(photo: torch.Tensor, framed: FramedPortrait) -> Picture:
+    mask = face_mask(framed.face, *photo.shape[:2]).reshape(photo.shape[:2])
+    return height_of(mask[..., None].expand(-1, -1, 3), 150)
+
+
+def encode_source(r: Results) -> Picture:
+    planes = r.source.value.source_maps.mixing[0].sum(0)  # (S_d,H,W) weight of each depth plane
+    number = (planes * torch.arange(len(planes))[:, None, None]).sum(0) / planes.sum(0)
+    shown = (number - number.min()) / (number.max() - number.min())
+    return grid([cell(r.crop[0][0], 240, 300), cell(shown[..., None].expand(-1, -1, 3), 240, 300)])
+
+
+def extract_appearance(r: Results) -> Picture:
+    rows = []
+    other = portrait.extract_appearance(
+        r.renderer.on_device(), portrait.encode_source(r.renderer.on_device(), r.in_room[1].picture)
+    )
+    both = torch.stack([r.appearance.value.flatten(), other.flatten()])
+    both = (both / both.abs().quantile(0.95) * 0.5 + 0.5).clamp(0, 1)
+    for face, vector in zip((r.crop[0][0], r.in_room[1].picture), both, strict=True):
+        strip = (vector.reshape(8, -1)[..., None] * 255).byte().numpy()
+        strip = cv2.applyColorMap(cv2.resize(strip, (500, 100), interpolation=cv2.INTER_NEAREST), cv2.COLORMAP_VIRIDIS)
+        rows.append([cell(face, 100, 100), strip[..., ::-1]])
+    return grid(*rows)
+
+
+def global_audio(r: Results) -> Picture:
+    return stacked(wave(70, WIDTH), heat(r.prosody.value.frames[0], 140))
+
+
+def local_audio(r: Results) -> Picture:
+    return stacked(wave(70, WIDTH), heat(r.sounds.value[0].flatten(1), 140))
+
+
+def sample_motion(r: Results) -> Picture:
+    rows = []
+    for name, colour in (("jaw", MOUTH), ("yaw", HEAD)):
+        rows.append(curves(80, *((r.parameters(m, name), c) for m, c in ((r.spoken_again, OTHER), (r.spoken, colour)))))
+    return stacked(wave(60, WIDTH), *rows)
+
+
+def encode_driving(r: Results) -> Picture:
+    some = np.linspace(0, r.driven.frames - 1, 4).astype(int)
+    shown = grid([cell(r.driving_frames[i], 150, 150) for i in some])
+    return stacked(shown, *(curves(50, (r.parameters(r.driven, n), c)) for n, c in (("jaw", MOUTH), ("yaw", HEAD))))
+
+
+def decode_motion(r: Results) -> Picture:
+    return grid(r.frames(r.spoken, r.moments(r.spoken, 0.03, 0.5, 0.97), 200))
+
+
+def pasted(r: Results) -> Picture:
+    photo, framed = r.in_room
+    spoken = r.frames(r.spoken, r.moments(r.spoken, 0.05, 0.97), 256, framed.picture)
+    whole = paste_back(photo, torch.from_numpy(spoken[-1])[None].float() / 255, framed.crop)[0]
+    left = np.concatenate([cell(face, 150, 150) for face in spoken])
+    return np.concatenate([left, cell(whole, 300, WIDTH - 150)], 1)
+
+
+def assemble(r: Results) -> Picture:
+    spoken = r.frames(r.spoken, r.moments(r.spoken, 0.03, 0.6, 0.97), 150)
+    return stacked(grid([cell(r.crop[0][0], 150, 150), *spoken]), wave(50, WIDTH))
+
+
+def frames_to_video(r: Results) -> Picture:
+    return stacked(grid(r.frames(r.spoken, list(range(20, 80, 10)), 100)), wave(50, WIDTH))
+
+
+def save_motion(r: Results) -> Picture:
+    return heat(r.spoken.values, 200)
+
+
+def load_motion(r: Results) -> Picture:
+    times = r.moments(r.spoken, 0.03, 0.5, 0.8, 0.97)
+    return grid(r.frames(r.spoken, times, 150), r.frames(r.spoken, times, 150, r.in_room[1].picture))
+
+
+def edit_motion(r: Results) -> Picture:
+    network, when = r.renderer.on_device(), r.moments(r.spoken, 0.85)
+    edits = [({}, {}), ({"mouth": 1.8}, {}), ({}, {"yaw": 12}), ({}, {"roll": 8})]
+    return grid([r.frames(edit_regions(r.spoken, network, g, turn=t), when, 150)[0] for g, t in edits])
+
+
+def mix_motion(r: Results) -> Picture:
+    blended, joined = blend_motions(r.spoken, r.driven), concatenate_motions(r.spoken, r.driven)
+    first, second, both, turns = (r.parameters(motion, "jaw") for motion in (r.spoken, r.driven, blended, joined))
+    rows = [curves(48, (first, MOUTH)), curves(48, (second, HEAD)), curves(48, (both, OTHER))]
+    return stacked(*rows, curves(48, (turns[: len(first)], MOUTH), (turns[len(first) :], HEAD), in_turn=True))
+
+
+def plot_motion(r: Results) -> Picture:
+    plot = to_uint8(plot_regions(r.spoken, r.renderer.on_device(), (420, WIDTH)))
+    return plot // 32 * 32 + 24  # few shades make a small file
+
+
+def joint_control(r: Results) -> Picture:
+    face = r.crop[0]
+    mouth = ACTalkerMasks.execute(face, "auto", "largest", 0, 1.2, "paper").args[2][0]
+    tint = torch.lerp(torch.tensor(VIDEO) / 255, torch.tensor(VOICE) / 255, mouth[..., None])
+    return grid([cell(face[0], 240, 300), cell(torch.lerp(face[0], tint, 0.45), 240, 300)])
+
+
+def joint_motion(r: Results) -> Picture:
+    times = sorted(r.moments(r.joined, 0.1, 0.5, 0.8, 0.97))
+    return grid([cell(r.driving_frames[i], 150, 150) for i in times], r.frames(r.joined, times, 150))
+
+
+def example_portraits(r: Results) -> Picture:
+    return np.concatenate([height_of(load_photo(ASSETS / file), 180) for file in PORTRAITS.values()], 1)
+
+
+def example_voices(r: Results) -> Picture:
+    return stacked(wave(90, WIDTH), wave(90, WIDTH, "man"))
+
+
+def example_driving(r: Results) -> Picture:
+    some = np.linspace(0, len(r.driving_frames) - 1, 4).astype(int)
+    return grid([cell(r.driving_frames[i], 150, 150) for i in some])
+
+
+DRAWN: dict[str, Callable[[Results], Picture]] = {
+    "LoadRenderer": load_renderer,
+    "LoadMotionModel": load_motion_model,
+    "Crop": crop,
+    "EncodeSource": encode_source,
+    "ExtractAppearance": extract_appearance,
+    "GlobalAudio": global_audio,
+    "LocalAudio": local_audio,
+    "SampleMotion": sample_motion,
+    "EncodeDriving": encode_driving,
+    "DecodeMotion": decode_motion,
+    "PasteBack": pasted,
+    "AssembleVideo": assemble,
+    "FramesToVideo": frames_to_video,
+    "SaveMotion": save_motion,
+    "LoadMotion": load_motion,
+    "EditMotion": edit_motion,
+    "MixMotion": mix_motion,
+    "PlotMotion": plot_motion,
+    "JointControl": joint_control,
+    "JointMotion": joint_motion,
+    "ExamplePortrait": example_portraits,
+    "ExampleVoice": example_voices,
+    "ExampleDrivingVideo": example_driving,
+}
+
+
+def encoded(picture: Picture) -> bytes:
+    """WebP of the best quality that stays below `LARGEST` bytes; 101 is OpenCV's word for lossless, good for curves."""
+    for quality in (101, 75, 60, 50, 40):
+        data = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()
+        if len(data) <= LARGEST:
+            return data
+    raise ValueError(f"A help picture of {picture.shape[1]} x {picture.shape[0]} is larger than {LARGEST} bytes.")
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        results = Results(folder)
+        for name in sys.argv[1:] or DRAWN:
+            path = FOLDER / f"MambaPortrait{name}.webp"
+            path.write_bytes(encoded(DRAWN[name](results)))
+            print(path, path.stat().st_size)
