@@ -7,6 +7,7 @@ import pytest
 
 from mamba_portrait.locales import build
 from mamba_portrait.locales.catalogue import load
+from mamba_portrait.workflows.build import WORKFLOWS
 
 PACK = Path(__file__).resolve().parents[3]
 APP = "document.querySelector('#vue-app').__vue_app__.config.globalProperties"
@@ -73,3 +74,14 @@ def test_help_is_translated_and_shows_its_picture(translated):
     assert page.evaluate(f"[...document.querySelectorAll('h1')].some(h => h.textContent === {json.dumps(name)})")
     note = next(t for t in build.texts() if t.place == f"{NODE}.note.0")
     assert page.evaluate(f"document.body.textContent.includes({json.dumps(load(language).say(note))})")
+
+
+@pytest.mark.parametrize("workflow", [w for w in WORKFLOWS if not w.folder], ids=lambda workflow: workflow.name)
+def test_translated_titles_fit_the_nodes_of_the_graphs(translated, workflow):
+    """Classic pages widen a node whose title is too long, beyond its group."""
+    page, _ = translated
+    graph = json.loads((PACK / "workflows" / workflow.page_file).read_text(encoding="utf-8"))
+    page.evaluate(f"app.loadGraphData({json.dumps(graph)}).then(() => true)")
+    drawn = page.evaluate("app.graph._nodes.map(node => [String(node.id), node.title, node.size[0]])")
+    widths = {str(node["id"]): node["size"][0] for node in graph["nodes"]}
+    assert [title for number, title, width in drawn if width > widths[number] + 1] == []
