@@ -35,6 +35,7 @@ from .actalker import (
 from .actalker import (
     sample as actalker_sample,
 )
+from .values.checked import checked
 
 NODES = [
     loaders.LoadRenderer,
@@ -68,6 +69,8 @@ NODES = [
     examples.ExampleVoice,
     examples.ExampleDrivingVideo,
 ]
+for _node in NODES:
+    checked(_node)
 
 
 class MambaPortraitExtension(ComfyExtension):

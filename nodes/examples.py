@@ -18,12 +18,6 @@ VOICES = {"greeting": "greeting.flac", "man": "voice_2.wav"}
 DRIVING = {"drawn head": "driving.mp4"}
 
 
-def _file(examples: dict[str, str], name: str) -> Path:
-    if name not in list(examples):  # not every host checks the value of a drop-down
-        raise ValueError(f"There is no example {name!r}; choose one of {', '.join(examples)}.")
-    return ASSETS / examples[name]
-
-
 class ExamplePortrait(io.ComfyNode):
     """A picture to begin with."""
 
@@ -49,7 +43,7 @@ class ExamplePortrait(io.ComfyNode):
 
     @classmethod
     def execute(cls, name) -> io.NodeOutput:
-        return io.NodeOutput(load_photo(_file(PORTRAITS, name))[None].to(intermediate_device()))
+        return io.NodeOutput(load_photo(ASSETS / PORTRAITS[name])[None].to(intermediate_device()))
 
 
 class ExampleVoice(io.ComfyNode):
@@ -77,7 +71,7 @@ class ExampleVoice(io.ComfyNode):
 
     @classmethod
     def execute(cls, name) -> io.NodeOutput:
-        waveform, rate = load_audio(_file(VOICES, name))
+        waveform, rate = load_audio(ASSETS / VOICES[name])
         return io.NodeOutput({"waveform": waveform[None], "sample_rate": rate})
 
 
@@ -106,4 +100,4 @@ class ExampleDrivingVideo(io.ComfyNode):
 
     @classmethod
     def execute(cls, name) -> io.NodeOutput:
-        return io.NodeOutput(VideoFromFile(str(_file(DRIVING, name))))
+        return io.NodeOutput(VideoFromFile(str(ASSETS / DRIVING[name])))

@@ -95,8 +95,8 @@ class SampleMotion(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, window: int | None = None, overlap: int | None = None) -> bool | str:
-        if not (isinstance(window, int) and isinstance(overlap, int)):
-            return True  # wired from another node: checked at run time; or no number: checked by the host
+        if window is None or overlap is None:
+            return True  # wired from another node: checked at run time
         try:
             SamplingSettings(mode="overlap", window=window, overlap=overlap)
         except ValueError as error:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
 
+from ..messages import shown
+
 SOLVERS = ("dpmpp_2m", "ddim", "ddpm")
 WINDOW_MODES = ("window", "overlap", "stream", "strict")
 LARGEST_SEED = 2**64 - 1
@@ -36,7 +38,7 @@ class Range:
         number = isinstance(value, Integral if self.whole else Real) and not isinstance(value, bool)
         if number and self.low <= value <= self.high:
             return None
-        return f"must be a {'whole ' if self.whole else ''}number from {self}, not {value!r}"
+        return f"must be a {'whole ' if self.whole else ''}number from {self}, not {shown(value)}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ class Choice:
 
     def fault(self, value: Any) -> str | None:
         """What is wrong with a value, to follow the setting's name; None if nothing is."""
-        return None if value in self.options else f"must be one of {self}, not {value!r}"
+        if isinstance(value, str) and value in self.options:
+            return None
+        return f"must be one of {self}, not {shown(value)}"
 
 
 def number(default: float | None, low: float, high: float, step: float | None = None) -> Any:

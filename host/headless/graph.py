@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..widgets import WIDGETS, value_fault
+
 
 class WorkflowError(ValueError):
     """The workflow cannot run; the message says which node and why, a line each."""
@@ -133,7 +135,7 @@ class Graph:
                 if not socket.optional:
                     yield f"the input '{name}' is missing."
             elif name not in checked_by_node:
-                yield from value_faults(name, socket, value)
+                yield from _value_faults(name, socket, value)
         if custom:
             own = {
                 n: None if isinstance(v := given.get(n, getattr(known[n], "default", None)), Link) else v
@@ -158,23 +160,9 @@ class Graph:
             yield f"the input '{name}' takes {wanted}, but {self.label(link.node)} gives {offered}."
 
 
-def value_faults(name: str, socket, value: Any) -> Iterator[str]:
-    """Errors of a widget's value, by its type, range and choices."""
-    kind = socket.get_io_type()
-    if kind == "COMBO":
-        if value not in socket.options:
-            choices = ", ".join(map(str, socket.options)) or "nothing, as no file is there"
-            yield f"'{name}' is {value!r}; it can be {choices}."
-    elif kind in ("INT", "FLOAT"):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or (kind == "INT" and value != int(value)):
-            yield f"'{name}' must be a {'whole ' if kind == 'INT' else ''}number, got {value!r}."
-        elif socket.min is not None and value < socket.min:
-            yield f"'{name}' is {value}; the least is {socket.min}."
-        elif socket.max is not None and value > socket.max:
-            yield f"'{name}' is {value}; the most is {socket.max}."
-    elif kind == "BOOLEAN" and not isinstance(value, bool):
-        yield f"'{name}' must be true or false, got {value!r}."
-    elif kind == "STRING" and not isinstance(value, str):
-        yield f"'{name}' must be text, got {value!r}."
+def _value_faults(name: str, socket, value: Any) -> Iterator[str]:
+    if str(socket.get_io_type()) in WIDGETS:
+        if fault := value_fault(socket, value):
+            yield fault
     elif not hasattr(socket, "default"):
         yield f"'{name}' must be wired to another node."

@@ -135,8 +135,8 @@ def test_a_node_refuses_what_was_wired_to_it():
     ):
         assert SampleMotion.validate_inputs(window, overlap).startswith(said)
     values = dict(steps=0, solver="ddim", audio_guidance=1.0, appearance_guidance=1.0, mode="window", window=80)
-    with pytest.raises(ValueError, match="steps must be a whole number from 1 to 1000, not 0"):
-        SampleMotion.execute(None, None, None, seed=0, overlap=20, **values)
+    with pytest.raises(ValueError, match="'steps' is 0; it must be a whole number from 1 to 1000"):
+        SampleMotion.execute(object(), object(), object(), seed=0, overlap=20, **values)
 
 
 def test_a_film_of_impossible_quality_is_refused(tmp_path):

@@ -106,7 +106,7 @@ def test_override_by_id_title_and_class():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"_1": {"value": 10}}, "the most is 9"),
+        ({"_1": {"value": 10}}, "it must be a whole number from 0 to 9"),
         ({"_1": {"value": "x"}}, "must be a whole number"),
         ({"_1": {"other": 1}}, "there is no input 'other'"),
         ({"_5": {"b": ["77", 0]}}, "wired to node 77, which is not there"),
