@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
+from .faults import sentence
 
 COMMANDS = (
     "animate",
@@ -59,9 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("cancelled", file=sys.stderr)
         return CANCELLED
-    except (ValueError, RuntimeError, OSError, ImportError) as error:
+    except Exception as error:
         if options.debug:
             raise
-        print(f"error: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+        print(f"error: {sentence(error, options.command)}", file=sys.stderr)
         return BAD_INPUT
     return 0

@@ -13,7 +13,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..files import whole_file
-from .options import add_machine, add_networks, command, use_machine
+from ..pipelines.settings import Range
+from .options import add_machine, add_networks, command, number, use_machine
 
 LENGTHS = (10.0, 600.0)  # seconds of audio for which memory should be the same
 
@@ -33,7 +34,10 @@ bench --memory
     )
     parser.add_argument("--json", metavar="FILE", help="write all numbers there as well")
     parser.add_argument(
-        "--seconds", type=float, default=1.0, help="how long each measurement is repeated (%(default)s)"
+        "--seconds",
+        type=number(Range(0.0, 3600.0)),
+        default=1.0,
+        help="how long each measurement is repeated (%(default)s)",
     )
     parser.add_argument(
         "--memory", action="store_true", help="also animate 10 s and 10 min of audio and compare memory"

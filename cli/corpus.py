@@ -12,7 +12,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..files import check_folder, check_place
-from .options import command, positive_int
+from ..pipelines.settings import Range
+from .options import command, count, number, processes, seed
+
+SIZES = Range(64, 2048)
 
 
 def add(commands) -> argparse.ArgumentParser:
@@ -30,21 +33,21 @@ corpus --out data/train --sheet sheet.png
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="an interrupted run goes on where it stopped")
     parser.add_argument(
-        "--stills", type=int, default=0, metavar="GROUPS", help="groups of 2 people x 4 faces (stage 1)"
+        "--stills", type=count, default=0, metavar="GROUPS", help="groups of 2 people x 4 faces (stage 1)"
     )
     parser.add_argument(
-        "--clips", type=int, default=0, metavar="N", help="voices of 3-10 s with their motion (stage 2)"
+        "--clips", type=count, default=0, metavar="N", help="voices of 3-10 s with their motion (stage 2)"
     )
     parser.add_argument(
         "--painted",
-        type=int,
+        type=count,
         default=0,
         metavar="N",
         help="of the clips, how many get a video as well; a quarter of those show gesturing hands (meta.json: hands)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other people and words (%(default)s)")
-    parser.add_argument("--size", type=int, default=256, help="side of the pictures (%(default)s)")
-    parser.add_argument("--jobs", type=positive_int, default=1, help="processes that draw (%(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="another seed, other people and words (%(default)s)")
+    parser.add_argument("--size", type=number(SIZES), default=256, help=f"side of the pictures ({SIZES}; %(default)s)")
+    parser.add_argument("--jobs", type=processes, default=1, help="processes that draw (%(default)s)")
     parser.add_argument("--sheet", metavar="FILE.png", help="then write a contact sheet: first stills, painted clips")
     return parser
 

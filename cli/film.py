@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..pipelines.settings import RenderingSettings
-from .options import Machine, box
+from ..pipelines.settings import Range, RenderingSettings
+from .options import Machine, box, number
 from .settings import add_setting, chosen
 from .stages import Stages, progress
 
 PHOTO = "photo"  # --size photo: the portrait's own size
+SCALE, SHIFT = Range(1.0, 5.0), Range(-1.0, 1.0)  # as of the node Portrait Crop
 
 
 def add_face(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +31,13 @@ def add_face(parser: argparse.ArgumentParser) -> None:
         help="largest, left, right, center, or a number (0 is the largest)",
     )
     group.add_argument(
-        "--scale", type=float, help="side of the crop in face boxes (default: the framing of the training pictures)"
+        "--scale",
+        type=number(SCALE),
+        help=f"side of the crop in face boxes ({SCALE}; default: the framing of the training pictures)",
     )
-    group.add_argument("--shift", type=float, help="how far the crop's centre lies above the box's, in boxes")
+    group.add_argument(
+        "--shift", type=number(SHIFT), help=f"how far the crop's centre lies above the box's, in boxes ({SHIFT})"
+    )
 
 
 def add_film(parser: argparse.ArgumentParser) -> None:

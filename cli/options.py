@@ -6,8 +6,11 @@ import argparse
 import contextlib
 import ctypes
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from ..messages import shown
+from ..pipelines.settings import Range
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
@@ -44,7 +47,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto: bfloat16 on CUDA devices that have it, float32 elsewhere",
     )
-    group.add_argument("--threads", type=positive_int, help="CPU threads (default: PyTorch's choice)")
+    group.add_argument("--threads", type=processes, help="CPU threads (default: PyTorch's choice)")
 
 
 @contextlib.contextmanager
@@ -99,20 +102,31 @@ def add_networks(parser: argparse.ArgumentParser, motion_model: bool) -> None:
         group.add_argument("--motion-model", metavar="FILE", help="motion model checkpoint (default: the shipped one)")
 
 
-def positive_int(text: str) -> int:
-    """A whole number above zero."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
-    return value
+def number(allowed: Range, none: str | None = None) -> Callable[[str], float | None]:
+    """argparse type of every option that is a number: text to a number in the range, or to None for the word `none`."""
+
+    def read(text: str) -> float | None:
+        if text == none:
+            return None
+        try:
+            value = int(text) if allowed.whole else float(text)
+        except ValueError:
+            value = text
+        if fault := allowed.fault(value):
+            raise argparse.ArgumentTypeError(fault + (f" ('{none}' is allowed too)" if none else ""))
+        return value
+
+    read.allowed = allowed
+    return read
 
 
-def seconds(text: str) -> float:
-    """A length of time, not negative and not endless."""
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds from 0, not {text}")
-    return value
+positive_int = number(Range(1, 1_000_000_000))
+count = number(Range(0, 1_000_000_000))
+processes = number(Range(1, 1024))
+seed = number(Range(0, (1 << 63) - 1))
+seconds = number(Range(0.0, 864_000.0))
+
+EDGE = Range(-65535.0, 65535.0)  # of a box, in pixels
 
 
 def box(text: str) -> tuple[float, float, float, float]:
@@ -120,5 +134,10 @@ def box(text: str) -> tuple[float, float, float, float]:
     try:
         x0, y0, x1, y1 = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"'{text}' is not x0,y0,x1,y1 in pixels, such as 120,80,360,320") from error
+        raise argparse.ArgumentTypeError(
+            f"must be x0,y0,x1,y1 in pixels, such as 120,80,360,320, not {shown(text)}"
+        ) from error
+    for value in (x0, y0, x1, y1):
+        if fault := EDGE.fault(value):
+            raise argparse.ArgumentTypeError(f"has an edge that {fault}")
     return x0, y0, x1, y1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
 from ..pipelines.settings import Range, Settings
+from .options import number
 
 
 def add_setting(
@@ -19,7 +19,7 @@ def add_setting(
     shown = [] if default is None else [f"default {default}"]
     if isinstance(allowed, Range):
         metavar = flag.lstrip("-").upper().replace("-", "_")
-        more = {"type": _reader(allowed, none), "metavar": metavar, **more}
+        more = {"type": number(allowed, none), "metavar": metavar, **more}
         shown.insert(0, f"{none}, or {allowed}" if none else str(allowed))
     else:
         more["choices"] = allowed.options
@@ -38,20 +38,3 @@ def chosen(options: argparse.Namespace, settings: type[Settings]) -> Any:
 def _place(settings: type[Settings], name: str) -> str:
     """Attribute name of a setting in argparse's namespace: sampling and rendering both have a `mode`."""
     return f"{settings.__name__}.{name}"
-
-
-def _reader(allowed: Range, none: str | None) -> Callable[[str], float | None]:
-    """argparse type: text to a number in the range, or to None for the word `none`."""
-
-    def read(text: str) -> float | None:
-        if text == none:
-            return None
-        try:
-            value = int(text) if allowed.whole else float(text)
-        except ValueError:
-            value = text
-        if fault := allowed.fault(value):
-            raise argparse.ArgumentTypeError(fault + (f" ('{none}' is allowed too)" if none else ""))
-        return value
-
-    return read

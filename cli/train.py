@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from ..files import check_folder
+from ..pipelines.settings import Range
 from . import train_actalker
-from .options import add_machine, command, positive_int, use_machine
+from .options import add_machine, command, count, number, positive_int, processes, seed, use_machine
 from .train_options import add_run, plan, show
 
 
@@ -34,8 +35,14 @@ train all --data data/train --out runs/c --minutes 30 --device cuda
         stage.add_argument(
             "--preset", choices=("lite", "paper"), default="lite", help="size of the network (%(default)s)"
         )
-        stage.add_argument("--minutes", "--max-minutes", type=float, default=60.0, help="over all resumed runs (60)")
-        stage.add_argument("--seed", type=int, default=1 if stage is whole else 0)
+        stage.add_argument(
+            "--minutes",
+            "--max-minutes",
+            type=number(Range(0.0, 525_600.0)),
+            default=60.0,
+            help="over all resumed runs (60)",
+        )
+        stage.add_argument("--seed", type=seed, default=1 if stage is whole else 0)
         add_machine(stage)
     for stage in (first, second):
         stage.add_argument("--steps", type=positive_int, help="a number of steps instead of the clock")
@@ -53,11 +60,13 @@ train all --data data/train --out runs/c --minutes 30 --device cuda
         "motion encoder and the rendering may so be trained side by side, and put together by export --motion-encoder",
     )
     second.add_argument("--renderer", metavar="FILE", help="the renderer it speaks through (default: the shipped one)")
-    second.add_argument("--batch-size", type=positive_int, default=32, help="windows a step (%(default)s)")
-    second.add_argument("--workers", type=int, default=0, help="processes that prepare batches (%(default)s)")
-    whole.add_argument("--jobs", type=positive_int, help="processes that draw (default: all cores)")
-    whole.add_argument("--stills", type=int, metavar="GROUPS", help="groups drawn at most (default: as many as fit)")
-    whole.add_argument("--clips", type=int, help="clips drawn at most (default: as many as fit)")
+    second.add_argument("--batch-size", type=number(Range(1, 65536)), default=32, help="windows a step (%(default)s)")
+    second.add_argument(
+        "--workers", type=number(Range(0, 1024)), default=0, help="processes that prepare batches (%(default)s)"
+    )
+    whole.add_argument("--jobs", type=processes, help="processes that draw (default: all cores)")
+    whole.add_argument("--stills", type=count, metavar="GROUPS", help="groups drawn at most (default: as many as fit)")
+    whole.add_argument("--clips", type=count, help="clips drawn at most (default: as many as fit)")
     return [first, second, whole, train_actalker.add(stages)]
 
 

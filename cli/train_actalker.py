@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ..files import check_folder
-from .options import add_machine, command, positive_int, use_machine
+from ..pipelines.settings import Range
+from .options import add_machine, command, number, positive_int, seed, use_machine
 from .train_options import add_run, plan, show
 
 
@@ -28,10 +29,14 @@ train actalker --data data/clips --weights models/actalker --out runs/actalker -
         "--weights", metavar="PATH", help="published files or a converted file (default: reduced size, random weights)"
     )
     parser.add_argument("--steps", type=positive_int, default=100, help="updates over all resumed runs (%(default)s)")
-    parser.add_argument("--batch-size", type=positive_int, default=1, help="windows an update (%(default)s)")
-    parser.add_argument("--rate", type=float, default=1e-5, help="AdamW's learning rate (%(default)s)")
-    parser.add_argument("--size", type=positive_int, metavar="PIXELS", help="short side (default: the model's own)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch-size", type=number(Range(1, 4096)), default=1, help="windows an update (%(default)s)")
+    parser.add_argument(
+        "--rate", type=number(Range(0.0, 1.0)), default=1e-5, help="AdamW's learning rate (%(default)s)"
+    )
+    parser.add_argument(
+        "--size", type=number(Range(64, 1024)), metavar="PIXELS", help="short side (default: the model's own)"
+    )
+    parser.add_argument("--seed", type=seed, default=0)
     add_run(parser)
     add_machine(parser)
     return parser

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from .options import Machine, positive_int
+from ..pipelines.settings import Range
+from .options import Machine, number
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -12,7 +13,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="begin anew instead of resuming the run in --out")
     parser.add_argument(
         "--accumulate",
-        type=positive_int,
+        type=number(Range(1, 65536)),
         default=1,
         metavar="PARTS",
         help="compute each batch in so many parts, for less memory (%(default)s)",

@@ -30,8 +30,7 @@ class Range:
         return isinstance(self.low, int)
 
     def __str__(self) -> str:
-        low, high = ("2^64 - 1" if limit == LARGEST_SEED else f"{limit:g}" for limit in (self.low, self.high))
-        return f"{low} to {high}"
+        return f"{_limit(self.low)} to {_limit(self.high)}"
 
     def fault(self, value: Any) -> str | None:
         """What is wrong with a value, to follow the setting's name; None if nothing is."""
@@ -39,6 +38,11 @@ class Range:
         if number and self.low <= value <= self.high:
             return None
         return f"must be a {'whole ' if self.whole else ''}number from {self}, not {shown(value)}"
+
+
+def _limit(value: float) -> str:
+    bits = value.bit_length() if isinstance(value, int) else 0
+    return f"2^{bits} - 1" if bits > 53 and value == 2**bits - 1 else f"{value:.15g}"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...messages import shown
 from ..widgets import WIDGETS, value_fault
 
 
@@ -33,6 +34,8 @@ class Graph:
     """Nodes by id: class, title and inputs (values or `Link`s)."""
 
     def __init__(self, prompt: dict, node_classes: dict[str, type]):
+        if not isinstance(prompt, dict):
+            raise WorkflowError("This is no workflow: it should be an object with a node for each id.")
         if "nodes" in prompt and "links" in prompt:
             raise WorkflowError(
                 "This is a workflow in UI form; give its API form: Export (API) in ComfyUI, workflows/api/ for "
@@ -42,14 +45,17 @@ class Graph:
         self.titles: dict[str, str] = {}
         self.inputs: dict[str, dict[str, Any]] = {}
         for node_id, node in prompt.items():
-            if not isinstance(node, dict) or "class_type" not in node:
+            if not (isinstance(node, dict) and isinstance(node.get("class_type"), str)):
                 raise WorkflowError(f"node {node_id}: there is no class_type; this is not a workflow in API form.")
             name = node["class_type"]
             if name not in node_classes:
-                raise WorkflowError(f"node {node_id}: there is no node '{name}' here.")
+                raise WorkflowError(f"node {node_id}: there is no node {shown(name)} here.")
+            inputs, meta = node.get("inputs", {}), node.get("_meta", {})
+            if not (isinstance(inputs, dict) and isinstance(meta, dict)):
+                raise WorkflowError(f"node {node_id}: its inputs and _meta should be objects.")
             self.classes[node_id] = node_classes[name]
-            self.titles[node_id] = node.get("_meta", {}).get("title", name)
-            self.inputs[node_id] = {k: Link(*v) if is_link(v) else v for k, v in node.get("inputs", {}).items()}
+            self.titles[node_id] = str(meta.get("title", name))
+            self.inputs[node_id] = {k: Link(*v) if is_link(v) else v for k, v in inputs.items()}
         self.schemas = {node_id: cls.GET_SCHEMA() for node_id, cls in self.classes.items()}
 
     @classmethod
@@ -61,8 +67,9 @@ class Graph:
                 raise FileNotFoundError(f"There is no workflow file '{path}'.")
             try:
                 workflow = json.loads(path.read_text(encoding="utf-8"))
-            except json.JSONDecodeError as error:
-                raise WorkflowError(f"{path.name} is not JSON: {error}.") from error
+            except (ValueError, RecursionError) as error:
+                where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+                raise WorkflowError(f"{path.name} is no workflow: it is not JSON{where}.") from error
         return cls(workflow, node_classes)
 
     def override(self, key: str, value: Any) -> None:
