@@ -1,6 +1,7 @@
 """Motion tracks: 768 numbers of implicit motion a frame, saved, loaded and retargeted to other faces."""
 
 import os
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +12,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..files import whole_file
+from ..messages import shown
+from ..model_loaders.described import check_language as check_language_id
 from ..vocabulary import MOTION_MODES
 
 MOTION_SIZE = 768  # 8 x 8 x 12, the paper's implicit motion
+RATE = re.compile(r"([1-9]\d{0,8})(?:/([1-9]\d{0,8}))?")
+SLOWEST, FASTEST = Fraction(1, 100), Fraction(1000)  # frames a second, as of films
 VERSION = "1"
 
 
@@ -68,7 +73,8 @@ def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
         "fps": str(motion.fps),
         "motion_language": motion.language,
     }
-    tensors = {"values": motion.values.cpu().contiguous(), "reference": motion.reference.cpu().contiguous()}
+    tensors = {"values": motion.values, "reference": motion.reference}
+    tensors = {name: value.cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
     try:
         with whole_file(path) as partial:
             save_file(tensors, str(partial), metadata=metadata)
@@ -89,18 +95,37 @@ def load_motion(path: str | os.PathLike) -> Motion:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != "mamba_portrait" or metadata.get("kind") != "motion":
-                kind = metadata.get("kind", "something else")
+                kind = shown(metadata.get("kind", "something else")).strip("'")
                 raise ValueError(f"{path.name} is not a motion file (it holds {kind}); save one with 'Save Motion'.")
             if metadata.get("version") != VERSION:
-                raise ValueError(f"{path.name} has motion format {metadata.get('version')}; this pack reads {VERSION}.")
-            return Motion(
-                file.get_tensor("values"),
-                file.get_tensor("reference"),
-                Fraction(metadata["fps"]),
-                metadata.get("motion_language", ""),
-            )
-    except (SafetensorError, KeyError) as error:
+                version = shown(metadata.get("version"))
+                raise ValueError(f"{path.name} has motion format {version}; this pack reads {VERSION}.")
+            fps = _rate(metadata.get("fps", ""), path.name)
+            language = check_language_id(metadata.get("motion_language", ""), path.name)
+            values, reference = (_numbers(file.get_tensor(name), name, path.name) for name in ("values", "reference"))
+    except SafetensorError as error:
         raise ValueError(f"{path.name} is not a motion file or is damaged; save one with 'Save Motion'.") from error
+    try:
+        return Motion(values, reference, fps, language)
+    except ValueError as error:
+        raise ValueError(f"{path.name} holds no motion: {error}") from error
+
+
+def _rate(text: str, file: str) -> Fraction:
+    """Frames a second as `save_motion` writes them. ValueError for anything else, and for an implausible rate."""
+    found = RATE.fullmatch(text)
+    if not found or not SLOWEST <= (rate := Fraction(int(found[1]), int(found[2] or 1))) <= FASTEST:
+        raise ValueError(
+            f"{file} has {shown(text)} for its frames a second, where a number such as 25 or 30000/1001, at most "
+            f"{FASTEST}, should be: it is damaged, save the motion again."
+        )
+    return rate
+
+
+def _numbers(values: Tensor, name: str, file: str) -> Tensor:
+    if not values.is_floating_point():
+        raise ValueError(f"{file} has {name} that are no real numbers: it is damaged, save the motion again.")
+    return values
 
 
 def check_language(language: str, renderer) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..files import whole_file
+from ..messages import shown
+from .described import check_language, network_of, read_json
 
 FORMAT = "mamba_portrait"
 VERSIONS = {"renderer": "3", "motion_model": "2", "face_finder": "1", "sync_judge": "1"}
@@ -94,7 +96,7 @@ def load_checkpoint(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[st
                 for key in opened.keys():  # noqa: SIM118 - not a dict
                     value = opened.get_tensor(key)
                     state[key] = value.float() if value.is_floating_point() else value
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, RuntimeError, TypeError) as error:  # the last two for dtypes of the future
             raise ValueError(f"{file.name} is damaged or not a safetensors file; fetch it again.") from error
     return state, metadata
 
@@ -104,7 +106,7 @@ def load_renderer(path: str | os.PathLike | None = None) -> nn.Module:
     from ..networks.renderer.config import RendererConfig
     from ..networks.renderer.model import Renderer
 
-    return _load("renderer", path, lambda config, _: Renderer(RendererConfig.from_dict(config)))
+    return load_network("renderer", path, lambda config, _: Renderer(RendererConfig.from_dict(config)))
 
 
 def load_motion_model(path: str | os.PathLike | None = None) -> nn.Module:
@@ -112,10 +114,10 @@ def load_motion_model(path: str | os.PathLike | None = None) -> nn.Module:
     from ..networks.motion_model.config import MotionModelConfig
     from ..networks.motion_model.model import MotionModel
 
-    def build(config: dict, metadata: dict[str, str]) -> MotionModel:
-        return MotionModel(MotionModelConfig.from_dict(config), metadata.get("motion_language", ""))
+    def build(config: dict, language: str) -> MotionModel:
+        return MotionModel(MotionModelConfig.from_dict(config), language)
 
-    return _load("motion_model", path, build)
+    return load_network("motion_model", path, build)
 
 
 def shipped(kind: str) -> Path:
@@ -129,7 +131,11 @@ def checkpoint_exists(path: str | os.PathLike) -> bool:
     return path.is_file() or _index_file(path).is_file()
 
 
-def _load(kind: str, path: str | os.PathLike | None, build) -> nn.Module:
+def load_network(kind: str, path: str | os.PathLike | None, build: Callable[[Any, str], nn.Module]) -> nn.Module:
+    """A network of a kind from its checkpoint, ready to use on the CPU; None loads the one that ships. Errors as
+    `load_checkpoint`, and ValueError where config and tensors do not fit one another.
+
+    build: (config, motion language) -> network; it raises ValueError for an impossible config."""
     file = Path(path) if path is not None else shipped(kind)
     if path is None and not checkpoint_exists(file):
         raise FileNotFoundError(
@@ -139,18 +145,9 @@ def _load(kind: str, path: str | os.PathLike | None, build) -> nn.Module:
     state, metadata = load_checkpoint(file)
     if metadata["kind"] != kind:
         raise ValueError(f"{file.name} holds a {metadata['kind'].replace('_', ' ')}, not a {kind.replace('_', ' ')}.")
-    module = build(json.loads(metadata["config"]), metadata)
-    wanted = module.state_dict()
-    wrong = [k for k, v in wanted.items() if k not in state or state[k].shape != v.shape] + [
-        k for k in state if k not in wanted
-    ]
-    if wrong:
-        raise ValueError(
-            f"{file.name} does not fit the network its config describes ({len(wrong)} tensors differ, the first is "
-            f"'{wrong[0]}'): it was made by another version of Mamba Portrait."
-        )
-    module.load_state_dict(state)
-    return module.eval().requires_grad_(False)
+    config = read_json(metadata["config"], f"{file.name} cannot be loaded: its config")
+    language = check_language(metadata.get("motion_language", ""), file.name)
+    return network_of(file.name, lambda: build(config, language), state).eval().requires_grad_(False)
 
 
 def _stored(module: nn.Module) -> dict[str, Tensor]:
@@ -205,13 +202,16 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not _index_file(path).is_file():
         raise FileNotFoundError(f"Checkpoint not found: {path}")
-    try:
-        names = sorted(set(json.loads(_index_file(path).read_text("utf8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError) as error:
-        raise ValueError(f"{_index_file(path).name} is damaged; fetch it again.") from error
+    index = _index_file(path)
+    content = read_json(index.read_text("utf8", errors="replace"), index.name)
+    weight_map = content.get("weight_map") if isinstance(content, dict) else None
+    names = list(weight_map.values()) if isinstance(weight_map, dict) else [None]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{index.name} names no parts of a checkpoint: it is damaged, fetch it again.")
+    names = sorted(set(names))
     for name in names:
         if Path(name).name != name or not path.with_name(name).is_file():
-            raise FileNotFoundError(f"{path.name} is incomplete: its part {name} is missing.")
+            raise FileNotFoundError(f"{path.name} is incomplete: its part {shown(name)} is missing.")
     return [path.with_name(name) for name in names]
 
 
@@ -219,9 +219,9 @@ def _check(metadata: dict[str, str], path: Path) -> None:
     if metadata.get("format") != FORMAT or metadata.get("kind") not in VERSIONS or "config" not in metadata:
         raise ValueError(f"{path.name} is not a Mamba Portrait checkpoint: it does not say so in its metadata.")
     if metadata.get("version") != (version := VERSIONS[metadata["kind"]]):
+        told = shown(metadata.get("version")).strip("'")
         raise ValueError(
-            f"{path.name} has checkpoint version {metadata.get('version')}, this package reads {version}: update the "
-            "older of the two."
+            f"{path.name} has checkpoint version {told}, this package reads {version}: update the older of the two."
         )
 
 

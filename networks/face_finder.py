@@ -7,6 +7,7 @@ lies in it, and if so the square box and five landmarks. The sizes are our choic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .fields import check_fields, check_names
 
 LANDMARKS = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")
 """Storage order; left and right are the image's."""
@@ -28,12 +31,21 @@ class FaceFinderConfig:
     head: int = 48
     prior: float = 0.01  # probability of a face at the start (focal loss, Lin et al. 2017, section 3.3)
 
+    def __post_init__(self) -> None:
+        if isinstance(self.widths, list):  # JSON has no tuples
+            object.__setattr__(self, "widths", tuple(self.widths))
+        check_fields(self, {"blocks": (0, 64), "prior": (1e-6, 0.5)})
+        if len(self.widths) != 5:
+            raise ValueError(f"widths must be one number for each of the strides 2, 4, 8, 16 and 32, not {self.widths}")
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FaceFinderConfig:
-        return cls(**{**values, "widths": tuple(values["widths"])})
+        """The inverse of `to_dict`. ValueError names unknown fields and those with impossible values."""
+        check_names(cls, values)
+        return cls(**values)
 
 
 STRIDES = (8, 16, 32)
@@ -76,7 +88,7 @@ class FaceFinder(nn.Module):
         self.head = nn.Sequential(_convolution(h, h), _convolution(h, h))
         self.score = nn.Conv2d(h, 1, 1)
         self.place = nn.ModuleList(nn.Conv2d(h, 3 + 2 * len(LANDMARKS), 1) for _ in STRIDES)
-        nn.init.constant_(self.score.bias, -float(torch.tensor(1 / config.prior - 1).log()))
+        nn.init.constant_(self.score.bias, -math.log(1 / config.prior - 1))
         for place in self.place:  # start from a centred box of the base size
             nn.init.zeros_(place.weight)
             nn.init.zeros_(place.bias)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
+from ...model_loaders.pickles import read_pickle
 from .motion_model.train import averaged_motion_model
 from .renderer.train import averaged_renderer
 
@@ -25,12 +25,11 @@ def read_run(checkpoint: str | Path) -> tuple[str, nn.Module, dict[str, Any]]:
     path = Path(checkpoint)
     if not path.is_file():
         raise FileNotFoundError(f"There is no training checkpoint '{path}'.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(f"{path.name} cannot be read as a training checkpoint: {error}") from error
+    state = read_pickle(path)
     network = {"renderer", "model"}
-    if not isinstance(state, dict) or not {"config", "average"} <= state.keys() or not network & state.keys():
+    numbers = [state.get(name, 0) for name in FACTS]
+    right = isinstance(state.get("average"), dict) and all(isinstance(x, (int, float)) for x in numbers)
+    if not right or "config" not in state or not network & state.keys():
         raise ValueError(f"{path.name} is not the checkpoint of `train stage1` or `train stage2`.")
     kind = "renderer" if "renderer" in state else "motion_model"
     facts = {name: round(float(state[name]), 1) for name in FACTS if name in state}

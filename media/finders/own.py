@@ -1,6 +1,5 @@
 """The pack's own face finder: a small network trained on drawn heads (networks/face_finder.py), shipped in weights/."""
 
-import json
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ...model_loaders.checkpoint import WEIGHTS, WEIGHTS_VARIABLE, load_checkpoint
+from ...model_loaders.checkpoint import WEIGHTS, WEIGHTS_VARIABLE, load_network
 from ...networks.face_finder import FaceFinder, FaceFinderConfig, decode, suppress
 from .face import Face, square
 
@@ -40,16 +39,13 @@ def missing() -> str:
 
 
 def load_face_finder(path: str | Path) -> FaceFinder:
-    """The network of a face finder's checkpoint."""
-    state, metadata = load_checkpoint(path)
-    network = FaceFinder(FaceFinderConfig.from_dict(json.loads(metadata["config"])))
-    network.load_state_dict(state)
-    return network
+    """The network of a face finder's checkpoint. Errors as `load_network`."""
+    return load_network("face_finder", path, lambda config, _: FaceFinder(FaceFinderConfig.from_dict(config)))
 
 
 @lru_cache(maxsize=2)
 def _network(path: Path) -> FaceFinder:
-    return load_face_finder(path).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return load_face_finder(path).to(memory_format=torch.channels_last)
 
 
 def find(image: np.ndarray, min_score: float = MIN_SCORE) -> list[Face]:

@@ -1,7 +1,5 @@
 """ACTalker's published files: which file has which part, their tensors' names, reading without code and checks."""
 
-import json
-import pickle
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +9,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from ...messages import shown
+from ..described import check_numbers, read_json
+from ..pickles import named, read_pickle
 from .svd_single_file import belongs_to_vae, vae_from_single_file
 
 State = Mapping[str, Tensor]
@@ -81,12 +82,12 @@ def read_part(part: str, path: Path) -> dict[str, Tensor]:
         return _read_vae(path)
     state = _read(path)
     if part == "expression" and "generator" in state:
-        marker = "expression_model."
-        return {k.split(marker, 1)[1]: v for k, v in state["generator"].items() if marker in k}
+        marker, inner = "expression_model.", named(state["generator"], path, "its generator")
+        return {k.split(marker, 1)[1]: v for k, v in inner.items() if marker in k}
     if part == "head_pose" and "pose_model" in state:
-        return dict(state["pose_model"])
+        return named(state["pose_model"], path, "its pose_model")
     if "state_dict" in state and not isinstance(state["state_dict"], Tensor):
-        state = state["state_dict"]
+        state = named(state["state_dict"], path, "its state_dict")
     if part == "whisper":
         marker = "encoder."
         return {k.split(marker, 1)[1]: v for k, v in state.items() if k.startswith((marker, f"model.{marker}"))}
@@ -109,36 +110,50 @@ def _read(path: Path, preferred: Callable[[str], bool] | None = None) -> dict:
                 names = list(file.keys())
                 chosen = list(filter(preferred, names)) if preferred else []
                 return {name: file.get_tensor(name) for name in chosen or names}
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:  # files from before torch 1.6 cannot be mapped
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as fault:
+        return read_pickle(path, mmap=True)
+    except (SafetensorError, OSError) as fault:
         raise ValueError(
-            f"{path.name} cannot be read safely ({type(fault).__name__}): it is damaged, no checkpoint, or would run "
-            "code. Fetch it again."
+            f"{path.name} cannot be read ({type(fault).__name__}): it is damaged or no checkpoint. Fetch it again."
         ) from fault
 
 
 def check_part(part: str, path: Path, state: State, module: nn.Module) -> None:
-    """Raise ValueError that names the file and what differs, unless names and shapes are exactly the module's."""
-    expected = {name: tuple(x.shape) for name, x in module.state_dict().items()}
+    """Raise ValueError that names the file and what differs, unless names, shapes and kinds of numbers are exactly the
+    module's, and the numbers finite."""
+    wanted = module.state_dict()
+    odd = [name for name, x in state.items() if not isinstance(x, Tensor) or x.layout != torch.strided]
+    odd += [n for n, x in wanted.items() if n in state and n not in odd and _kind(state[n]) != _kind(x)]
+    if odd:
+        raise ValueError(f"{path.name} is not ACTalker's {part}: {shown(odd[0])} is no tensor of its kind of numbers.")
+    expected = {name: tuple(x.shape) for name, x in wanted.items()}
     found = {name: tuple(x.shape) for name, x in state.items()}
     faults = []
     if missing := [name for name in expected if name not in found]:
-        faults.append(f"{len(missing)} tensors are missing, first {missing[0]} {expected[missing[0]]}")
+        faults.append(f"{len(missing)} tensors are missing, first {_name(missing[0])} {expected[missing[0]]}")
     if surplus := [name for name in found if name not in expected]:
-        faults.append(f"{len(surplus)} tensors are not known, first {surplus[0]} {found[surplus[0]]}")
+        faults.append(f"{len(surplus)} tensors are not known, first {_name(surplus[0])} {found[surplus[0]]}")
     if wrong := [name for name in expected if name in found and found[name] != expected[name]]:
         a = wrong[0]
-        faults.append(f"{len(wrong)} tensors have another shape, first {a}: {found[a]}, expected {expected[a]}")
+        faults.append(f"{len(wrong)} tensors have another shape, first {_name(a)}: {found[a]}, expected {expected[a]}")
     if faults:
-        wanted = f"ACTalker's {part} ({PUBLISHED[part].name}, {len(expected)} tensors)"
-        raise ValueError(f"{path.name} is not {wanted}: {'; '.join(faults)}.")
+        published = f"ACTalker's {part} ({PUBLISHED[part].name}, {len(expected)} tensors)"
+        raise ValueError(f"{path.name} is not {published}: {'; '.join(faults)}.")
+    for name, value in state.items():
+        check_numbers(path.name, name, value)
 
 
-def read_json(path: Path) -> dict:
-    """A diffusers or transformers config without private entries such as _class_name; empty where there is none."""
+def _name(tensor: str) -> str:
+    return shown(tensor).strip("'")
+
+
+def _kind(value: Tensor) -> tuple[bool, bool]:
+    return value.is_floating_point(), value.is_complex()
+
+
+def read_config(path: Path) -> dict:
+    """A diffusers or transformers config without private entries such as _class_name; empty where there is none.
+    ValueError for a file that is no such config."""
     if not path.is_file():
         return {}
-    return {k: v for k, v in json.loads(path.read_text(encoding="utf-8")).items() if not k.startswith("_")}
+    values = read_json(path.read_text(encoding="utf-8", errors="replace"), f"{path.parent.name}/{path.name}")
+    return {k: v for k, v in named(values, path, "it").items() if not k.startswith("_")}

@@ -19,7 +19,8 @@ from ...networks.actalker.svd_parts import (
     EulerDiscreteScheduler,
     UNetSpatioTemporalConditionModel,
 )
-from .files import PUBLISHED, check_part, find_files, read_json, read_part
+from ..described import described, read_json
+from .files import PUBLISHED, check_part, find_files, read_config, read_part
 
 FORMAT, KIND, VERSION = "mamba_portrait", "actalker", "1"
 NEEDED = ("unet", "vae", *IDENTITY_PARTS)  # the rest is needed only for a voice, or only for a driving video
@@ -51,8 +52,8 @@ def load_actalker(
         raise FileNotFoundError(
             f"ACTalker's files are not all {place}: missing {'; '.join(absent)}. docs/actalker.md describes each."
         )
-    config = config or _config_beside(files)
-    model = _empty(config, files)
+    name = "The config beside ACTalker's files"
+    model = described(name, lambda: _empty(config or _config_beside(files), files))
     for part, path in files.items():
         state = read_part(part, path)
         check_part(part, path, state, getattr(model, part))
@@ -95,8 +96,11 @@ def _load_single(path: Path, dtype: torch.dtype) -> ACTalker:
                 raise ValueError(
                     f"{path.name} was not written by the ACTalker converter; give the published files' folder instead."
                 )
-            parts = json.loads(metadata["parts"])
-            model = _empty(ACTalkerConfig.from_dict(json.loads(metadata["config"])), parts)
+            config = read_json(metadata.get("config", ""), f"{path.name} cannot be loaded: its config")
+            parts = read_json(metadata.get("parts", ""), f"{path.name} cannot be loaded: its list of parts")
+            if not isinstance(parts, list) or not all(part in PARTS for part in parts):
+                raise ValueError(f"{path.name} cannot be loaded: its parts are none of ACTalker's, {', '.join(PARTS)}.")
+            model = described(path.name, lambda: _empty(ACTalkerConfig.from_dict(config), parts))
             names = list(file.keys())
             for part in parts:
                 prefix = part + "."
@@ -104,7 +108,7 @@ def _load_single(path: Path, dtype: torch.dtype) -> ACTalker:
                 check_part(part, path, state, getattr(model, part))
                 _assign(model, part, state, dtype)
     except SafetensorError as fault:
-        raise ValueError(f"{path.name} is no readable safetensors file: {fault}") from fault
+        raise ValueError(f"{path.name} is damaged or not a safetensors file; fetch it again.") from fault
     return model.set_precision(dtype)
 
 
@@ -126,12 +130,12 @@ def _config_beside(files: dict[str, Path]) -> ACTalkerConfig:
     config, svd, found = ACTalkerConfig(), files["vae"].parent.parent, {}
     if files["vae"].parent.name == "vae":
         found = {
-            "unet": _known(read_json(svd / "unet" / "config.json"), UNetSpatioTemporalConditionModel),
-            "vae": _known(read_json(svd / "vae" / "config.json"), AutoencoderKLTemporalDecoder),
-            "scheduler": _known(read_json(svd / "scheduler" / "scheduler_config.json"), EulerDiscreteScheduler),
+            "unet": _known(read_config(svd / "unet" / "config.json"), UNetSpatioTemporalConditionModel),
+            "vae": _known(read_config(svd / "vae" / "config.json"), AutoencoderKLTemporalDecoder),
+            "scheduler": _known(read_config(svd / "scheduler" / "scheduler_config.json"), EulerDiscreteScheduler),
         }
     if "whisper" in files:
-        whisper = read_json(files["whisper"].parent / "config.json")
+        whisper = read_config(files["whisper"].parent / "config.json")
         found["whisper"] = {k: whisper[k] for k in config.whisper if k in whisper}
     return replace(config, **{name: getattr(config, name) | values for name, values in found.items()})
 

@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass, field
 
+from ..fields import check_fields, check_names
+
 SVD_XT = {
     "in_channels": 8,
     "out_channels": 4,
@@ -44,6 +46,28 @@ WHISPER_TINY = {
     "num_mel_bins": 80,
     "max_source_positions": 1500,
 }
+RANGES = {
+    **dict.fromkeys("layers_per_block encoder_layers num_layers blocks transformer_layers_per_block".split(), (1, 64)),
+    **dict.fromkeys("num_attention_heads encoder_attention_heads".split(), (1, 256)),
+    "num_frames": (1, 1024),
+    "num_train_timesteps": (1, 10_000),
+    "sample_size": (1, 8192),
+    "beta_start": (0.0, 1.0),
+    "beta_end": (0.0, 1.0),
+    "sigma_min": (0.0, 1e6),
+    "sigma_max": (1e-6, 1e6),
+    "scaling_factor": (1e-6, 1e6),
+    "audio_window": (1, 1500),
+    "image_size": (64, 2048),
+    "motion_bucket": (0, 1024),
+    "expression_bucket": (0, 1024),
+    "groups": (1, 1024),
+    "width": (1, 4096),
+    "max_source_positions": (1, 100_000),
+}
+"""Of fields of the config, and of the keywords within it."""
+UNET, VAE = ("block_out_channels", "cross_attention_dim", "num_frames"), ("latent_channels",)
+"""Keywords that the model itself reads."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +94,12 @@ class ACTalkerConfig:
     expression_bucket: int = 20
 
     def __post_init__(self):
+        check_fields(self, RANGES)
+        for part, names in (("unet", UNET), ("vae", VAE), ("whisper", tuple(WHISPER_TINY))):
+            if missing := [name for name in names if name not in getattr(self, part)]:
+                raise ValueError(f"ACTalkerConfig: {part} lacks {', '.join(missing)}.")
         context = self.unet["cross_attention_dim"]
-        if not isinstance(context, int) or context < 7:
+        if isinstance(context, bool) or not isinstance(context, int) or not 7 <= context <= 8192:
             raise ValueError(
                 f"ACTalkerConfig: cross_attention_dim must be one number above 6 (the head's pose), not {context}."
             )
@@ -117,10 +145,8 @@ class ACTalkerConfig:
 
     @classmethod
     def from_dict(cls, values: dict) -> "ACTalkerConfig":
-        """Raises ValueError for a name that is none of the fields (a file from a newer version)."""
-        unknown = set(values) - set(cls.__dataclass_fields__)
-        if unknown:
-            raise ValueError(f"ACTalkerConfig: unknown fields {sorted(unknown)}; update mamba-portrait for this file.")
+        """Raises ValueError that names unknown fields (a file from a newer version) and impossible values."""
+        check_names(cls, values)
         return cls(**{name: _tuples(value) for name, value in values.items()})
 
 

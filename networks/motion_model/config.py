@@ -11,13 +11,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...messages import shown
 from ...vocabulary import REGIONS, SAMPLE_RATE, SAMPLES_A_FRAME
+from ..fields import check_fields, check_names
 
 STEMS = ("logmel", "waveform")
 PREDICTIONS = ("eps", "v", "x0")
 ADALN = ("single", "block")
 RETIRED = {"sample_rate": SAMPLE_RATE, "samples_per_frame": SAMPLES_A_FRAME}
 """Fields of earlier configs, which stand in shipped weights, and the only value each may have."""
+RANGES = {
+    **dict.fromkeys("global_layers local_layers layers heads".split(), (1, 64)),
+    "mouth": (1, 256),
+    "history": (1, 64),
+    "mels": (8, 512),
+    "segment_tokens": (2, 200),
+    "d_state": (1, 1024),
+    "d_conv": (2, 16),
+    "expand": (1, 16),
+    "headdim": (1, 1024),
+    "mlp_ratio": (1, 16),
+    "window": (2, 4096),
+    "timesteps": (2, 10_000),
+    "snr_shift": (0.01, 100.0),
+}
+"""Of fields that a checkpoint may have; other numbers are widths."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +100,12 @@ class MotionModelConfig:
     from x_t at all but the noisiest levels, and the voice is ignored there."""
 
     def __post_init__(self):
+        check_fields(self, RANGES)
         for name, allowed in (("stem", STEMS), ("prediction", PREDICTIONS), ("adaln", ADALN)):
             if getattr(self, name) not in allowed:
-                raise ValueError(f"motion model: {name} {getattr(self, name)!r} must be one of {', '.join(allowed)}")
+                raise ValueError(
+                    f"motion model: {name} {shown(getattr(self, name))} must be one of {', '.join(allowed)}"
+                )
         if self.width % self.heads or (self.width // self.heads) % 2:
             raise ValueError(f"motion model: width {self.width} over {self.heads} heads must give an even head width")
         if not (self.mamba_global or self.mamba_local):
@@ -126,14 +147,12 @@ class MotionModelConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> MotionModelConfig:
         """The inverse of `to_dict`; fields of `RETIRED` are accepted too.
 
-        Raises ValueError naming unknown fields, and for weights trained at another sample rate."""
-        unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)} - set(RETIRED))
-        if unknown:
-            raise ValueError(
-                f"motion model config has unknown fields: {', '.join(unknown)}; "
-                "the checkpoint is newer than this package, or of another kind of model"
-            )
+        Raises ValueError naming unknown fields and those with impossible values, and for weights trained at another
+        sample rate."""
+        check_names(cls, values, RETIRED)
         for name, value in RETIRED.items():
             if values.get(name, value) != value:
-                raise ValueError(f"the motion model was trained with {name} {values[name]}; this package has {value}")
+                raise ValueError(
+                    f"the motion model was trained with {name} {shown(values[name])}; this package has {value}"
+                )
         return cls(**{name: value for name, value in values.items() if name not in RETIRED})

@@ -13,12 +13,28 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ...vocabulary import COUNT, FRAMING, LANDMARKS
+from ..fields import check_fields, check_names
 
 RETIRED = frozenset(
     "parameters parameter_spread parameter_emphasis parameter_place parameter_low parameter_high "
     "parameter_standing".split()
 )
 """Fields of earlier configs, which stand in shipped weights; their values are in vocabulary.py now."""
+RANGES = {
+    **dict.fromkeys("encoder_blocks resnet3d_blocks motion_blocks deviation_layers decoder_blocks".split(), (0, 64)),
+    "deviation_blocks": (0, 64),
+    "image_size": (16, 2048),
+    "motion_size": (16, 1024),
+    "depth_planes": (1, 64),
+    "motion_grid": (1, 64),
+    "motion_depth": (1, 64),
+    "motion_points": (1, 1024),
+    "deviation_heads": (1, 64),
+    "regions": (1, 256),
+    "inversion_steps": (0, 64),
+    "articulation_slope": (-100.0, 100.0),
+}
+"""Of fields that a checkpoint may have; other numbers are widths."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +123,9 @@ class RendererConfig:
         for f in fields(self):  # JSON has no tuples
             if isinstance(getattr(self, f.name), list):
                 object.__setattr__(self, f.name, tuple(getattr(self, f.name)))
+        check_fields(self, RANGES)
         coarsest = self.motion_size // 2 ** len(self.encoder_widths)
-        if coarsest != self.motion_grid:
+        if coarsest != self.motion_grid or self.motion_size % 2 ** len(self.encoder_widths):
             raise ValueError(
                 f"motion_size {self.motion_size} over {len(self.encoder_widths)} encoder levels ends at "
                 f"{coarsest}x{coarsest}, "
@@ -120,6 +137,8 @@ class RendererConfig:
                 f"each of the {len(self.encoder_widths)} levels of encoder_widths: both end at the "
                 f"{self.motion_grid}x{self.motion_grid} grid"
             )
+        if self.image_size % 8:
+            raise ValueError(f"image_size {self.image_size} must be a multiple of 8")
         if self.motion_depth % self.depth_planes:
             raise ValueError(f"depth_planes {self.depth_planes} must divide motion_depth {self.motion_depth}")
 
@@ -131,13 +150,10 @@ class RendererConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> RendererConfig:
         """The inverse of `to_dict`; fields of `RETIRED` are accepted too.
 
-        Raises ValueError that names unknown fields (a checkpoint of a newer version), and for weights of other motion
-        parameters than those of vocabulary.py."""
-        unknown = sorted(set(values) - {f.name for f in fields(cls)} - RETIRED)
-        if unknown:
-            raise ValueError(
-                f"renderer config has unknown fields {unknown}: the checkpoint needs a newer Mamba Portrait"
-            )
-        if values.get("parameters", COUNT) != COUNT or tuple(values.get("parameter_standing", FRAMING)) != FRAMING:
+        Raises ValueError that names unknown fields (a checkpoint of a newer version) and those with impossible values,
+        and for weights of other motion parameters than those of vocabulary.py."""
+        check_names(cls, values, RETIRED)
+        standing = values.get("parameter_standing", FRAMING)
+        if values.get("parameters", COUNT) != COUNT or list(FRAMING) != standing != FRAMING:
             raise ValueError("the renderer was trained with other motion parameters than those of this Mamba Portrait")
         return cls(**{name: value for name, value in values.items() if name not in RETIRED})

@@ -1,12 +1,16 @@
-"""Read altered sounds, films and pictures and say what goes wrong: a death, a hang, a bare error, too much memory.
+"""Read altered sounds, films, pictures, checkpoints, motion files and pickles and say what goes wrong: a death, a hang,
+a bare error, a library's words, planted code that ran, too much memory.
 
     python tests/altered/harness.py --count 5000 --seed 7 --keep /tmp/faulty
+    python tests/altered/harness.py --kinds networks --count 500
+    python tests/altered/harness.py --kinds media --count 300
 
-Everything follows from the seed and the files of samples.py. To add a kind of file: its makers there, its readers in
-worker.py.
+Everything follows from the seed and the files of samples.py and checkpoints.py. To add a kind of file: its makers
+there, its readers in worker.py.
 """
 
 import argparse
+import collections
 import json
 import queue
 import random
@@ -19,13 +23,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import checkpoints
 import samples
 
 HERE = Path(__file__).parent
 SECONDS = 20  # for all readers of one small file
 MEMORY = 1500  # MB for one small file, beyond what the worker needs for itself
 EDGES = (0, 1, 2, 255, 256, 32767, 32768, 65535, 65536, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 40, (1 << 63) - 1)
-KINDS = {"sound": samples.SOUNDS, "film": samples.FILMS, "picture": samples.PICTURES}
+MEDIA = {"sound": samples.SOUNDS, "film": samples.FILMS, "picture": samples.PICTURES}
+KINDS = MEDIA | checkpoints.KINDS
+RIGHT = ("read", "clear")
+GROUPS = {"media": tuple(MEDIA), "networks": tuple(checkpoints.KINDS)}
+ENDS = ("read", "clear", "raw", "traceback", "executed", "memory", "hang", "death")  # the worst of a file's counts
 
 
 @dataclass(frozen=True)
@@ -101,18 +110,19 @@ def noise(data: bytes, rng: random.Random, other: bytes) -> bytes:
 
 
 ALTERATIONS = (flipped, flipped, field, field, field, truncated, shortened, doubled, spliced, noise)
+INNER = 0.75  # of checkpoints, motion files and pickles: how many are altered in what they say, not in their bytes
 
 
-def altered_files(seed: int, count: int, only: str = "") -> Iterator[Altered]:
-    """`count` altered files, the same for the same seed. only: a pattern for the samples' names."""
-    made = {
-        kind: {n: d for n, d in samples.made(makers).items() if re.search(only, n)} for kind, makers in KINDS.items()
-    }
+def altered_files(seed: int, count: int, only: str = "", kinds: tuple[str, ...] = tuple(KINDS)) -> Iterator[Altered]:
+    """`count` altered files of these kinds, the same for the same seed. only: a pattern for the samples' names."""
+    made = {kind: {n: d for n, d in samples.made(KINDS[kind]).items() if re.search(only, n)} for kind in kinds}
     whole = [(kind, name, data) for kind, files in made.items() for name, data in files.items()]
     for number in range(count):
         rng = random.Random(f"{seed} {number}")
         kind, name, data = whole[number % len(whole)]
         alter = rng.choice(ALTERATIONS)
+        if rng.random() < INNER:
+            alter = rng.choice(checkpoints.ALTERATIONS.get(kind, (alter,)))
         other = rng.choice(list(made[kind].values()))
         changed = alter(data, rng, other)
         yield Altered(kind, name, f"{alter.__name__} {seed}.{number}", changed)
@@ -165,8 +175,8 @@ class Worker:
             self._errors.close()
         self._process = None
 
-    def read(self, kind: str, path: Path) -> dict[str, tuple[bool, str]]:
-        """What each reader makes of a file: (True, its sentence), or (False, what went wrong). Also under the names
+    def read(self, kind: str, path: Path) -> dict[str, tuple[str, str]]:
+        """What each reader makes of a file: one of ENDS, and its sentence or what went wrong. Also under the names
         "death", "hang" and "memory"."""
         if self._process is None:
             self._start()
@@ -176,39 +186,45 @@ class Worker:
             answer = self._answers.get(timeout=SECONDS)
         except queue.Empty:
             self._end()
-            return {"hang": (False, f"no answer within {SECONDS} s")}
+            return {"hang": ("hang", f"no answer within {SECONDS} s")}
         if not answer:
             code = self._process.wait()
             self._errors.seek(0)
             said = self._errors.read()[-2000:]
             self._end()
-            return {"death": (False, f"exit status {code}\n{said}")}
+            return {"death": ("death", f"exit status {code}\n{said}")}
         told = json.loads(answer)
         outcomes = told["outcomes"]
         if told["memory"] > self.own_memory + MEMORY:
             self._end()
-            outcomes["memory"] = (False, f"{told['memory'] - self.own_memory} MB")
+            outcomes["memory"] = ("memory", f"{told['memory'] - self.own_memory} MB")
         return outcomes
 
 
-def run(seed: int, count: int, only: str = "", keep: Path | None = None, show: bool = False) -> int:
-    """Read `count` files; prints each fault and returns how many files had one. show: print every sentence as well."""
-    faulty = 0
+def run(files: Iterator[Altered], keep: Path | None = None, show: bool = False) -> int:
+    """Read the files; prints each fault, how many ended how, and returns how many files had a fault. show: print every
+    sentence as well."""
+    faulty, ends = 0, collections.Counter()
     with tempfile.TemporaryDirectory() as folder, Worker() as worker:
-        for file in altered_files(seed, count, only):
+        for name, data in checkpoints.shards().items():
+            (Path(folder) / name).write_bytes(data)
+        for file in files:
             path = Path(folder) / file.name
             path.write_bytes(file.data)
             outcomes = worker.read(file.kind, path)
-            for reader, (right, told) in outcomes.items():
-                if not right or show:
-                    print(f"{file.name}, {file.how}: {reader}: {told or 'read'}", flush=True)
-            wrong = not all(right for right, _ in outcomes.values())
+            for reader, (end, told) in outcomes.items():
+                if end not in RIGHT or show:
+                    print(f"{file.name}, {file.how}: {reader}: {end}: {told}", flush=True)
+            worst = max((end for end, _ in outcomes.values()), key=ENDS.index)
+            ends[worst] += 1
+            wrong = worst not in RIGHT
             if wrong and keep is not None:
                 keep.mkdir(parents=True, exist_ok=True)
                 (keep / f"{file.how.replace(' ', '_')}_{file.name}").write_bytes(file.data)
             faulty += wrong
             path.unlink()
-    print(f"{count} files, {faulty} with faults")
+    print(", ".join(f"{ends[end]} {end}" for end in ENDS))
+    print(f"{ends.total()} files, {faulty} with faults")
     return faulty
 
 
@@ -217,11 +233,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=100)
+    parser.add_argument(
+        "--kinds", nargs="+", default=list(GROUPS), metavar="KIND", help=f"{', '.join((*GROUPS, *KINDS))}"
+    )
     parser.add_argument("--only", default="", metavar="PATTERN", help="samples whose names match")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the files with faults there")
     parser.add_argument("--show", action="store_true", help="print every sentence, not only the faults")
     options = parser.parse_args()
-    return int(run(options.seed, options.count, options.only, options.keep, options.show) > 0)
+    kinds = tuple(kind for name in options.kinds for kind in GROUPS.get(name, (name,)))
+    files = altered_files(options.seed, options.count, options.only, kinds)
+    return int(run(files, options.keep, options.show) > 0)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def test_reenact_begins_later_and_stops_earlier(files, tmp_path, capsys):
     assert "drive.mp4 has no frames after 9.00 s" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([*command, "--start", "nan"])
-    assert "must be a number of seconds from 0, not nan" in capsys.readouterr().err
+    assert "must be a number from 0 to 864000, not nan" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

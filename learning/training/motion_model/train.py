@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ....model_loaders.checkpoint import load_motion_model, load_renderer
+from ....model_loaders.described import check_language, network_of
+from ....model_loaders.pickles import read_pickle
 from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.model import MotionModel
 from ...datasets.tracks import Augment, Track, TrackBatches, load_tracks
@@ -132,7 +134,11 @@ def _measure(file: Path, renderer, data: str | Path, device: torch.device) -> di
 
 def averaged_motion_model(checkpoint: str | Path) -> MotionModel:
     """The averaged weights of a run, ready to sample."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    model = MotionModel(MotionModelConfig.from_dict(state["config"]), state.get("motion_language", ""))
-    model.load_state_dict(state["average"])
-    return model.eval()
+    path = Path(checkpoint)
+    state = read_pickle(path)
+    language = check_language(state.get("motion_language", ""), path.name)
+
+    def make() -> MotionModel:
+        return MotionModel(MotionModelConfig.from_dict(state["config"]), language)
+
+    return network_of(path.name, make, state["average"]).eval()

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from ....model_loaders.checkpoint import load_renderer
+from ....model_loaders.described import network_of
+from ....model_loaders.pickles import read_pickle
 from ....networks.renderer.config import RendererConfig
 from ....networks.renderer.model import Renderer
 from ...datasets.stills import StillSet
@@ -160,7 +162,6 @@ def _measure(task: Task, part: Part, held_out: StillSet | None, run: Run, plan: 
 
 def averaged_renderer(checkpoint: str | Path) -> Renderer:
     """The averaged weights of a run, ready to render."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    renderer = Renderer(RendererConfig.from_dict(state["config"]))
-    renderer.load_state_dict(state["average"])
-    return renderer.eval()
+    path = Path(checkpoint)
+    state = read_pickle(path)
+    return network_of(path.name, lambda: Renderer(RendererConfig.from_dict(state["config"])), state["average"]).eval()
