@@ -8,7 +8,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 NO_MEMORY = re.compile(r"out of memory|can't allocate memory|Insufficient memory|DefaultCPUAllocator|bad alloc", re.I)
-LONGEST = 600  # characters of a library's message
+LONGEST = 200  # characters of a library's message
 
 
 def sentence(error: BaseException, command: str) -> str:

@@ -210,7 +210,7 @@ def _files(path: Path) -> list[Path]:
         raise ValueError(f"{index.name} names no parts of a checkpoint: it is damaged, fetch it again.")
     names = sorted(set(names))
     for name in names:
-        if Path(name).name != name or not path.with_name(name).is_file():
+        if not 0 < len(name) < 256 or Path(name).name != name or not path.with_name(name).is_file():
             raise FileNotFoundError(f"{path.name} is incomplete: its part {shown(name)} is missing.")
     return [path.with_name(name) for name in names]
 

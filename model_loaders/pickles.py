@@ -10,19 +10,19 @@ import torch
 from ..messages import shown
 
 
-def read_pickle(path: Path, mmap: bool = False) -> dict[str, Any]:
-    """What torch.save wrote, as a dict, on the CPU. mmap: leave tensors on disk until they are used.
+def read_pickle(path: Path, device: torch.device | str = "cpu", mmap: bool = False) -> dict[str, Any]:
+    """What torch.save wrote, as a dict, on a device. mmap: leave tensors on disk until they are used.
 
     Raises FileNotFoundError, or ValueError for a file that is damaged, would run code, or holds something else."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+            state = torch.load(path, map_location=device, weights_only=True, mmap=mmap)
         except RuntimeError:  # files from before torch 1.6 cannot be mapped
             if not mmap:
                 raise
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(path, map_location=device, weights_only=True)
     except MemoryError:
         raise
     except Exception as fault:  # the reader raises whatever its input leads it to

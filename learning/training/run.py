@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ...files import whole_file, writing
+from ...model_loaders.pickles import read_pickle
 from . import processes
 
 CHECKPOINT = 2  # version of the checkpoints that can be resumed
@@ -80,13 +81,13 @@ class Run:
         """The checkpoint, if there is one. ValueError where an earlier version wrote it, or it is of another config."""
         if not self.file.exists():
             return None
-        state = torch.load(self.file, map_location=device, weights_only=True)
+        state = read_pickle(self.file, device)
         if state.get("checkpoint") != CHECKPOINT:
             raise ValueError(
                 f"{self.file} was written by an earlier version and cannot be resumed, though `export` reads it: train "
                 "into another folder."
             )
-        if state["config"] != self.facts["config"]:
+        if state.get("config") != self.facts["config"]:
             raise ValueError(f"{self.file} belongs to another config; train into another folder, or afresh")
         return state
 

@@ -32,7 +32,7 @@ RANGES = {
     "headdim": (1, 1024),
     "mlp_ratio": (1, 16),
     "window": (2, 4096),
-    "timesteps": (2, 10_000),
+    "timesteps": (100, 10_000),
     "snr_shift": (0.01, 100.0),
 }
 """Of fields that a checkpoint may have; other numbers are widths."""

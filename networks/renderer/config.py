@@ -139,6 +139,8 @@ class RendererConfig:
             )
         if self.image_size % 8:
             raise ValueError(f"image_size {self.image_size} must be a multiple of 8")
+        if self.deviation_dim % self.deviation_heads:
+            raise ValueError(f"deviation_heads {self.deviation_heads} must divide deviation_dim {self.deviation_dim}")
         if self.motion_depth % self.depth_planes:
             raise ValueError(f"depth_planes {self.depth_planes} must divide motion_depth {self.motion_depth}")
 

@@ -163,3 +163,9 @@ def test_plot_draws_each_curve():
     assert plot_motion(m.Motion(torch.zeros(1, 768), torch.zeros(768), Fraction(25))).shape == (900, 1400, 3)
     with pytest.raises(ValueError, match="40 frames"):
         plot_motion(motion, torch.rand(3, 24))
+
+
+def test_a_motion_whose_reference_is_its_first_frame_is_written(tmp_path):
+    values = torch.randn(3, 768)
+    motion = m.load_motion(m.save_motion(tmp_path / "m", m.Motion(values, values[0], Fraction(25))))
+    assert torch.equal(motion.reference, values[0])

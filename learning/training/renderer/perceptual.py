@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ....model_loaders.pickles import read_pickle
+
 LAYERS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512)  # to relu5_1; 0 halves the side
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SCALES = (1.0, 0.5, 0.25, 0.125)
@@ -77,7 +79,7 @@ class PerceptualLoss(nn.Module):
 
             state = load_file(str(path))
         else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = read_pickle(path)
         position = 0  # torchvision counts convolutions, activations and pools alike
         convolutions = iter(self.convolutions)
         for channels in LAYERS:
@@ -85,7 +87,7 @@ class PerceptualLoss(nn.Module):
                 convolution = next(convolutions)
                 for name in ("weight", "bias"):
                     value = state.get(f"features.{position}.{name}")
-                    if value is None or value.shape != getattr(convolution, name).shape:
+                    if not isinstance(value, torch.Tensor) or value.shape != getattr(convolution, name).shape:
                         raise ValueError(
                             f"{path.name} is not a VGG-19 of torchvision: features.{position}.{name} does not fit"
                         )
