@@ -86,6 +86,7 @@ def check_numbers(file: str, name: str, value: Tensor) -> None:
     """ValueError for a tensor with numbers that no weight has."""
     if not value.is_floating_point() or not value.numel():
         return
+    value = value.float() if value.element_size() == 1 else value  # PyTorch does no arithmetic in 8 bits
     low, high = (float(end) for end in torch.aminmax(value))
     if not -LARGEST <= low <= high <= LARGEST or (name.endswith("running_var") and low < 0):
         raise ValueError(f"{file} has numbers in its tensor {shown(name)} that no weight has, such as NaN: {AGAIN}.")

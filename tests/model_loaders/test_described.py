@@ -12,7 +12,7 @@ from torch import nn
 from mamba_portrait.media.finders.own import load_face_finder
 from mamba_portrait.media.motion import load_motion
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer, save_checkpoint
-from mamba_portrait.model_loaders.described import LARGEST, network_of
+from mamba_portrait.model_loaders.described import LARGEST, check_numbers, network_of
 from mamba_portrait.model_loaders.pickles import read_pickle
 from mamba_portrait.networks.face_finder import FaceFinder, FaceFinderConfig
 from mamba_portrait.networks.renderer.config import RendererConfig
@@ -120,6 +120,13 @@ def test_memory_that_is_not_there_is_no_fault_of_the_file():
 
     with pytest.raises(MemoryError):
         network_of("x.safetensors", make, {})
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
+def test_numbers_of_every_width_are_checked(dtype):
+    check_numbers("x.safetensors", "weight", torch.ones(3).to(dtype))
+    with pytest.raises(ValueError, match="x.safetensors has numbers in its tensor 'weight'"):
+        check_numbers("x.safetensors", "weight", torch.tensor([1.0, math.nan]).to(dtype))
 
 
 class Planted:
