@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import linecache
+import os
 import re
 from pathlib import Path
+
+from ..messages import shown
 
 PACKAGE = Path(__file__).resolve().parents[1]
 NO_MEMORY = re.compile(r"out of memory|can't allocate memory|Insufficient memory|DefaultCPUAllocator|bad alloc", re.I)
@@ -23,6 +26,9 @@ def sentence(error: BaseException, command: str) -> str:
             "as --size, --batch or --batch-size."
         )
     text = " ".join(str(error).split())
+    if text.startswith("[Errno") and isinstance(inner, OSError) and inner.filename is not None:
+        name, reason = shown(os.fsdecode(inner.filename)), (inner.strerror or "an error of the system").lower()
+        return f"{name} cannot be read or written ({reason}): name another file or folder."
     if text and _ours(inner):
         return text
     text = " ".join(str(inner).split())[:LONGEST]

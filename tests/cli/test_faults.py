@@ -70,6 +70,14 @@ def test_errors_of_ours_are_told_as_they_are():
     assert sentence(node, "run") == "node 3 (x): unsupported operand"
 
 
+def test_errors_of_the_system_name_the_file(tmp_path):
+    for path, reason in ((tmp_path / ("x" * 300), "file name too long"), (tmp_path, "is a directory")):
+        with pytest.raises(OSError) as raised:
+            path.read_bytes()
+        told = sentence(raised.value, "animate")
+        assert reason in told and "Errno" not in told and len(told) < 200 and told.startswith("'/")
+
+
 def test_nothing_half_written_is_left(tmp_path, monkeypatch, capsys, shipped_tiny, samples):
     (tmp_path / "photo.png").write_bytes(samples.picture(".png"))
     (tmp_path / "voice.wav").write_bytes(samples.wav(1, samples=16000))
