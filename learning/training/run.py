@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -117,19 +116,9 @@ class Run:
 
 
 def save_atomically(path: Path, state: dict[str, Any]) -> None:
-    """torch.save through a temporary name: a kill leaves the old file or the new one, never half of one.
-
-    Not `whole_file`: states are large and runs get killed, so what one left half is written over the next time.
-    """
-    temporary = path.with_suffix(path.suffix + ".part")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.save(state, temporary)
-        except (OSError, RuntimeError):
-            temporary.unlink(missing_ok=True)
-            raise
-        os.replace(temporary, path)
+    """torch.save as a whole file: a kill leaves the old file or the new one, never half of one."""
+    with whole_file(path) as partial:
+        torch.save(state, partial)
 
 
 class Means:
