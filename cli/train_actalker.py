@@ -6,7 +6,7 @@ import argparse
 
 from ..files import check_folder
 from .options import add_machine, command, positive_int, use_machine
-from .train_options import add_run, plan, show
+from .train_options import add_checkpoints, add_run, plan, show
 
 
 def add(stages) -> argparse.ArgumentParser:
@@ -33,6 +33,7 @@ train actalker --data data/clips --weights models/actalker --out runs/actalker -
     parser.add_argument("--size", type=positive_int, metavar="PIXELS", help="short side (default: the model's own)")
     parser.add_argument("--seed", type=int, default=0)
     add_run(parser)
+    add_checkpoints(parser, "500 updates")
     add_machine(parser)
     return parser
 
