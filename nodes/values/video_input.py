@@ -12,6 +12,7 @@ from ...media.decoder import check_frame_rate
 from ...media.sound_file import film_sound
 from ...media.video import probe_video, read_video
 from .pictures import plain
+from .temporary_film import TemporaryFilm
 
 SAME_LENGTH = 0.02  # seconds; no frame is that short
 
@@ -24,6 +25,7 @@ class Stream:
     fps: Fraction
     total: int | None  # frames, if the file says
     audio: dict | None  # a host's AUDIO value
+    file: str | None = None  # from which the frames are read, kept while they are
 
 
 def open_video(video) -> Stream:
@@ -37,7 +39,7 @@ def open_video(video) -> Stream:
     if not isinstance(source, str):
         path = temp_directory() / f"driving_{uuid.uuid4().hex}.mp4"
         path.write_bytes(source.read())
-        source = str(path)
+        source = TemporaryFilm(path)
     info = probe_video(source)
     window = _window(video, source)
     if window is None:
@@ -49,7 +51,7 @@ def open_video(video) -> Stream:
     total = round(min(length, seconds or length) * info.fps) or None
     frames = round(seconds * info.fps) if seconds else None
     audio = None if waveform is None else {"waveform": waveform[None], "sample_rate": sound.rate}
-    return Stream(read_video(source, info.fps, start, frames, info.zero), info.fps, total, audio)
+    return Stream(read_video(source, info.fps, start, frames, info.zero), info.fps, total, audio, source)
 
 
 def _from_components(video) -> Stream:
