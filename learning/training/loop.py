@@ -139,31 +139,31 @@ def fit(
     batches = task.batches(slices)
     rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in descent.optimizers]
     run.open_log()
-    bar, saved = _bar(run, plan, descent), run.spent
+    saved = run.spent
     began = descent.clock() - run.spent
-    while progress < 1:
-        run.means.add(gradients(task, batches, shares, progress, plan, descent))
-        factor = descent.rate(run.step, progress)
-        moved = [_move(*pair, factor, descent.clip) for pair in zip(descent.optimizers, rates, strict=True)]
-        if moved[0] and run.average is not None:
-            run.average.update()
-        run.step += 1
-        run.samples += descent.batch if descent.counted is None else descent.counted
-        run.spent = processes.from_main(descent.clock() - began)
-        progress = plan.progress(run)
-        if (plan.reports or descent.reports).due(run, run.reported) or progress >= 1:
-            run.reported, values = run.spent, run.means.take()
-            run.write(**values, **(on_report() if on_report else {}))
-            bar.set_postfix(loss=f"{values['loss']:.3f}", samples=run.samples)
-        if plan.saves.due(run, saved) or progress >= 1:
-            saved = run.spent
-            try:
-                if on_save:
-                    on_save()
-            finally:  # what was learnt is kept whatever becomes of the measuring
-                run.save(task, descent.optimizers)
-        _show(bar, run, plan)
-    bar.close()
+    with _bar(run, plan, descent) as bar:
+        while progress < 1:
+            run.means.add(gradients(task, batches, shares, progress, plan, descent))
+            factor = descent.rate(run.step, progress)
+            moved = [_move(*pair, factor, descent.clip) for pair in zip(descent.optimizers, rates, strict=True)]
+            if moved[0] and run.average is not None:
+                run.average.update()
+            run.step += 1
+            run.samples += descent.batch if descent.counted is None else descent.counted
+            run.spent = processes.from_main(descent.clock() - began)
+            progress = plan.progress(run)
+            if (plan.reports or descent.reports).due(run, run.reported) or progress >= 1:
+                run.reported, values = run.spent, run.means.take()
+                run.write(**values, **(on_report() if on_report else {}))
+                bar.set_postfix(loss=f"{values['loss']:.3f}", samples=run.samples)
+            if plan.saves.due(run, saved) or progress >= 1:
+                saved = run.spent
+                try:
+                    if on_save:
+                        on_save()
+                finally:  # what was learnt is kept whatever becomes of the measuring
+                    run.save(task, descent.optimizers)
+            _show(bar, run, plan)
 
 
 def gradients(
