@@ -23,9 +23,12 @@ def small(tmp_path):
     """A disk of 2 MB of which 100 kB are free: enough for the check before the work."""
     folder = tmp_path / "small"
     folder.mkdir()
-    if sys.platform != "linux" or subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True
-    ).returncode:
+    if (
+        sys.platform != "linux"
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True
+        ).returncode
+    ):
         pytest.skip("this user may not mount a small disk")
     try:
         (folder / "older").write_bytes(bytes((2 << 20) - 100_000))

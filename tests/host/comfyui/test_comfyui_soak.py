@@ -134,10 +134,11 @@ def test_cancel_while_large_pictures_are_drawn(comfyui, tiny, tell):
         while not set((comfyui.base / "temp").iterdir()) - before and time.monotonic() < end:
             time.sleep(0.05)
         time.sleep(random.uniform(0, 3))
-        pressed = time.monotonic()
+        pressed = time.time()
         comfyui.post("/interrupt", {})
-        assert "execution_interrupted" in [name for name, _ in comfyui.wait(prompt, 60)["status"]["messages"]]
-        waits.append(time.monotonic() - pressed)
+        messages = dict(comfyui.wait(prompt, 60)["status"]["messages"])
+        # When the node had stopped; the answer comes later, as the host collects garbage first, a second and more.
+        waits.append(messages["execution_interrupted"]["timestamp"] / 1000 - pressed)
         assert not set((comfyui.base / "temp").iterdir()) - before
-    tell(f"from cancel to the end, at 1024 pixels: {', '.join(f'{wait:.2f}' for wait in waits)} s")
+    tell(f"from cancel to the node's end, at 1024 pixels: {', '.join(f'{wait:.2f}' for wait in waits)} s")
     assert min(waits) < 10
