@@ -96,3 +96,23 @@ def drawn_or_skip():
         HeadRasterizer(64)
     except Exception as fault:  # no EGL, or no driver behind it
         pytest.skip(str(fault))
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("animate none.jpg none.wav -o OUT/film.mp4", "film.mp4"),
+        ("reenact none.jpg none.mp4 -o OUT/film.mp4", "film.mp4"),
+        ("export none.pt -o OUT/w.safetensors", "w.safetensors"),
+        ("corpus --out OUT/data --clips 1", "data"),
+        ("train stage1 --data . --out OUT/run", "run"),
+        ("train stage2 --data . --out OUT/run", "run"),
+        ("train all --data . --out OUT/run", "run"),
+    ],
+)
+def test_a_disk_that_can_only_be_read_is_told_before_anything_is_read(small, command, name, capsys):
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+    assert main(command.replace("OUT", str(small)).split()) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("error: ") and name in told and str(small) in told and "Errno" not in told
+    assert "it can only be read; name another folder" in told and [path.name for path in small.iterdir()] == ["older"]
