@@ -41,6 +41,10 @@ _searched: set[str] = set()  # folders in which leftovers were looked for
 class CannotWrite(OSError):
     """A file cannot be written where it was asked for: one sentence with its name, its folder and the remedy."""
 
+    def __init__(self, sentence: str, remedy: str = ""):
+        super().__init__(sentence)
+        self.remedy = remedy
+
 
 @contextmanager
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
@@ -156,7 +160,7 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
         other = getattr(error, "filename", None)
         if remedy is None or (other is not None and _elsewhere(Path(os.fsdecode(other)), path)):
             raise
-        raise CannotWrite(f"{path.name} cannot be written in {path.parent.absolute()}: {remedy}.") from error
+        raise CannotWrite(f"{path.name} cannot be written in {path.parent.absolute()}: {remedy}.", remedy) from error
 
 
 def _number(error: Exception) -> int | None:
@@ -204,5 +208,8 @@ def check_folder(path: str | os.PathLike) -> Path:
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file; name a folder.")
-    check_place(path / "file")
+    try:
+        check_place(path / "file")
+    except CannotWrite as error:
+        raise CannotWrite(f"Nothing can be written in {path.absolute()}: {error.remedy}.", error.remedy) from error
     return path
