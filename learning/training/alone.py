@@ -37,7 +37,7 @@ def only_training_in(folder: str | Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        if new:
+        if new and processes.is_main():
             with suppress(OSError):  # files lie in it
                 folder.rmdir()
 
