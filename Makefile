@@ -1,4 +1,4 @@
-# demo, test, bench, lint. Each makes its own .venv from a bare Python 3.10 or newer and works offline from then on.
+# demo, test, test-all, bench, lint. Each makes its own .venv from a bare Python 3.10 or newer and works offline from then on.
 
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))
 PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.13 python3.10; do \
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO ?= output/demo.mp4
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test test-all bench lint clean
 
 demo: $(VENV)/.ready
 	@echo "A photo (assets/portrait_2.jpg) speaks a recorded sentence (assets/greeting.flac): 6.4 seconds of video."
@@ -17,6 +17,10 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -q
+
+# The long runs too: fuzz, soak, kills. Those in real hosts need COMFYUI_PATH (and COMFYUI_PYTHON), and say so if skipped.
+test-all: $(VENV)/.ready
+	$(BIN)/python -m pytest -q -m "long or not long"
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m mamba_portrait bench --json output/bench.json

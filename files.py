@@ -2,11 +2,23 @@
 
 import errno
 import os
+import platform
 import re
+import shutil
+import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from .locks import FileLock
+
+CONTENT, LOCK = "content", "lock"  # what lies in a folder where something is being made
+MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
+PARTIAL = re.compile(r"\..+\.([0-9a-f]{8})[0-9a-f]{6}\.part")  # such a folder's name, with its machine
+LEFT_ALONE = 86400  # seconds
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 PROBE = 1 << 16  # bytes that a place must take before the work begins
 NO_PLACE = {
@@ -23,33 +35,116 @@ NO_PLACE = {
 }
 SHORT_WRITES = re.compile(r"requested and \d+ written|inline_container|PytorchStreamWriter")  # NumPy's and PyTorch's
 
+_searched: set[str] = set()  # folders in which leftovers were looked for
+
 
 class CannotWrite(OSError):
     """A file cannot be written where it was asked for: one sentence with its name, its folder and the remedy."""
 
+    def __init__(self, sentence: str, remedy: str = ""):
+        super().__init__(sentence)
+        self.remedy = remedy
+
 
 @contextmanager
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
-    """A free path beside `path`, whose folder is made; what is written there becomes `path` when the block ends.
+    """A free path, whose folder lies beside `path`; what is written there becomes `path` when the block ends.
 
-    If the block raises, it is removed and `path` stays as it was. The name is hidden and ends in `.part`, so searches
-    for a suffix do not find it; writers that choose the format by the suffix need an open file or encoded bytes. Only a
-    killed process leaves its partial file behind. Raises CannotWrite where nothing can be written.
+    If the block raises, it is removed and `path` stays as it was. It has no suffix, so searches for one do not find it;
+    writers that choose the format by the suffix need it told, an open file, or encoded bytes. What a killed process
+    leaves is removed by the next one that writes in the same folder. Raises CannotWrite where nothing can be written.
     """
+    with writing(path), partial_file(path) as partial:
+        yield partial
+
+
+@contextmanager
+def partial_file(path: str | os.PathLike) -> Iterator[Path]:
+    """`whole_file` with the system's own errors."""
     path = Path(path)
-    partial = _partial(path, path.parent)
-    try:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield partial
+    with _workshop(path, path.parent) as folder:
+        partial = folder / CONTENT
+        yield partial
+        os.replace(partial, path)
+
+
+@contextmanager
+def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """`whole_file` for a folder with files: an empty one, which becomes `path` when the block ends. An older `path`
+    is replaced, one that another process has made meanwhile is kept."""
+    path = Path(path)
+    with writing(path), _workshop(path, path.parent) as folder:
+        partial = folder / CONTENT
+        partial.mkdir()
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        try:
             os.replace(partial, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+
+@contextmanager
+def _workshop(path: Path, parent: Path) -> Iterator[Path]:
+    """A new hidden folder in `parent` to make `path` in, made if need be and removed at the end, whose lock says that
+    it is in use. A folder, as libraries have temporary files of their own beside those that they write."""
+    parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(parent)
+    folder = lock = None
+    try:
+        while lock is None:
+            folder = parent / f".{path.name}.{MACHINE}{uuid.uuid4().hex[:6]}.part"
+            folder.mkdir()
+            lock = _locked(folder)
+            if lock is None:
+                shutil.rmtree(folder, ignore_errors=True)
+        yield folder
     finally:
-        with suppress(OSError, ValueError):  # of a name that cannot exist
-            partial.unlink(missing_ok=True)
+        if lock is not None:
+            lock.release()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _partial(path: Path, folder: Path) -> Path:
-    return folder / f".{path.name}.{uuid.uuid4().hex[:8]}.part"
+def _locked(folder: Path) -> FileLock | None:
+    """The lock of a new folder; None where another process took it for a leftover in between."""
+    lock = FileLock(folder / LOCK)
+    try:
+        return lock if lock.take() else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return lock  # not held: others leave the folder alone for a day
+        raise
+
+
+def remove_leftovers(parent: str | os.PathLike) -> None:
+    """Remove what processes that were killed left of their work in a folder; once a process for each folder.
+
+    A leftover's lock is free, and it was made on this machine, or nothing in it has changed for LEFT_ALONE seconds: not
+    all shared disks carry locks from one machine to the other."""
+    key = os.path.realpath(parent)
+    if key in _searched:
+        return
+    _searched.add(key)
+    with suppress(OSError):
+        for entry in os.scandir(parent):
+            name = PARTIAL.fullmatch(entry.name)
+            if name and entry.is_dir(follow_symlinks=False):
+                with suppress(OSError):
+                    _remove_if_left(Path(entry.path), name[1] == MACHINE)
+
+
+def _remove_if_left(folder: Path, ours: bool) -> None:
+    if not ours and time.time() - max(os.stat(path).st_mtime for path in (folder, *folder.rglob("*"))) < LEFT_ALONE:
+        return
+    lock = FileLock(folder / LOCK)
+    if lock.take():  # a writer that has not come so far sees it, and takes another folder
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+        shutil.rmtree(folder, ignore_errors=True)  # on Windows what was open is left until now
 
 
 @contextmanager
@@ -65,7 +160,7 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
         other = getattr(error, "filename", None)
         if remedy is None or (other is not None and _elsewhere(Path(os.fsdecode(other)), path)):
             raise
-        raise CannotWrite(f"{path.name} cannot be written in {path.parent.absolute()}: {remedy}.") from error
+        raise CannotWrite(f"{path.name} cannot be written in {path.parent.absolute()}: {remedy}.", remedy) from error
 
 
 def _number(error: Exception) -> int | None:
@@ -99,16 +194,12 @@ def check_place(path: str | os.PathLike) -> Path:
             folder = folder.parent
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "", str(folder))
-        partial = _partial(path, folder)
         try:
-            with open(partial, "wb", buffering=0) as file:
+            with _workshop(path, folder) as made, open(made / CONTENT, "wb", buffering=0) as file:
                 if file.write(bytes(PROBE)) < PROBE:
                     raise OSError(errno.ENOSPC, "")
         except FileNotFoundError as error:  # folders of the kernel's own, such as /proc
             raise PermissionError(errno.EACCES, "") from error
-        finally:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
     return path
 
 
@@ -117,5 +208,8 @@ def check_folder(path: str | os.PathLike) -> Path:
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file; name a folder.")
-    check_place(path / "file")
+    try:
+        check_place(path / "file")
+    except CannotWrite as error:
+        raise CannotWrite(f"Nothing can be written in {path.absolute()}: {error.remedy}.", error.remedy) from error
     return path

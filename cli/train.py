@@ -8,7 +8,7 @@ from ..files import check_folder
 from ..pipelines.settings import Range
 from . import train_actalker
 from .options import add_machine, command, count, number, positive_int, processes, seed, use_machine
-from .train_options import add_run, plan, show
+from .train_options import add_checkpoints, add_run, plan, show
 
 
 def add(commands) -> list[argparse.ArgumentParser]:
@@ -43,6 +43,7 @@ train all --data data/train --out runs/c --minutes 30 --device cuda
             help="over all resumed runs (60)",
         )
         stage.add_argument("--seed", type=seed, default=1 if stage is whole else 0)
+        add_checkpoints(stage)
         add_machine(stage)
     for stage in (first, second):
         stage.add_argument("--steps", type=positive_int, help="a number of steps instead of the clock")
@@ -122,6 +123,7 @@ def run_all(options: argparse.Namespace) -> None:
             held_out=options.validation,
             preset=options.preset,
             seed=options.seed,
+            checkpoint_every=options.checkpoint_every,
             precision=None if options.precision == "auto" else options.precision,
             jobs=options.jobs,
             groups=options.stills,

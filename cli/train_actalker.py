@@ -7,7 +7,7 @@ import argparse
 from ..files import check_folder
 from ..pipelines.settings import Range
 from .options import add_machine, command, number, positive_int, seed, use_machine
-from .train_options import add_run, plan, show
+from .train_options import add_checkpoints, add_run, plan, show
 
 
 def add(stages) -> argparse.ArgumentParser:
@@ -38,6 +38,7 @@ train actalker --data data/clips --weights models/actalker --out runs/actalker -
     )
     parser.add_argument("--seed", type=seed, default=0)
     add_run(parser)
+    add_checkpoints(parser, "500 updates")
     add_machine(parser)
     return parser
 

@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from ..pipelines.settings import Range
 from .options import Machine, number
+
+
+def seconds(text: str) -> float:
+    """A time above zero."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"give a number of seconds above 0, not {text}")
+    return value
+
+
+def add_checkpoints(parser: argparse.ArgumentParser, default: str = "120") -> None:
+    """--checkpoint-every."""
+    parser.add_argument(
+        "--checkpoint-every",
+        type=seconds,
+        metavar="SECONDS",
+        help=f"of training between two checkpoints; a kill loses as much at most ({default})",
+    )
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +42,10 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 def plan(options: argparse.Namespace, machine: Machine, **changes):
     """How long and on what a run trains: a `Plan` of the loop, on the device of this process."""
     from ..learning.training import processes
-    from ..learning.training.loop import Plan
+    from ..learning.training.loop import Every, Plan
 
+    if options.checkpoint_every:
+        changes["saves"] = Every(seconds=options.checkpoint_every)
     return Plan(
         steps=options.steps,
         minutes=None if options.steps else options.minutes,

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..files import whole_file
+from ..files import CannotWrite, whole_file
 from ..messages import shown
 from ..model_loaders.described import check_language as check_language_id
 from ..vocabulary import MOTION_MODES
@@ -62,7 +62,7 @@ class Motion:
 def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
     """Write a motion as safetensors with its rate and language in the metadata; the file appears only when complete.
 
-    Raises ValueError with the system's reason where it cannot be written."""
+    Raises CannotWrite, or ValueError with the system's reason, where it cannot be written."""
     path = Path(path)
     if path.suffix != ".safetensors":
         path = path.with_name(path.name + ".safetensors")
@@ -78,6 +78,8 @@ def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
     try:
         with whole_file(path) as partial:
             save_file(tensors, str(partial), metadata=metadata)
+    except CannotWrite:
+        raise
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(

@@ -3,8 +3,8 @@ sound as they come."""
 
 import logging
 import os
-import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from torch import Tensor
 
-from ..files import writing
+from ..files import partial_file, writing
 from .audio import sound_begin
 from .audio_feed import AudioFeed
 from .decoder import LONGEST_HOLD, frame_rate, open_media, stamp_of, video_frames, video_stream
@@ -26,7 +26,7 @@ from .timing import constant_rate, on_grid
 
 log = logging.getLogger("mamba_portrait")
 
-CONTAINERS = (".mp4", ".mov", ".mkv")
+CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # suffix -> what FFmpeg calls it
 LARGEST_SIDE = 16384  # pixels; x264 takes no more
 
 
@@ -129,12 +129,12 @@ class VideoWriter:
         for batch in frames:          # (B,H,W,3) or (H,W,3), float in [0,1] or uint8
             writer.write(batch)
 
-    The file is written under a temporary name in the same folder and renamed on success; an exception inside the block
-    removes it. Odd sizes are padded to even ones by repeating the last row or column, as yuv420p requires, and this is
-    logged. audio: (waveform (N,) or (C,N) or (1,C,N) in [-1,1], rate), or a file that is read as the film grows, all of
-    it written; mono and stereo are kept, more channels are mixed to stereo as FFmpeg mixes them. `mark` blends a small
-    visible badge into each frame. The tags of provenance.py are always written. crf: x264's constant rate factor (18 is
-    visually lossless), preset: its speed.
+    The file is written in a hidden folder beside it and moved to its place on success (files.py); an exception inside
+    the block removes it. Odd sizes are padded to even ones by repeating the last row or column, as yuv420p requires,
+    and this is logged. audio: (waveform (N,) or (C,N) or (1,C,N) in [-1,1], rate), or a file that is read as the film
+    grows, all of it written; mono and stereo are kept, more channels are mixed to stereo as FFmpeg mixes them. `mark`
+    blends a small visible badge into each frame. The tags of provenance.py are always written. crf: x264's constant
+    rate factor (18 is visually lossless), preset: its speed.
     """
 
     def __init__(
@@ -160,14 +160,15 @@ class VideoWriter:
         self._options = {"crf": str(crf), "preset": preset}
         self._voice = None if audio is None else AudioFeed(audio)
         self._metadata = provenance_metadata(title, detail)
-        self._partial = self.path.with_name(f".{self.path.stem}.{uuid.uuid4().hex[:8]}{self.path.suffix}")
-        self._container = self._video = self._audio = self._size = None
+        self._file = self._container = self._video = self._audio = self._size = None
 
     def __enter__(self) -> "VideoWriter":
         options = {} if self.path.suffix.lower() == ".mkv" else {"movflags": "faststart"}
-        with writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._container = av.open(str(self._partial), "w", options=options)
+        with writing(self.path), ExitStack() as stack:
+            partial = stack.enter_context(partial_file(self.path))
+            kind = CONTAINERS[self.path.suffix.lower()]
+            self._container = av.open(str(partial), "w", format=kind, options=options)
+            self._file = stack.pop_all()
         self._container.metadata.update(self._metadata)
         return self
 
@@ -241,22 +242,24 @@ class VideoWriter:
             self._container.mux(self._audio.encode(None))
         self._container.mux(self._video.encode(None))
         self._container.close()
-        os.replace(self._partial, self.path)
 
     def __exit__(self, kind, error, trace) -> None:
-        try:
-            if kind is None:
-                with writing(self.path):
+        if kind is None:
+            with writing(self.path):
+                try:
                     self._finish()
-        finally:
-            if self._partial.exists():
-                self._discard()
-            self._container = None
+                except BaseException as failed:
+                    self._discard(type(failed), failed, failed.__traceback__)
+                    raise
+                self._file.close()
+        else:
+            self._discard(kind, error, trace)
+        self._container = None
 
-    def _discard(self) -> None:
-        """Close the partial file and remove it."""
+    def _discard(self, kind, error, trace) -> None:
+        """Close the unfinished file and remove it."""
         try:
             self._container.close()
-        except (av.error.FFmpegError, ValueError, OSError) as error:
-            log.debug("closing the unfinished %s: %s", self._partial.name, error)
-        self._partial.unlink(missing_ok=True)
+        except (av.error.FFmpegError, ValueError, OSError) as failed:
+            log.debug("closing the unfinished %s: %s", self.path.name, failed)
+        self._file.__exit__(kind, error, trace)

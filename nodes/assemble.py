@@ -10,9 +10,11 @@ from ..pipelines.settings import RenderingSettings
 from ..vocabulary import FPS
 from .decode import rendered_frames, rendering_inputs, rendering_settings
 from .paste import feather_input
+from .values.cancelling import one_by_one
 from .values.pictures import batch_of, one_photo, plain
 from .values.sockets import Crop, schema
 from .values.sound import sound_of
+from .values.temporary_film import TemporaryFilm
 from .values.widgets import setting
 
 
@@ -39,7 +41,7 @@ def _encoding_inputs() -> list:
 
 
 def _video(path) -> io.NodeOutput:
-    return io.NodeOutput(VideoFromFile(str(path)))
+    return io.NodeOutput(VideoFromFile(TemporaryFilm(path)))
 
 
 class AssembleVideo(io.ComfyNode):
@@ -91,10 +93,10 @@ class AssembleVideo(io.ComfyNode):
         settings = rendering_settings(
             size, mode=mode, gain=gain, articulation=articulation, batch=batch, quality=quality
         )
-        frames = rendered_frames(renderer, source, appearance, motion, settings)
+        frames = one_by_one(rendered_frames(renderer, source, appearance, motion, settings))
         if photo is not None:
             whole = one_photo(photo, "Assemble Video", "photo")
-            frames = (paste_back(whole, frame[None], crop, feather) for part in frames for frame in part)
+            frames = (paste_back(whole, frame, crop, feather) for frame in frames)
         path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
         portrait.assemble(path, frames, motion.fps, **_sound(audio), mark=visible_mark, quality=settings.quality)
         return _video(path)
@@ -139,7 +141,8 @@ class FramesToVideo(io.ComfyNode):
                 progress(min(start + 8, len(frames)), len(frames))
 
         path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
-        portrait.assemble(path, parts(), exact_rate(fps), **_sound(audio), mark=visible_mark, quality=quality)
+        pictures = one_by_one(parts())
+        portrait.assemble(path, pictures, exact_rate(fps), **_sound(audio), mark=visible_mark, quality=quality)
         return _video(path)
 
 

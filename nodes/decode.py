@@ -3,6 +3,7 @@
 from ..host import io, load_device, progress_bar, use_bf16
 from ..pipelines import portrait
 from ..pipelines.settings import RenderingSettings
+from .values.cancelling import cancellable
 from .values.image_batch import image_batch
 from .values.sockets import Appearance, Motion, Renderer, Source, same_network, schema
 from .values.widgets import advanced, setting
@@ -67,15 +68,17 @@ def rendered_frames(renderer, source, appearance, motion, settings: RenderingSet
     """The frames in batches, as they are rendered: shared by the two nodes that render."""
     encoded = same_network(source, renderer.name, "source")
     height, width = portrait.frame_size(renderer.module, encoded, settings.size)
-    return portrait.render(
-        renderer.on_device(portrait.working_memory(settings.batch, height, width)),
-        encoded,
-        same_network(appearance, renderer.name, "appearance"),
-        motion,
-        settings,
-        bf16=use_bf16(load_device()),
-        progress=progress_bar(motion.frames),
-    )
+    appearance = same_network(appearance, renderer.name, "appearance")
+    with cancellable(renderer.on_device(portrait.working_memory(settings.batch, height, width))) as module:
+        yield from portrait.render(
+            module,
+            encoded,
+            appearance,
+            motion,
+            settings,
+            bf16=use_bf16(load_device()),
+            progress=progress_bar(motion.frames),
+        )
 
 
 class DecodeMotion(io.ComfyNode):

@@ -11,6 +11,19 @@ from .values.widgets import advanced
 REMEDY = "or choose the crop 'whole frame' if the video is cut to a face already"
 
 
+def _time_input(name: str, tooltip: str):
+    return io.Float.Input(
+        name,
+        display_name=f"{name} (seconds)",
+        default=0.0,
+        min=0.0,
+        max=86400.0,
+        step=0.01,
+        optional=True,
+        tooltip=tooltip,
+    )
+
+
 class EncodeDrivingVideo(io.ComfyNode):
     """The motion encoder over every frame of a video."""
 
@@ -44,6 +57,10 @@ class EncodeDrivingVideo(io.ComfyNode):
                         tooltip="Frames encoded at once.",
                     )
                 ),
+                advanced(
+                    _time_input("start", "Where to begin: later in a video that fades in or begins without a face.")
+                ),
+                advanced(_time_input("length", "How many seconds of the video to take; 0 takes all that is left.")),
             ],
             outputs=[
                 Motion.Output(display_name="motion", tooltip="The motion, relative to the first frame."),
@@ -52,8 +69,8 @@ class EncodeDrivingVideo(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, renderer, video, crop, scale, batch) -> io.NodeOutput:
-        stream = open_video(video)
+    def execute(cls, renderer, video, crop, scale, batch, start=0.0, length=0.0) -> io.NodeOutput:
+        stream = open_video(video, start, length)
         finder = "auto" if crop == "face" else "whole"
         _, pictures = frame_video(stream.frames, finder=finder, remedy=REMEDY, scale=scale)
         motion = portrait.encode_driving_video(

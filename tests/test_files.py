@@ -7,8 +7,8 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
     path = tmp_path / "new" / "clip.json"
     with whole_file(path) as partial:
         partial.write_text("half")
-        assert not path.exists() and partial.parent == path.parent
-        assert not list(path.parent.glob("*.json"))
+        assert not path.exists() and partial.parent.parent == path.parent
+        assert not list(path.parent.rglob("*.json"))
         partial.write_text("whole")
     assert path.read_text() == "whole"
     assert [file.name for file in path.parent.iterdir()] == ["clip.json"]

@@ -99,6 +99,8 @@ def test_places_are_checked_and_left_as_they_were(tmp_path):
         check_place(tmp_path)
     with pytest.raises(ValueError, match="is a file; name a folder"):
         check_folder(tmp_path / "file")
+    with pytest.raises(CannotWrite, match=f"^Nothing can be written in {tmp_path}/file/run: it lies in a file"):
+        check_folder(tmp_path / "file" / "run")
     with pytest.raises(CannotWrite, match=f"a.mp4 cannot be written in {tmp_path}/file: it lies in a file"):
         check_place(tmp_path / "file" / "a.mp4")
     with pytest.raises(CannotWrite, match="the name is too long"):

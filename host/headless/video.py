@@ -17,7 +17,7 @@ class VideoFromFile:
     """A video file passed between nodes without decoding it."""
 
     def __init__(self, file: str | Path):
-        self._file = str(file)
+        self._file = file if isinstance(file, str) else str(file)  # the object itself: its owner may wait for its end
         self._name = Path(file).name
 
     def get_stream_source(self) -> str:

@@ -7,15 +7,13 @@ clip i of a seed is the same whatever was drawn before it, so an interrupted run
 """
 
 import json
-import os
-import shutil
 import wave
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ...files import writing
+from ...files import whole_folder
 from ...visemes.phones import SILENCE, Phone
 from ...visemes.table import mouth_parameters
 from ...vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
@@ -167,22 +165,14 @@ def read_clip(folder: str | Path) -> tuple[Utterance, np.ndarray, dict]:
 
 
 def write_clip(path: Path, speech: Utterance, motion: np.ndarray, meta: dict) -> None:
-    """Write a clip's folder `path`: into a folder beside it first, so that a clip folder is whole or absent."""
-    part = path.with_name(f".{path.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        with writing(path):
-            part.mkdir()
-            write_wave(part / "audio.wav", speech.audio)
-            np.savez(
-                part / "labels.npz",
-                parameters=motion,
-                phone_start=np.array([phone.start for phone in speech.phones], np.float32),
-                phone_end=np.array([phone.end for phone in speech.phones], np.float32),
-                phone_class=np.array([phone.kind for phone in speech.phones]),
-            )
-            (part / "meta.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")
-            shutil.rmtree(path, ignore_errors=True)
-            os.replace(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    """Write a clip's folder `path`, which is whole or absent."""
+    with whole_folder(path) as part:
+        write_wave(part / "audio.wav", speech.audio)
+        np.savez(
+            part / "labels.npz",
+            parameters=motion,
+            phone_start=np.array([phone.start for phone in speech.phones], np.float32),
+            phone_end=np.array([phone.end for phone in speech.phones], np.float32),
+            phone_class=np.array([phone.kind for phone in speech.phones]),
+        )
+        (part / "meta.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")

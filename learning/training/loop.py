@@ -22,7 +22,9 @@ from tqdm import tqdm
 
 from ..datasets.batch_slice import BatchSlice
 from . import processes
-from .run import Means, Run
+from .run import Run
+
+CHECKPOINT_SECONDS = 120.0  # between two checkpoints, where nothing else is said
 
 
 class Task(Protocol):
@@ -64,7 +66,7 @@ class Plan:
     seed: int = 0
     accumulate: int = 1  # parts that a batch is computed in, one after the other, where it does not fit into memory
     resume: bool = True
-    saves: Every = Every(seconds=120.0)
+    saves: Every = Every(seconds=CHECKPOINT_SECONDS)
     reports: Every | None = None  # lines of the log; None: the task's own
     report: Callable[[str], None] = print
 
@@ -126,8 +128,8 @@ def fit(
 ) -> None:
     """Train until the budget of the run's present part is spent; then the checkpoint holds its end.
 
-    on_report gives further values for a line of the log; on_save is called after each checkpoint. Both are called on
-    all processes.
+    on_report gives further values for a line of the log; on_save is called before each checkpoint, so that what it logs
+    is not missing after a kill. Both are called on all processes.
     """
     progress = plan.progress(run)
     if progress >= 1:
@@ -137,29 +139,31 @@ def fit(
     batches = task.batches(slices)
     rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in descent.optimizers]
     run.open_log()
-    bar, means, reported, saved = _bar(run, plan, descent), Means(), run.spent, run.spent
+    saved = run.spent
     began = descent.clock() - run.spent
-    while progress < 1:
-        means.add(gradients(task, batches, shares, progress, plan, descent))
-        factor = descent.rate(run.step, progress)
-        moved = [_move(*pair, factor, descent.clip) for pair in zip(descent.optimizers, rates, strict=True)]
-        if moved[0] and run.average is not None:
-            run.average.update()
-        run.step += 1
-        run.samples += descent.batch if descent.counted is None else descent.counted
-        run.spent = processes.from_main(descent.clock() - began)
-        progress = plan.progress(run)
-        if (plan.reports or descent.reports).due(run, reported) or progress >= 1:
-            reported, values = run.spent, means.take()
-            run.write(**values, **(on_report() if on_report else {}))
-            bar.set_postfix(loss=f"{values['loss']:.3f}", samples=run.samples)
-        if plan.saves.due(run, saved) or progress >= 1:
-            saved = run.spent
-            run.save(task, descent.optimizers)
-            if on_save:
-                on_save()
-        _show(bar, run, plan)
-    bar.close()
+    with _bar(run, plan, descent) as bar:
+        while progress < 1:
+            run.means.add(gradients(task, batches, shares, progress, plan, descent))
+            factor = descent.rate(run.step, progress)
+            moved = [_move(*pair, factor, descent.clip) for pair in zip(descent.optimizers, rates, strict=True)]
+            if moved[0] and run.average is not None:
+                run.average.update()
+            run.step += 1
+            run.samples += descent.batch if descent.counted is None else descent.counted
+            run.spent = processes.from_main(descent.clock() - began)
+            progress = plan.progress(run)
+            if (plan.reports or descent.reports).due(run, run.reported) or progress >= 1:
+                run.reported, values = run.spent, run.means.take()
+                run.write(**values, **(on_report() if on_report else {}))
+                bar.set_postfix(loss=f"{values['loss']:.3f}", samples=run.samples)
+            if plan.saves.due(run, saved) or progress >= 1:
+                saved = run.spent
+                try:
+                    if on_save:
+                        on_save()
+                finally:  # what was learnt is kept whatever becomes of the measuring
+                    run.save(task, descent.optimizers)
+            _show(bar, run, plan)
 
 
 def gradients(

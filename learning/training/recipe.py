@@ -26,7 +26,8 @@ from ..corpus.speech.augment import augment
 from ..datasets.stills import StillSet
 from ..evaluation.report import draw_held_out, evaluate, table
 from . import processes
-from .loop import Plan
+from .alone import only_training_in
+from .loop import CHECKPOINT_SECONDS, Every, Plan
 from .motion_model.train import Stage2Settings, averaged_motion_model, train_stage2
 from .renderer.schedule import Part
 from .renderer.train import Stage1Settings, averaged_renderer, train_stage1
@@ -66,6 +67,7 @@ class Recipe:
     device: str | torch.device = "cpu"
     precision: str = "bf16"
     seed: int = 1
+    checkpoint_every: float = CHECKPOINT_SECONDS  # seconds between checkpoints
     jobs: int = 1
     groups: int = 0
     clips: int = 0
@@ -91,7 +93,14 @@ class Recipe:
 
     def run(self, minutes: float) -> Plan:
         """Of a training that takes part of the time."""
-        return Plan(minutes=minutes, device=self.device, precision=self.precision, seed=self.seed, report=self.report)
+        return Plan(
+            minutes=minutes,
+            device=self.device,
+            precision=self.precision,
+            seed=self.seed,
+            saves=Every(seconds=self.checkpoint_every),
+            report=self.report,
+        )
 
 
 def train_all(
@@ -121,9 +130,10 @@ def train_all(
     held_out = Path(held_out) if held_out else None
     recipe = Recipe(Path(data), Path(out), minutes, device=device, held_out=held_out, **(defaults | given))
     clock = Clock(recipe.out / "recipe.json")
-    stage1 = _draw_and_train_renderer(recipe, plan, clock)
-    stage2 = _train_motion_model(recipe, plan, clock, stage1)
-    return _finish(recipe, clock, stage1, stage2) if processes.is_main() else recipe.weights
+    with only_training_in(recipe.out):
+        stage1 = _draw_and_train_renderer(recipe, plan, clock)
+        stage2 = _train_motion_model(recipe, plan, clock, stage1)
+        return _finish(recipe, clock, stage1, stage2) if processes.is_main() else recipe.weights
 
 
 def _draw_and_train_renderer(recipe: Recipe, plan: DevicePlan, clock: Clock) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from ...model_loaders.pickles import read_pickle
 from . import processes
 
 CHECKPOINT = 2  # version of the checkpoints that can be resumed
-PLACE = ("step", "samples", "spent", "begun_step", "begun_spent")  # of a run, in its checkpoint
+PLACE = ("step", "samples", "spent", "begun_step", "begun_spent", "reported")  # of a run, in its checkpoint
 
 
 class Average:
@@ -61,6 +60,7 @@ class Run:
         self.file, self.average, self.facts = file, average, facts
         self.step, self.samples, self.spent = 0, 0, 0.0  # steps, samples and seconds of all parts
         self.begun_step, self.begun_spent = 0, 0.0  # of them before this part
+        self.reported, self.means = 0.0, Means()  # seconds when the log was written, and what it will tell next
         self.log: Log | None = None
 
     def open_log(self) -> None:
@@ -102,7 +102,8 @@ class Run:
         if self.average is not None:
             self.average.values, self.average.steps = state["average"], state["average_steps"]
         for name in PLACE:
-            setattr(self, name, state[name])
+            setattr(self, name, state.get(name, self.spent))  # earlier checkpoints do not tell when they reported
+        self.means.restore(state.get("means", {}))
 
     def save(self, task: Kept, optimizers: Sequence[Optimizer]) -> None:
         """Have the main process write the checkpoint; the others wait until it is there."""
@@ -110,6 +111,7 @@ class Run:
         state["optimizers"] = [optimizer.state_dict() for optimizer in optimizers]
         if self.average is not None:
             state |= {"average": self.average.values, "average_steps": self.average.steps}
+        state["means"] = self.means.state()
         for name in PLACE:
             state[name] = getattr(self, name)
         if processes.is_main():
@@ -118,19 +120,9 @@ class Run:
 
 
 def save_atomically(path: Path, state: dict[str, Any]) -> None:
-    """torch.save through a temporary name: a kill leaves the old file or the new one, never half of one.
-
-    Not `whole_file`: states are large and runs get killed, so what one left half is written over the next time.
-    """
-    temporary = path.with_suffix(path.suffix + ".part")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.save(state, temporary)
-        except (OSError, RuntimeError):
-            temporary.unlink(missing_ok=True)
-            raise
-        os.replace(temporary, path)
+    """torch.save as a whole file: a kill leaves the old file or the new one, never half of one."""
+    with whole_file(path) as partial:
+        torch.save(state, partial)
 
 
 class Means:
@@ -145,6 +137,16 @@ class Means:
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach()
             self.steps[name] = self.steps.get(name, 0) + 1
+
+    def state(self) -> dict[str, tuple[Tensor, int]]:
+        """Sums over all processes, and numbers of steps, for the checkpoint."""
+        return {name: (processes.total(value), self.steps[name]) for name, value in self.sums.items()}
+
+    def restore(self, state: dict[str, tuple[Tensor, int]]) -> None:
+        """Take them back: the main process has the sums from now on."""
+        share = 1.0 if processes.is_main() else 0.0
+        self.sums = {name: value * share for name, (value, _) in state.items()}
+        self.steps = {name: steps for name, (_, steps) in state.items()}
 
     def take(self) -> dict[str, float]:
         """Means since the last time."""

@@ -56,3 +56,13 @@ def peak(folder: Path, weights: Path, seconds: int) -> int:
 def test_three_minutes_take_the_memory_of_six_seconds(tmp_path, tiny_weights):
     save_image(tmp_path / "photo.png", torch.rand(64, 64, 3, generator=torch.Generator().manual_seed(0)))
     assert peak(tmp_path, tiny_weights, 180) < GROWTH * peak(tmp_path, tiny_weights, 6)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in other ways")
+def test_ten_minutes_take_a_quarter_more_than_twenty_four_seconds_at_most(tmp_path, tiny_weights, capsys):
+    save_image(tmp_path / "photo.png", torch.rand(64, 64, 3, generator=torch.Generator().manual_seed(0)))
+    short, long = (peak(tmp_path, tiny_weights, seconds) for seconds in (24, 600))
+    with capsys.disabled():
+        print(f"\npeak of animate: {short >> 10} MB for 24 s, {long >> 10} MB for 600 s")
+    assert long < 1.25 * short

@@ -88,6 +88,21 @@ def test_a_variable_rate_keeps_the_fast_parts(tmp_path, suffix):
     assert read[:70] == levels_by_ffmpeg(path, Fraction(25))[:70]
 
 
+@with_ffmpeg
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_a_gap_in_the_pictures_holds_the_last_one_and_the_sound_keeps_its_place(tmp_path, suffix):
+    stamps = [i / 25 for i in range(10)] + [2 + i / 25 for i in range(10)]
+    path = shown_at(tmp_path / f"silent{suffix}", stamps)
+    read = levels(read_video(path))
+    assert probe_video(path).fps == 25 and read == [*range(9), *[9] * 41, *range(10, 20)]
+    assert levels_by_ffmpeg(path, Fraction(25)) == read
+    path = shown_at(tmp_path / f"gap{suffix}", stamps, (0.0, 2.0))
+    waveform, _ = heard(path)
+    assert levels(read_video(path)) == read and onsets(waveform)[-1] == pytest.approx(2.0, abs=0.08)
+    by_ffmpeg = levels_by_ffmpeg(path, Fraction(25)).index(10) / 25 - onsets(sound_by_ffmpeg(path))[-1]
+    assert by_ffmpeg == pytest.approx(2 - onsets(waveform)[-1], abs=0.05)
+
+
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(60), Fraction(12)])
 def test_a_constant_rate_stays_what_the_file_tells(tmp_path, rate):
     path = shown_at(tmp_path / "constant.mkv", [float(i / rate) for i in range(60)], rate=rate)

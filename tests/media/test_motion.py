@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from mamba_portrait.files import CannotWrite
 from mamba_portrait.media import motion as m
 from mamba_portrait.media.motion_edit import blend_motions, concatenate_motions, edit_motion
 from mamba_portrait.media.motion_plot import plot_motion
@@ -50,7 +51,7 @@ def test_spoilt_numbers_are_no_motion(value):
 @pytest.mark.parametrize("name", ["x" * 300, "a_file/motion"])
 def test_a_motion_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path, name):
     (tmp_path / "a_file").touch()
-    with pytest.raises(ValueError, match="could not be written to .*: choose another name or place"):
+    with pytest.raises(CannotWrite, match=r"\.safetensors cannot be written in .*: .*name"):
         m.save_motion(tmp_path / name, track())
     assert [path.name for path in tmp_path.iterdir()] == ["a_file"]
 

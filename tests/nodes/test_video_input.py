@@ -79,3 +79,49 @@ def test_a_trimmed_film_is_its_part_of_the_whole(film, start, seconds):
 
 def test_a_part_behind_the_sound_has_none(film):
     assert open_video(Trimmed(film, 2.96, 0.0)).audio is None
+
+
+@pytest.mark.parametrize(
+    ("window", "start", "seconds", "part"),
+    [
+        (None, 0.4, 0.8, (0.4, 0.8)),
+        (None, 1.2, 0.0, (1.2, 0.0)),
+        ((0.4, 1.2), 0.2, 0.0, (0.6, 1.0)),
+        ((0.4, 1.2), 0.2, 5.0, (0.6, 1.0)),
+        ((0.4, 0.0), 0.2, 0.6, (0.6, 0.6)),
+    ],
+)
+def test_a_start_and_a_length_are_a_part_of_the_part(film, window, start, seconds, part):
+    asked = open_video(Trimmed(film, *window) if window else VideoFromFile(str(film)), start, seconds)
+    expected = open_video(Trimmed(film, *part))
+    assert levels(asked) == levels(expected) and abs(asked.total - expected.total) <= 1
+    assert torch.equal(asked.audio["waveform"], expected.audio["waveform"])
+
+
+class VideoFromComponents:
+    """As ComfyUI's, of tensors."""
+
+    def __init__(self, images, audio, frame_rate):
+        self.images, self.audio, self.frame_rate = images, audio, frame_rate
+
+    def get_components(self):
+        return self
+
+
+def test_a_part_of_tensors(film):
+    images = torch.arange(50)[:, None, None, None].expand(-1, 4, 4, 3) / 255
+    audio = {"waveform": torch.arange(2 * RATE).float()[None, None], "sample_rate": RATE}
+    stream = open_video(VideoFromComponents(images, audio, Fraction(25)), 0.4, 0.8)
+    assert [round(float(frame.mean()) * 255) for frame in stream.frames] == list(range(10, 30)) and stream.total == 20
+    assert stream.audio["waveform"][0, 0].tolist() == list(range(6400, 6400 + 12800))
+    whole = open_video(VideoFromComponents(images, audio, Fraction(25)))
+    assert whole.total == 50 and whole.audio is audio
+    with pytest.raises(ValueError, match=r"^The video has no frames after 9.00 s\.$"):
+        open_video(VideoFromComponents(images, audio, Fraction(25)), 9.0)
+
+
+def test_a_start_after_the_end_is_told(film):
+    with pytest.raises(ValueError, match=r"^The video lasts 0.80 s and has no frames after 1.00 s\.$"):
+        open_video(Trimmed(film, 0.4, 0.8), 1.0)
+    with pytest.raises(ValueError, match=r"variable.mp4 has no frames after 9.00 s"):
+        list(open_video(VideoFromFile(str(film)), 9.0).frames)

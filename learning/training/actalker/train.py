@@ -10,6 +10,7 @@ import torch
 from ....model_loaders.actalker.load import load_actalker, save_actalker
 from ....model_loaders.actalker.reduced import reduced_actalker
 from .. import processes
+from ..alone import alone_in
 from ..loop import Descent, Every, Plan, fit
 from ..run import Run
 from .data import painted_clips
@@ -28,12 +29,14 @@ class ACTalkerSettings:
     image_size: int | None = None  # the pictures' short side; None: the config's own
 
 
+@alone_in("out")
 def train_actalker(data: str | Path, out: str | Path, plan: Plan, settings: ACTalkerSettings | None = None) -> Path:
     """Train on the clips of a corpus that have a video, and return the file out/actalker.safetensors.
 
     Every update is a line of out/log.jsonl. Clips that are too short or show no face are passed over with a warning. A
     killed run goes on from out/actalker.pt, written every `plan.saves`. Raises FileNotFoundError if the corpus has no
-    clip with a video, ValueError if none of them can be used.
+    clip with a video, ValueError if none of them can be used,
+    or where another training is at work in `out`.
     """
     clips, settings = painted_clips(data), settings or ACTalkerSettings()
     plan = replace(plan, device=processes.join(plan.device))

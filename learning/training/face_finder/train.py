@@ -16,6 +16,7 @@ from ....media.finders.own import load_face_finder
 from ....model_loaders.checkpoint import save_checkpoint
 from ....networks.face_finder import FaceFinder, FaceFinderConfig
 from .. import processes
+from ..alone import alone_in
 from ..loop import Descent, Every, Plan, fit
 from ..run import Average, Run
 from .batch_norm import share_batch_norms
@@ -25,6 +26,7 @@ from .task import FinderSchedule, FinderTask, ScenePool
 SAVES = Every(seconds=20.0)  # of computing
 
 
+@alone_in("folder")
 def train_face_finder(
     data: str | Path,
     out: str | Path,

@@ -15,6 +15,7 @@ from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.model import MotionModel
 from ...datasets.tracks import Augment, Track, TrackBatches, load_tracks
 from .. import processes
+from ..alone import alone_in
 from ..loop import Descent, Every, Plan, fit
 from ..run import Average, Run
 from .clips import encode_clips
@@ -40,6 +41,7 @@ class Stage2Settings:
     measure: bool = False  # end with figures on the clips kept for validation
 
 
+@alone_in("out")
 def train_stage2(
     data: str | Path, out: str | Path, plan: Plan, settings: Stage2Settings | None = None, renderer=None
 ) -> Path:
@@ -47,7 +49,7 @@ def train_stage2(
 
     renderer: a trained stage 1 (None: the shipped one), which turns parameters into motion. A killed run goes on from
     its last checkpoint with the batches, noise and losses of an unbroken one. Raises FileNotFoundError without clips,
-    ValueError where a run or `init` learned another renderer's motion.
+    ValueError where a run or `init` learned another renderer's motion, or another training is at work in `out`.
     """
     settings = settings or Stage2Settings()
     plan = replace(plan, device=processes.join(plan.device))

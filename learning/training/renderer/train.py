@@ -19,6 +19,7 @@ from ....networks.renderer.model import Renderer
 from ...datasets.stills import StillSet
 from ...evaluation.sheets import driven_sheet
 from .. import processes
+from ..alone import alone_in
 from ..loop import Descent, Plan, fit
 from ..run import Average, Run
 from .calibration import calibrate
@@ -44,12 +45,14 @@ class Stage1Settings:
     vgg: str | Path | None = None  # torchvision's VGG-19 for L_per
 
 
+@alone_in("out")
 def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1Settings | None = None) -> Path:
     """Train a renderer on the drawn stills in `data`, which may still be growing; returns the checkpoint out/stage1.pt.
 
     The plan's minutes are for the whole schedule, its steps for each part. A killed run goes on from its last
     checkpoint, with the same batches, noise and losses as an unbroken one on the same data. A CUDA device takes
-    GPU_SCHEDULE with the perceptual and adversarial losses. Raises ValueError for a part that the schedule has not.
+    GPU_SCHEDULE with the perceptual and adversarial losses. Raises ValueError for a part that the schedule has not,
+    or where another training is at work in `out`.
     """
     settings = settings or Stage1Settings()
     plan = replace(plan, device=processes.join(plan.device))

@@ -88,11 +88,11 @@ def test_cancel_while_drawing_leaves_no_half_video(comfyui, tiny):
     before = set((comfyui.base / "temp").iterdir())
     prompt = comfyui.queue(graph)
     end = time.monotonic() + 120
-    while set((comfyui.base / "temp").iterdir()) == before and time.monotonic() < end:
+    while not set((comfyui.base / "temp").iterdir()) - before and time.monotonic() < end:
         time.sleep(0.05)
     comfyui.post("/interrupt", {})
     assert "execution_interrupted" in [name for name, _ in comfyui.wait(prompt, 60)["status"]["messages"]]
-    assert set((comfyui.base / "temp").iterdir()) == before
+    assert not set((comfyui.base / "temp").iterdir()) - before  # older films go with the host's cache
 
 
 def from_video(tiny, file, **crop):

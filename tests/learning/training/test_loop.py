@@ -18,6 +18,7 @@ from mamba_portrait.learning.training.loop import Descent, Every, Plan, cosine_r
 from mamba_portrait.learning.training.run import Average, Run
 
 STEPS, BATCH = 60, 6
+REPORTS = 4  # steps; checkpoints come every 7, between two reports
 
 
 class Toy:
@@ -47,14 +48,14 @@ class Toy:
         self.network.load_state_dict(state["network"])
 
 
-def train_toy(folder, task=None, **plan):
+def train_toy(folder, task=None, reports=1, on_save=None, **plan):
     task = task or Toy()
     run = Run(folder / "toy.pt", Average(task.network), {"config": {}})
     optimizers = [torch.optim.AdamW(task.network.parameters(), lr=1e-2)]
     plan = Plan(**(dict(steps=STEPS, saves=Every(steps=7)) | plan))
     if plan.resume and (state := run.read()):
         run.restore(state, task, optimizers)
-    fit(task, run, plan, Descent(optimizers, BATCH, reports=Every(steps=1)))
+    fit(task, run, plan, Descent(optimizers, BATCH, reports=Every(steps=reports)), on_save=on_save and on_save(run))
     return torch.load(run.file, weights_only=True)
 
 
@@ -72,6 +73,10 @@ class Dying(Toy):
         return super().losses(batch, progress)
 
 
+def measured(run):
+    return lambda: run.write(samples_measured=run.samples)
+
+
 def log_of(folder):
     rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [{name: value for name, value in row.items() if name != "time"} for row in rows]
@@ -85,11 +90,11 @@ def test_the_toy_learns(tmp_path):
 
 
 def test_killed_at_any_step_it_goes_on_to_the_bit(tmp_path):
-    whole, at = train_toy(tmp_path / "whole"), random.randrange(STEPS)
+    whole, at = train_toy(tmp_path / "whole", reports=REPORTS, on_save=measured), random.randrange(STEPS)
     child = subprocess.run([sys.executable, __file__, str(tmp_path / "broken"), str(at)], capture_output=True)
     assert child.returncode == -signal.SIGKILL, child.stderr.decode()
     assert (tmp_path / "broken" / "toy.pt").exists() == (at >= 7), at
-    resumed = train_toy(tmp_path / "broken")
+    resumed = train_toy(tmp_path / "broken", reports=REPORTS, on_save=measured)
     for part in ("network", "average"):
         for name, value in whole[part].items():
             assert torch.equal(value, resumed[part][name]), (at, part, name)
@@ -219,4 +224,4 @@ def test_processes_need_accelerate(monkeypatch):
 
 
 if __name__ == "__main__":
-    train_toy(Path(sys.argv[1]), Dying(int(sys.argv[2])))
+    train_toy(Path(sys.argv[1]), Dying(int(sys.argv[2])), reports=REPORTS, on_save=measured)

@@ -4,6 +4,7 @@ import wave
 import numpy as np
 import pytest
 
+from mamba_portrait.files import MACHINE
 from mamba_portrait.learning.corpus.acting.performance import add_head_motion, motion_style
 from mamba_portrait.learning.corpus.speech import engines, text, voices
 from mamba_portrait.learning.corpus.speech.engines import ProsodySettings
@@ -62,7 +63,8 @@ def test_clip_on_disk(drawn):
 @needs_engine
 def test_drawing_again_gives_the_same_and_keeps_what_is_there(drawn, tmp_path):
     out, paths = drawn
-    (tmp_path / "clips" / ".voice_4_000001.part").mkdir(parents=True)  # an interrupted run
+    left = tmp_path / "clips" / f".voice_4_000001.{MACHINE}0a1b2c.part"  # by an interrupted run
+    (left / "content").mkdir(parents=True)
     for before, after in zip(paths, draw_tracks(tmp_path, 3, seed=4), strict=True):
         for name in ("audio.wav", "meta.json"):
             assert (before / name).read_bytes() == (after / name).read_bytes()
