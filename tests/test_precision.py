@@ -40,7 +40,7 @@ def test_asking_for_it_says_once_how_slow_it_is(without_bf16, caplog):
     with headless.configure(precision="bf16"):
         assert headless.use_bf16(CPU) and headless.use_bf16(CPU)
     (warning,) = warnings(caplog)
-    assert "34 times" in warning and "fp32" in warning
+    assert "34.2 times" in warning and "fp32" in warning
 
 
 def test_a_cpu_that_has_it_gets_no_warning(without_bf16, caplog, monkeypatch):
