@@ -2,7 +2,8 @@
 
 PyTorch by itself divides every operation among its threads, which wait for each other at its end. The renderer has
 hundreds of short operations a frame, and where other programs use the same cores each of them waits for a thread that
-does not run: on two cores with a load of nine a frame took 800 ms, and 50 ms by two threads that render a frame each.
+does not run: on two cores with a load of nine a frame took 800 ms, 50 ms side by side and with passive waiting
+(docs/speed.md).
 """
 
 from __future__ import annotations
