@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -53,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Wrong input is one sentence on stderr and status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     asked = [name for name in arguments[:1] if name in COMMANDS]  # the others need not be imported
+    # OpenMP reads this when PyTorch is imported. Its threads otherwise wait for each other in a loop, and where another
+    # program has one of the cores they use up the time slice of the thread they wait for: 2.5 s for a face, not .25.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     options = parser(asked or COMMANDS).parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:

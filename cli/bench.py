@@ -30,6 +30,7 @@ def add(commands) -> argparse.ArgumentParser:
 bench
 bench --json output/bench.json --threads 2
 bench --memory
+bench --device cuda --json output/bench_cuda.json
 """,
     )
     parser.add_argument("--json", metavar="FILE", help="write all numbers there as well")
@@ -41,6 +42,14 @@ bench --memory
     )
     parser.add_argument(
         "--memory", action="store_true", help="also animate 10 s and 10 min of audio and compare memory"
+    )
+    parser.add_argument(
+        "--rates",
+        action=argparse.BooleanOptionalAction,
+        help="also frames a second in fp32, fp16 and bf16, and each form of the scan (by default except on a CPU)",
+    )
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, help="of these rates also compiled ones (likewise)"
     )
     add_networks(parser, motion_model=True)
     add_machine(parser)
@@ -59,6 +68,8 @@ def run(options: argparse.Namespace) -> None:
             _or_random(load_motion_model, options.motion_model),
             options.seconds,
             lambda name: bar.set_description(f"measuring: {name}"),
+            rates=machine.device.type != "cpu" if options.rates is None else options.rates,
+            compiled=machine.device.type != "cpu" if options.compile is None else options.compile,
         )
     if options.memory:
         result["memory"] = [{"seconds": s, "megabytes": peak_memory(s, options)} for s in LENGTHS]

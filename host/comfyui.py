@@ -11,6 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import ComfyExtension, InputImpl, io, ui  # noqa: F401 - the host's own names
 from PIL import Image
 
+from ..precision import has_bf16
 from .paths import check_prefix, find_file, find_model, prefix_error, shown
 
 VideoFromFile = InputImpl.VideoFromFile
@@ -97,8 +98,9 @@ def free_memory(device: torch.device) -> float:
 
 
 def use_bf16(device: torch.device) -> bool:
-    """Whether to run in bfloat16 on this device, by ComfyUI's own rules and command-line flags."""
-    return management.should_use_bf16(device)
+    """Whether to run in bfloat16 on this device, by ComfyUI's own rules and command-line flags; never on a CPU that
+    does not have it."""
+    return management.should_use_bf16(device) and (device.type != "cpu" or has_bf16(device))
 
 
 def check_interrupt() -> None:

@@ -19,11 +19,13 @@ class NoiseSchedule:
         alpha_bar = alpha_bar / (alpha_bar + (1 - alpha_bar) * snr_shift**2)
         self.timesteps = timesteps
         self.alpha_bar = alpha_bar.clamp(min=alpha_bar_min)
+        self.levels = self.alpha_bar.tolist()  # the same as numbers, for the solvers
 
     def scales(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """sqrt(ab_t) and sqrt(1 - ab_t) for t (B,), shaped to multiply `like` (B, ...)."""
-        alpha_bar = self.alpha_bar.to(t.device)[t].reshape(-1, *[1] * (like.dim() - 1))
-        return alpha_bar.sqrt().to(like.dtype), (1 - alpha_bar).sqrt().to(like.dtype)
+        # rounded on the CPU: some devices (MPS) have no float64
+        tables = (table.sqrt().to(like.dtype).to(t.device) for table in (self.alpha_bar, 1 - self.alpha_bar))
+        return tuple(table[t].reshape(-1, *[1] * (like.dim() - 1)) for table in tables)
 
     def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """x_t for t (B,)."""

@@ -1,8 +1,8 @@
 """From noise to motion: DDPM, DDIM and DPM-Solver++(2M), all on estimates of x0."""
 
+import math
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from .schedule import NoiseSchedule
@@ -27,7 +27,7 @@ def solve(
     """
     SamplingSettings.check("solver", solver)
     times = schedule.steps(steps)
-    levels = [*schedule.alpha_bar[times].tolist(), 1.0]
+    levels = [*(schedule.levels[t] for t in times), 1.0]
     eta = 1.0 if solver == "ddpm" else eta
     x, previous = noise, None
     for i, t in enumerate(times):
@@ -59,11 +59,13 @@ def _dpmpp_2m(
     """Lu et al. 2022, algorithm 2: second order in the half log signal-to-noise ratio, from two estimates of x0."""
 
     def half_log_snr(alpha_bar: float) -> float:
-        return 0.5 * (torch.logit(torch.tensor(alpha_bar, dtype=torch.float64))).item()
+        return 0.5 * math.log(alpha_bar / (1 - alpha_bar))
 
     h = half_log_snr(next_level) - half_log_snr(level)
-    if previous_x0 is not None:
+    if h == 0:  # levels at the schedule's floor are equal, and with many steps several are there
+        return x
+    if previous_x0 is not None and level != previous_level:
         ratio = (half_log_snr(level) - half_log_snr(previous_level)) / h
         x0 = (1 + 1 / (2 * ratio)) * x0 - 1 / (2 * ratio) * previous_x0
     sigma_ratio = ((1 - next_level) / (1 - level)) ** 0.5
-    return sigma_ratio * x - next_level**0.5 * torch.expm1(torch.tensor(-h, dtype=torch.float64)).item() * x0
+    return sigma_ratio * x - next_level**0.5 * math.expm1(-h) * x0

@@ -2,12 +2,15 @@
 
 import importlib.util
 import json
+import os
 import wave
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before PyTorch is imported, as the command does
 import torch
 
 from mamba_portrait.model_loaders.checkpoint import save_checkpoint

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import torch
 
+from ...precision import has_bf16, warn_of_slow_bf16
 from ..paths import check_prefix, find_file, find_model, prefix_error, shown
 from . import schema as io  # noqa: F401 - a name of the host
 from .schema import ComfyExtension  # noqa: F401 - a name of the host
@@ -154,9 +155,12 @@ def intermediate_device() -> torch.device:
 
 
 def use_bf16(device: torch.device) -> bool:
-    """The precision setting; `auto` takes bfloat16 on CUDA devices that have it."""
+    """The precision setting; `auto` takes bfloat16 on CUDA devices that have it. Where it was asked for on a CPU that
+    does not have it, that is said once."""
     if settings.precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return device.type == "cuda" and has_bf16(device)
+    if settings.precision == "bf16":
+        warn_of_slow_bf16(device)
     return settings.precision == "bf16"
 
 

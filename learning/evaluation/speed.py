@@ -1,7 +1,8 @@
 """Benchmark of each stage, relative to the peak rate of this machine.
 
-Times depend on the load of the machine, so a large matrix product (GEMM) is timed in the same run, before and after:
-the ratio of a stage's rate to the GEMM's can be compared between runs and machines.
+Times depend on the machine and its load, so a large matrix product (GEMM) is timed in the same run: the ratio of a
+stage's rate to the GEMM's can be compared between runs and machines, and so can the seconds of work that a second of
+film takes, times the GEMM's GFLOP/s in fp32.
 """
 
 from __future__ import annotations
@@ -19,19 +20,29 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ...media.audio import load_audio
 from ...media.crop import Crop, paste_back
+from ...media.photo import load_photo
 from ...media.video import VideoWriter
 from ...networks.motion_model.config import MotionModelConfig
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.config import RendererConfig
 from ...networks.renderer.model import Renderer
+from ...pipelines import portrait
+from ...pipelines.framing import frame_portrait
+from ...pipelines.settings import RenderingSettings
 from ...sampling.windows import sample_motion
 from ...vocabulary import FPS, SAMPLES_A_FRAME
+from . import throughput
 
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
 FRAMES = 80  # of audio: one window of the sampler, 3.2 s
 PICTURE = 512  # side of the finished portrait
 SCENE = (1080, 1920)  # the photo that frames are pasted back into
+FACE = (175.0, 77.0, 273.0, 174.0)  # in assets/portrait.jpg, so that no finder is needed
 GEMM = 1536  # side of the square matrices; large enough to reach a CPU's best, small enough for its cache
+GEMM_SECONDS = 0.1  # for which it is timed before and after a film
+ROUNDS = 5  # films a precision, at most one a repetition of `seconds`
 
 
 @dataclass(frozen=True)
@@ -55,11 +66,12 @@ class Bench:
         self.rows: list[Row] = []
         self.gemm = {precision: self.gemm_rate(precision) for precision in ("fp32", "bf16")}
 
-    def time(self, function: Callable[[], object]) -> float:
+    def time(self, function: Callable[[], object], seconds: float | None = None) -> float:
         """Median milliseconds of a call, after one to warm up."""
         function()
+        seconds = self.seconds if seconds is None else seconds
         taken, began = [], time.perf_counter()
-        while not taken or (time.perf_counter() - began < self.seconds and len(taken) < 200):
+        while not taken or (time.perf_counter() - began < seconds and len(taken) < 200):
             self._wait()
             start = time.perf_counter()
             function()
@@ -71,11 +83,11 @@ class Bench:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def gemm_rate(self, precision: str) -> float:
-        """GFLOP/s of one large matrix product."""
+    def gemm_rate(self, precision: str, seconds: float | None = None) -> float:
+        """GFLOP/s of one large matrix product, timed for `seconds`."""
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         a, b = (torch.randn(GEMM, GEMM, device=self.device).to(dtype) for _ in range(2))
-        return 2 * GEMM**3 / self.time(lambda: a @ b) / 1e6
+        return 2 * GEMM**3 / self.time(lambda: a @ b, seconds) / 1e6
 
     def add(
         self, stage: str, unit: str, precision: str, batch: int, units: float, function: Callable, count: bool = True
@@ -167,11 +179,14 @@ def run_bench(
     motion_model: nn.Module | None = None,
     seconds: float = 1.0,
     report: Callable[[str], None] = lambda line: None,
+    *,
+    rates: bool = False,
+    compiled: bool = False,
 ) -> dict:
     """Everything, as plain values ready for JSON. Networks that are None are `lite` ones with random weights.
 
-    The whole is `second`: what a second of 25-fps film from a voice takes (hear, sample, decode to 512, encode), for
-    each precision and batch.
+    The whole is `second`: what a second of 25-fps film from a voice takes for each precision (`measure_film`). rates:
+    also frames a second by precision and batch, `compiled` too, and the scans (`throughput`).
     """
     renderer = (renderer or Renderer(RendererConfig.lite())).to(device).eval()
     model = (motion_model or MotionModel(MotionModelConfig.lite())).to(device).eval()
@@ -183,30 +198,63 @@ def run_bench(
     ):
         report(name)
         measure()
+    report("film")
+    rounds = max(1, min(ROUNDS, round(ROUNDS * seconds)))
+    second = [measure_film(bench, renderer, model, precision, rounds) for precision in ("fp32", "bf16")]
+    result = _summary(bench, renderer, model) | {"second": second}
+    if rates:
+        report("frames a second")
+        watch = throughput.Watch(device, min(seconds, throughput.SECONDS))
+        result["throughput"] = [asdict(row) for row in throughput.measure_throughput(watch, renderer, compiled)]
+        report("scans")
+        watch.end += throughput.BUDGET / 4
+        result["scans"] = [asdict(row) for row in throughput.measure_scans(watch)]
+        result["left_out"] = watch.left_out
+    return result
+
+
+def _summary(bench: Bench, renderer: nn.Module, model: nn.Module) -> dict:
+    """The machine, the networks and the rows of the stages."""
     return {
-        "machine": describe_machine(device),
+        "machine": describe_machine(bench.device),
         "gemm_gflops": {precision: max(rate, bench.gemm_rate(precision)) for precision, rate in bench.gemm.items()},
         "parameters": {
             "renderer": sum(p.numel() for p in renderer.parameters()),
             "motion model": sum(p.numel() for p in model.parameters()),
         },
         "rows": [asdict(row) for row in bench.rows],
-        "second": second_of_film(bench.rows),
     }
 
 
-def second_of_film(rows: list[Row]) -> list[dict]:
-    """Computing time for a second of video from a voice, and the real-time factor (above 1: faster than real time)."""
-    found = {(row.stage, row.precision, row.batch): row.milliseconds for row in rows}
-    encode = found["encode video", "fp32", 8]
-    table = []
-    for precision in ("fp32", "bf16"):
-        voice = sum(found[stage, precision, 1] for stage in ("Mamba-g", "Mamba-l", "sample motion"))
-        for batch in (1, 8):
-            frame = found[f"decode to {PICTURE}", precision, batch] + encode
-            total = (voice + FPS * frame) / 1000
-            table.append({"precision": precision, "batch": batch, "seconds": total, "realtime": 1 / total})
-    return table
+def measure_film(bench: Bench, renderer: Renderer, model: MotionModel, precision: str, rounds: int) -> dict:
+    """A second of film from a voice by the stages as commands and nodes run them: hear, sample, render, encode.
+
+    `seconds` of work a second of film; `ratio`: times the GFLOP/s of a matrix product in fp32, each round's own, timed
+    before and after it, so that the load of the machine cancels; medians of the rounds, after one to warm up."""
+    photo = frame_portrait(load_photo(ASSETS / "portrait.jpg"), box=FACE).picture
+    waveform, rate = load_audio(ASSETS / "greeting.flac")
+    voice = portrait.prepare_voice(waveform[..., : round(rate * FRAMES / FPS)], rate)
+    bf16, settings = precision == "bf16", RenderingSettings(size=PICTURE)
+    source = portrait.encode_source(renderer, photo, bf16=bf16, keep_on=bench.device)
+    appearance = portrait.extract_appearance(renderer, source, bf16=bf16, keep_on=bench.device)
+    model.motion_language = renderer.motion_language  # random networks have none in common
+
+    def film(path: Path) -> None:
+        global_audio = portrait.extract_global_audio(model, voice, bf16=bf16, keep_on=bench.device)
+        local_audio = portrait.extract_local_audio(model, voice, bf16=bf16, keep_on=bench.device)
+        motion = portrait.generate_motion(model, global_audio, local_audio, appearance, bf16=bf16)
+        frames = portrait.render(renderer, source, appearance, motion, settings, bf16=bf16)
+        portrait.assemble(path, frames, motion.fps)
+
+    seconds, ratios = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(1 + rounds):
+            before, start = bench.gemm_rate("fp32", GEMM_SECONDS), time.perf_counter()
+            film(Path(folder) / "film.mp4")
+            seconds.append((time.perf_counter() - start) * FPS / voice.frames)
+            ratios.append(seconds[-1] * (before + bench.gemm_rate("fp32", GEMM_SECONDS)) / 2)
+    middle, ratio = median(seconds[1:]), median(ratios[1:])
+    return {"precision": precision, "batch": settings.batch, "seconds": middle, "realtime": 1 / middle, "ratio": ratio}
 
 
 def describe_machine(device: torch.device) -> dict:
@@ -246,11 +294,14 @@ def table(result: dict) -> str:
             f"{row['stage']:<22} {row['unit']:<9} {row['precision']:<5} {row['batch']:>5} "
             f"{row['milliseconds']:9.2f} {gflop} {share}"
         )
-    lines += ["", f"a second of film from a voice ({PICTURE} picture, hearing, sampling, decoding, encoding):"]
+    lines += ["", f"a second of film from a voice ({PICTURE} picture, hearing, sampling, rendering, encoding):"]
     lines += [
-        f"  {row['precision']}, {row['batch']} at once: {row['seconds']:.2f} s, {row['realtime']:.2f} x real time"
+        f"  {row['precision']}: {row['seconds']:.2f} s, {row['realtime']:.2f} x real time; "
+        f"{row['ratio']:.0f} = seconds x GFLOP/s of a matrix product in fp32"
         for row in result["second"]
     ]
+    if "throughput" in result:
+        lines += throughput.table(result["throughput"], result["scans"], result["left_out"])
     for row in result.get("memory", ()):
         lines.append(f"  peak memory for {row['seconds']:.0f} s of audio: {row['megabytes']:.0f} MB")
     return "\n".join(lines)

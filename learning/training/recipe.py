@@ -21,6 +21,7 @@ from ...model_loaders.checkpoint import load_motion_model, load_renderer, save_c
 from ...networks.motion_model.config import MotionModelConfig
 from ...networks.renderer.config import RendererConfig
 from ...networks.renderer.model import Renderer
+from ...precision import has_bf16
 from ..corpus.crew import SHARD, Crew
 from ..corpus.speech.augment import augment
 from ..datasets.stills import StillSet
@@ -116,14 +117,16 @@ def train_all(
 
     data: the corpus, drawn here by `jobs` processes (all cores) up to `groups` stills and `clips` clips, 0 for what
     lies there already. device: CUDA where there is one. held_out: a corpus to measure on, by default drawn under `out`;
-    measured: how many groups and clips of it. The other options are those of `Recipe`. Called again with the same
-    folders a killed run goes on: the corpus keeps its shards, both stages their checkpoints, and time that was spent
-    stays spent. out/weights gets renderer_<preset>.safetensors and motion_<preset>.safetensors in shards of at most
-    16 MB; figures and contact sheets lie in out/evaluation. RuntimeError when the machine cannot draw.
+    measured: how many groups and clips of it. The other options are those of `Recipe`; precision is bf16 where the
+    device has it. Called again with the same folders a killed run goes on: the corpus keeps its shards, both stages
+    their checkpoints, and time that was spent stays spent. out/weights gets renderer_<preset>.safetensors and
+    motion_<preset>.safetensors in shards of at most 16 MB; figures and contact sheets lie in out/evaluation.
+    RuntimeError when the machine cannot draw.
     """
     device = processes.join(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     plan = CPU_PLAN if device.type == "cpu" else GPU_PLAN
-    defaults = {"groups": plan.groups, "clips": plan.clips, "precision": plan.precision, "jobs": os.cpu_count() or 1}
+    precision = plan.precision if has_bf16(device) else "fp32"
+    defaults = {"groups": plan.groups, "clips": plan.clips, "precision": precision, "jobs": os.cpu_count() or 1}
     given = {name: value for name, value in options.items() if value is not None}
     if not processes.is_main():
         given["report"] = lambda text: None

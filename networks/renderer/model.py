@@ -79,6 +79,10 @@ class Source:
         single = self.motion.shape[0] == 1
         return _map(self, lambda t: t.expand(count, *t.shape[1:]) if single else t.repeat_interleave(count, 0))
 
+    def at_size(self, size: tuple[int, int]) -> Source:
+        """The same with the photo resized to (height, width), so that decoding frames of that size need not do it."""
+        return replace(self, image=resize(self.image, size))
+
     def to(self, *args, **kwargs) -> Source:
         """As Tensor.to, for every part."""
         return _map(self, lambda t: t.to(*args, **kwargs))

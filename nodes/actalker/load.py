@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from ...host import ManagedModel, io, load_device, model_file, model_subfolders
+from ...precision import warn_of_slow_bf16
 from ..loaders import files_of
 from ..values.sockets import ACTalker, schema
 
@@ -64,6 +65,8 @@ def load(weights: str, precision: str) -> ManagedACTalker:
 
     if precision == "auto":
         precision = "fp16" if load_device().type == "cuda" else "fp32"
+    if precision == "bf16":
+        warn_of_slow_bf16(load_device())
     if weights == REDUCED:
         log.warning("ACTalker: random weights at a reduced size. The graph runs, its picture is noise.")
         return ManagedACTalker(reduced_actalker().set_precision(PRECISIONS[precision]), weights)

@@ -11,6 +11,7 @@ from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.pipelines import lips, portrait
 from mamba_portrait.pipelines.regions import motion_to_parameters, parameters_to_motion
 from mamba_portrait.pipelines.settings import RenderingSettings
+from mamba_portrait.pipelines.threads import threads_a_thread
 from mamba_portrait.vocabulary import COUNT, INDEX
 
 JAW, SMILE, YAW = (INDEX[name] for name in ("jaw", "smile_left", "yaw"))
@@ -43,9 +44,10 @@ def shown(renderer, photo, motion, **settings):
         read_parameters, motion_from_parameters = renderer.read_parameters, renderer.motion_from_parameters
 
     watched, source = Watched(), SimpleNamespace(motion=photo[None], image=torch.zeros(1, 3, 8, 8))
-    watched.decode, source.to = decode, lambda device: source
+    watched.decode, source.to, source.at_size = decode, lambda device: source, lambda size: source
     watched.within_limits = lambda motion, source: motion
-    list(portrait.render(watched, source, torch.zeros(1, 4), motion, RenderingSettings(**settings)))
+    with threads_a_thread(1):  # several would decode in any order
+        list(portrait.render(watched, source, torch.zeros(1, 4), motion, RenderingSettings(**settings)))
     return motion_to_parameters(renderer, torch.cat(wanted))
 
 

@@ -254,3 +254,14 @@ def test_half_precision_gives_the_same_motion_in_full_precision_numbers(model, h
         rough = draw(model, heard, mode=mode)
     assert rough.dtype == torch.float32
     assert (rough - exact).abs().max() < 0.15 * exact.std()
+
+
+@pytest.mark.parametrize("steps", [38, 39, 100, 1000])
+def test_many_steps_begin_at_equal_levels(steps):
+    """With the shipped schedule the noisiest levels are all at its floor."""
+    schedule = NoiseSchedule(1000, 4.0)
+    noise = torch.linspace(-1, 1, 5, dtype=torch.float64)
+    found = solve(lambda x, t: 0.3 * x, noise, schedule, steps, "dpmpp_2m")
+    plain = solve(lambda x, t: 0.3 * x, noise, schedule, steps, "ddim")
+    assert torch.isfinite(found).all()
+    assert (found - plain).abs().max() < 0.3 * plain.abs().max()

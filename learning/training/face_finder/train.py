@@ -15,6 +15,7 @@ import torch
 from ....media.finders.own import load_face_finder
 from ....model_loaders.checkpoint import save_checkpoint
 from ....networks.face_finder import FaceFinder, FaceFinderConfig
+from ....precision import has_bf16
 from .. import processes
 from ..alone import alone_in
 from ..loop import Descent, Every, Plan, fit
@@ -87,7 +88,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
-    plan = Plan(minutes=options.max_minutes, precision="bf16", seed=options.seed, saves=SAVES)
+    precision = "bf16" if has_bf16(torch.device("cpu")) else "fp32"
+    plan = Plan(minutes=options.max_minutes, precision=precision, seed=options.seed, saves=SAVES)
     path = train_face_finder(options.data, options.out, options.folder, plan, start=options.start)
     if processes.is_main():
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")

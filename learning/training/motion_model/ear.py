@@ -48,7 +48,7 @@ class Moments:
 
     def add(self, x: Tensor, y: Tensor, weight: float) -> None:
         """Frames x (n,inputs) and what they should give, y (n,outputs), each of the same weight."""
-        x, y = x.double().cpu(), y.double().cpu()
+        x, y = x.cpu().double(), y.cpu().double()  # in this order: MPS has no float64
         self.weight += weight * len(x)
         self.x, self.y = self.x + weight * x.sum(0), self.y + weight * y.sum(0)
         self.xx, self.xy = self.xx + weight * x.T @ x, self.xy + weight * x.T @ y
@@ -85,7 +85,7 @@ def solve_ear(model: MotionModel, renderer: Renderer, tracks: Sequence[Track], r
     """Replace the audio regression of `model` by the best linear one on clips of drawn parameters."""
     drawn = [track for track in tracks if track.drawn]
     moments = Moments(model.config.width, len(MOUTH))
-    mean = renderer.read_parameters(model.motion_mean[None])[0, MOUTH].double().cpu()
+    mean = renderer.read_parameters(model.motion_mean[None])[0, MOUTH].cpu().double()
     device = model.motion_mean.device
     for track, weight in zip(tqdm(drawn, desc="audio features", unit="clip"), weights_of(drawn), strict=True):
         audio = torch.from_numpy(track.audio(0, len(track.values)))

@@ -25,18 +25,18 @@ def _per_sample(values: Tensor, like: Tensor) -> Tensor:
     return values.to(like.dtype).reshape(-1, *[1] * (like.dim() - 1))
 
 
-def clean_error(predicted: Tensor, target: Tensor, alpha_bar: Tensor, prediction: str) -> Tensor:
+def clean_error(predicted: Tensor, target: Tensor, scales: tuple[Tensor, Tensor], prediction: str) -> Tensor:
     """The error of the clean motion that a prediction means, scaled to stay finite at every noise level.
 
-    predicted, target (B, W, 768) of kind `prediction`; alpha_bar (B,). x0^ - x0 = sqrt((1 - ab) / ab) (eps - eps^), so
-    the error times sqrt(ab) is sqrt(1 - ab) (eps - eps^), and for v it is sqrt(ab (1 - ab)) (v - v^): no division. For
-    x0 it is the error itself.
+    predicted, target (B, W, 768) of kind `prediction`; scales: sqrt(ab) and sqrt(1 - ab), (B, 1, 1) each, by
+    `NoiseSchedule.scales`. x0^ - x0 = sqrt((1 - ab) / ab) (eps - eps^), so the error times sqrt(ab) is sqrt(1 - ab)
+    (eps - eps^), and for v it is sqrt(ab (1 - ab)) (v - v^): no division. For x0 it is the error itself.
     """
     error = predicted - target
     if prediction == "x0":
         return error
-    factor = (1 - alpha_bar).sqrt() if prediction == "eps" else (alpha_bar * (1 - alpha_bar)).sqrt()
-    return -_per_sample(factor, error) * error
+    signal, noise = scales
+    return -(noise if prediction == "eps" else signal * noise) * error
 
 
 def simple_loss(predicted: Tensor, target: Tensor, dimension_weights: Tensor | None = None) -> Tensor:

@@ -195,7 +195,7 @@ class Stage2Task:
         ).float()
         kind = model.config.prediction
         target = self.schedule.target(x0, noise.eps, noise.t, kind)
-        error = clean_error(predicted, target, self.schedule.alpha_bar.to(x0.device)[noise.t], kind)
+        error = clean_error(predicted, target, self.schedule.scales(noise.t, x0), kind)
         velocity, acceleration = motion_losses(error, ~begins, past)
         return {
             "simple": simple_loss(predicted, target),

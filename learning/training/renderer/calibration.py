@@ -39,15 +39,16 @@ def calibrate(renderer: Renderer, task: MotionSpaceTask, groups: int = GROUPS, s
     middle = features.flatten(0, 1).mean(0)
     bias = missing.flatten(0, 1).mean(0) - middle @ solution
     # motion' = motion + write(solution of (read(motion), pose features)), as changes of the layers' weights
-    columns, rows = space.writer.weight.double(), space.reader.weight.double()
+    columns, rows, shift = (x.cpu().double() for x in (space.writer.weight, space.reader.weight, space.reader.bias))
     by_read, by_pose = solution[: len(rows)], solution[len(rows) :]
-    bias = bias + space.reader.bias.double() @ by_read
+    bias = bias + shift @ by_read
     changes = columns @ by_read.T @ rows, columns @ by_pose.T, columns @ bias
-    renderer.motion_encoder.apply_correction(*(change.float() for change in changes))
+    renderer.motion_encoder.apply_correction(*(change.float().to(device) for change in changes))
 
 
 def _look(task: MotionSpaceTask, groups: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """What the last layers are given, beside the truth, in float64: the parameters read now, and the pose features."""
+    """What the last layers are given, beside the truth, in float64 on the CPU: the parameters read now, and the pose
+    features."""
     picks = np.random.default_rng(seed).permutation(len(task.stills))[:groups]
     features, truth = [], []
     for first in range(0, groups, CHUNK):
@@ -56,8 +57,8 @@ def _look(task: MotionSpaceTask, groups: int, seed: int, device: torch.device) -
         images, parameters, _ = task.batch(chunk, task.renderer.config.motion_size, part.draws(device))
         seen = task.renderer.motion_encoder.encode_with_keypoints(images.flatten(0, 1))
         given = torch.cat([task.renderer.read_parameters(seen.motion), seen.pose], dim=1)
-        features.append(given.double().unflatten(0, images.shape[:2]))
-        truth.append(parameters.double())
+        features.append(given.cpu().double().unflatten(0, images.shape[:2]))
+        truth.append(parameters.cpu().double())
     return torch.cat(features), torch.cat(truth)
 
 

@@ -139,7 +139,7 @@ def landmark_reach(stills: StillSet, people: int = 4096) -> Tensor:
     """(24,2P): how far, in pictures, a change of each parameter carries each landmark of an average person; least
     squares over the first so many people."""
     parameters, marks = stills.parameters().unflatten(0, (-1, 4)), stills.landmarks().flatten(1).unflatten(0, (-1, 4))
-    change, moved = ((x[:people, 1:] - x[:people, :1]).flatten(0, 1).double() for x in (parameters, marks))
+    change, moved = ((x[:people, 1:] - x[:people, :1]).flatten(0, 1).cpu().double() for x in (parameters, marks))
     square = change.mT @ change + 1e-6 * len(change) * torch.eye(change.shape[-1]).to(change)
     return torch.linalg.solve(square, change.mT @ moved).float()
 

@@ -115,7 +115,7 @@ def test_safe_velocity_equals_its_definition(kind):
     target = schedule.target(x0, eps, t, kind)
     x0_guess = schedule.to_x0(guess, schedule.add_noise(x0, eps, t), t, kind)
     scale = 1 if kind == "x0" else ab.sqrt()[:, None, None]
-    error = clean_error(guess, target, ab, kind)
+    error = clean_error(guess, target, schedule.scales(t, guess), kind)
     assert torch.allclose(error, scale * (x0_guess - x0), atol=1e-9)
     velocity, _ = motion_losses(error, torch.tensor([False, False]))
     defined = (scale * (x0_guess.diff(dim=1) - x0.diff(dim=1))).square().sum() / (2 * 11 * 7)
