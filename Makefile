@@ -1,4 +1,5 @@
 # demo, test, test-all, bench, lint. Each makes its own .venv from a bare Python 3.10 or newer and works offline from then on.
+# release-check needs a clean tree and COMFYUI_PATH.
 
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))
 PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.13 python3.10; do \
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO ?= output/demo.mp4
 
-.PHONY: demo test test-all bench lint clean
+.PHONY: demo test test-all bench lint release-check clean
 
 demo: $(VENV)/.ready
 	@echo "A photo (assets/portrait_2.jpg) speaks a recorded sentence (assets/greeting.flac): 6.4 seconds of video."
@@ -28,6 +29,9 @@ bench: $(VENV)/.ready
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 
+release-check: $(VENV)/.ready
+	$(BIN)/python tests/release.py
+
 clean:
 	rm -rf $(VENV) build *.egg-info
 
@@ -40,5 +44,11 @@ $(VENV)/.torch: requirements-torch.txt
 	@touch $@
 
 $(VENV)/.ready: pyproject.toml $(VENV)/.torch
+	$(PIP) uninstall -qq --yes opencv-python-headless
 	$(PIP) install --quiet --editable '.[test,corpus]'
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+		echo "opencv-python does not load: it needs libGL.so.1 and GLib (on Debian: apt install libgl1 libglib2.0-0)." \
+			"Taking opencv-python-headless instead of it."; \
+		wanted=$$($(PIP) freeze | sed -n 's/^opencv-python==/opencv-python-headless==/p') && \
+		$(PIP) uninstall --quiet --yes opencv-python && $(PIP) install --quiet "$$wanted"; }
 	@touch $@

@@ -2,7 +2,7 @@
 else happens at import."""
 
 WEB_DIRECTORY = "./web"
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 async def comfy_entrypoint():

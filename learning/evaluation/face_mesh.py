@@ -1,4 +1,6 @@
-"""Commanded movement measured on portraits with an independent landmark detector: MediaPipe's face mesh (extra `eval`).
+"""Commanded movement measured on portraits with an independent landmark detector: MediaPipe's face mesh.
+
+It comes with the extra `judge`.
 
 The movement of its landmarks on a portrait is divided by the movement of drawn heads with the same parameters, whose
 landmarks are exact, so that 1 is the full movement.
