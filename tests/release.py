@@ -179,7 +179,8 @@ def check(root: Path = ROOT) -> None:
         pack = base / "custom_nodes" / "mamba-portrait"
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(pack)
-        print(f"archive{f' of version {version}' if version else ''}: {len(files)} files, {archive.stat().st_size / 1e6:.1f} MB")
+        size = archive.stat().st_size / 1e6
+        print(f"archive of version {version or '(none)'}: {len(files)} files, {size:.1f} MB")
         tried(check_generated, pack)
         if (nodes := tried(check_in_host, base, pack)) is not None:
             print(f"in a clean ComfyUI: {nodes} nodes")
