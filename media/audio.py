@@ -1,14 +1,13 @@
 """Sound: reading any container by PyAV, 16 kHz mono, and the exact arithmetic between samples and frames.
 
-torchaudio is not used on purpose: its releases pin one torch and fail to import beside another. `resample` computes
-what `torchaudio.functional.resample` computes with its defaults, as fast (the tests compare the two where torchaudio
-is there).
+Sound is resampled by torchaudio where it imports, block by block; elsewhere by a form of our own with the same numbers.
 """
 
+import functools
 import math
 import os
 import wave
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..files import whole_file
+from ..networks.optional import torchaudio_functional
 from ..vocabulary import SAMPLE_RATE
 from .decoder import AudioStream, audio_blocks, audio_stream, decoded, open_media, stamp_of
 from .mixing import mix
@@ -108,8 +108,9 @@ def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
 def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:
     """Band-limited resampling by a Hann-windowed sinc: (..., N) at `rate` -> (..., ceil(N new_rate / rate)).
 
-    The numbers of torchaudio.functional.resample with its defaults (width 6, roll-off 0.99), but a ratio without a
-    common divisor, such as 11127:16000, costs seconds and kilobytes instead of gigabytes.
+    torchaudio.functional.resample with its defaults (width 6, roll-off 0.99), in blocks; where torchaudio does not
+    import our own form of it, equal within 1e-4. That one also takes ratios without a common divisor, such as
+    11127:16000, whose filters would take torchaudio gigabytes.
     """
     flat = waveform.reshape(-1, waveform.shape[-1])
     pieces = list(resampled([flat], rate, new_rate))
@@ -129,14 +130,14 @@ def resampled(blocks: Iterable[Tensor], rate: int, new_rate: int) -> Iterator[Te
     if old == new:
         yield from blocks
         return
-    cutoff = min(old, new) * SINC_ROLLOFF
-    reach = math.ceil(SINC_ZEROS * old / cutoff)  # input samples under half a window
-    taps, weights = _sinc_filters(old, new, cutoff, reach)
-    apply = _dense if weights.shape[0] * old <= DENSE_LIMIT else _gathered
+    reach = math.ceil(SINC_ZEROS * old / (min(old, new) * SINC_ROLLOFF))  # input samples under half a window
+    functional = torchaudio_functional() if old * new <= DENSE_LIMIT else None
+    if functional is not None:
+        reach = -(-reach // old) * old  # of which torchaudio makes a whole number of samples
+        convolved = functools.partial(_by_torchaudio, functional.resample, reach, old, new)
+    else:
+        convolved = functools.partial(_by_torch, reach, old, new)
     step, after = max(1, AT_ONCE // old) * old, reach + old + 1  # input samples done at once, and seen beyond them
-
-    def convolved(part: Tensor, length: int) -> Tensor:
-        return apply(part, taps.to(part.device), weights.to(part.device), old, length)
 
     waiting, count = [], 0
     for block in blocks:
@@ -150,6 +151,19 @@ def resampled(blocks: Iterable[Tensor], rate: int, new_rate: int) -> Iterator[Te
             waiting = [joined.clone()]
     if count:
         yield convolved(F.pad(torch.cat(waiting, 1), (0, after)), -(-count * new // old))
+
+
+def _by_torchaudio(resample: Callable, reach: int, old: int, new: int, part: Tensor, length: int) -> Tensor:
+    """`length` output samples of a part that begins `reach` input samples before the first of them: (B,length)."""
+    first = reach // old * new
+    return resample(part, old, new)[:, first : first + length]
+
+
+def _by_torch(reach: int, old: int, new: int, part: Tensor, length: int) -> Tensor:
+    """The same without torchaudio."""
+    taps, weights = _sinc_filters(old, new, reach)
+    apply = _dense if weights.shape[0] * old <= DENSE_LIMIT else _gathered
+    return apply(part, taps.to(part.device), weights.to(part.device), old, length)
 
 
 def _dense(flat: Tensor, taps: Tensor, weights: Tensor, old: int, length: int) -> Tensor:
@@ -172,8 +186,10 @@ def _gathered(flat: Tensor, taps: Tensor, weights: Tensor, old: int, length: int
     return torch.cat(blocks, dim=1)
 
 
-def _sinc_filters(old: int, new: int, cutoff: float, reach: int) -> tuple[Tensor, Tensor]:
+@functools.lru_cache(maxsize=4)
+def _sinc_filters(old: int, new: int, reach: int) -> tuple[Tensor, Tensor]:
     """Tap offsets (2 reach + 2,) into the padded signal and the filter of each output phase (new, 2 reach + 2)."""
+    cutoff = min(old, new) * SINC_ROLLOFF
     taps = torch.arange(2 * reach + 2)
     phase = (torch.arange(new, dtype=torch.int64) * old % new).double() / new  # where between two input samples
     t = (taps.double() - reach)[None] - phase[:, None]

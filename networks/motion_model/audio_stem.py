@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...vocabulary import SAMPLE_RATE, SAMPLES_A_FRAME
+from ..optional import torchaudio_functional
 from .config import MotionModelConfig
 
 TOKEN = SAMPLES_A_FRAME // 2  # 320 samples a token
@@ -59,7 +60,10 @@ class NormalisedAudio(NamedTuple):
 
 
 def mel_filters(mels: int, rate: int) -> Tensor:
-    """Triangles of peak 1 on the HTK mel scale, 50 Hz to the Nyquist rate: (mels, FFT // 2 + 1)."""
+    """Triangles of peak 1 on the HTK mel scale, 50 Hz to the Nyquist rate: (mels, FFT // 2 + 1).
+
+    torchaudio.functional.melscale_fbanks in double precision, and so 1e-5 off its own: the networks were trained on
+    these."""
 
     def mel(hz: float) -> float:
         return 2595 * math.log10(1 + hz / 700)
@@ -69,6 +73,15 @@ def mel_filters(mels: int, rate: int) -> Tensor:
     rise = (hz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     fall = (edges[2:, None] - hz) / (edges[2:] - edges[1:-1])[:, None]
     return torch.minimum(rise, fall).clamp_min(0).float()
+
+
+def power_spectrum(samples: Tensor, window: Tensor) -> Tensor:
+    """Squared magnitudes (B, FFT // 2 + 1, frames) of windowed pieces of samples (B, N), HOP apart."""
+    functional = torchaudio_functional()
+    if functional is not None:
+        return functional.spectrogram(samples, 0, window, FFT, HOP, WINDOW, 2.0, False, center=False)
+    spectrum = torch.stft(samples, FFT, HOP, WINDOW, window, center=False, return_complex=True)
+    return spectrum.real.square() + spectrum.imag.square()
 
 
 class LogMelStem(nn.Module):
@@ -88,9 +101,8 @@ class LogMelStem(nn.Module):
     def log_mel(self, samples: Tensor) -> Tensor:
         """(B, BEFORE + N + AFTER) -> (B, mels, N // 160 + 6), 20 dB a unit: -2 is silence, +2 a full-scale tone."""
         with torch.autocast(samples.device.type, enabled=False):
-            wide = samples.float()
-            spectrum = torch.stft(wide, FFT, HOP, WINDOW, self.window.float(), center=False, return_complex=True)
-            power = (spectrum.real.square() + spectrum.imag.square()) * (2 / self.window.float().sum()) ** 2
+            window = self.window.float()
+            power = power_spectrum(samples.float(), window) * (2 / window.sum()) ** 2
             db = 10 * torch.log10((self.filters.float() @ power).clamp_min(10 ** (SILENCE_DB / 10)))
         return (db + 40) / 20
 

@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 
+from mamba_portrait.networks.motion_model import audio_stem
 from mamba_portrait.networks.motion_model.audio_stem import LogMelStem, NormalisedAudio, loudness_gain, prepare
 from mamba_portrait.networks.motion_model.config import MotionModelConfig
 from mamba_portrait.networks.motion_model.denoiser import rotary
@@ -95,6 +96,34 @@ def test_audio_features_have_one_row_a_whole_frame(stem, samples):
 def test_audio_shorter_than_a_frame_is_refused():
     with pytest.raises(ValueError, match="one frame"):
         alive().extract_local(torch.zeros(1, 639))
+
+
+def test_log_mel_is_the_same_with_torchaudio_and_without(monkeypatch):
+    functional = audio_stem.torchaudio_functional()
+    if functional is None:
+        pytest.skip("torchaudio does not import here")
+    stem, calls = LogMelStem(TINY, 8), []
+
+    def spectrogram(*given, **more):
+        calls.append(given)
+        return theirs(*given, **more)
+
+    theirs = functional.spectrogram
+    monkeypatch.setattr(functional, "spectrogram", spectrogram)
+    sound = 0.3 * voice(10)
+    sound[:, :2000] = 0  # silence is the floor in both
+    by_torchaudio = stem.log_mel(sound)
+    monkeypatch.setattr(audio_stem, "torchaudio_functional", lambda: None)
+    assert (stem.log_mel(sound) - by_torchaudio).abs().max() < 1e-5 and len(calls) == 1
+
+
+def test_mel_filters_are_torchaudios():
+    functional = audio_stem.torchaudio_functional()
+    if functional is None:
+        pytest.skip("torchaudio does not import here")
+    for mels in (16, 80):
+        theirs = functional.melscale_fbanks(audio_stem.FFT // 2 + 1, 50.0, 8000.0, mels, 16000)
+        assert (audio_stem.mel_filters(mels, 16000) - theirs.T).abs().max() < 2e-5
 
 
 def test_log_mel_is_centred_on_its_own_ten_milliseconds():
