@@ -28,6 +28,7 @@ free_memory = program.free_memory
 input_file = program.input_file
 intermediate_device = program.intermediate_device
 io = program.io
+listed_files = program.listed_files
 load_device = program.load_device
 model_file = program.model_file
 model_files = program.model_files

@@ -12,7 +12,7 @@ from comfy_api.latest import ComfyExtension, InputImpl, io, ui  # noqa: F401 - t
 from PIL import Image
 
 from ..precision import has_bf16
-from .paths import check_prefix, find_file, find_model, prefix_error, shown
+from .paths import check_prefix, find_file, find_model, list_files, prefix_error, shown
 
 VideoFromFile = InputImpl.VideoFromFile
 Interrupted = management.InterruptProcessingException
@@ -60,6 +60,11 @@ def input_file(name: str) -> Path:
             "give its name or path."
         )
     return path
+
+
+def listed_files(suffix: str) -> list[str]:
+    """Names that `input_file` takes, of the files with a suffix in the input and output folders, the newest first."""
+    return list_files({kind: folder_paths.get_directory_by_type(kind) for kind in ("input", "output")}, suffix)
 
 
 def temp_directory() -> Path:

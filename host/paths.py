@@ -3,9 +3,12 @@ host's own folders, and the error is the same whether the file exists or not."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import itertools
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from os import path
 from pathlib import Path
 
@@ -15,6 +18,9 @@ _ANNOTATION = re.compile(r" \[(input|output|temp)\]$")
 _NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 SHOWN = 200  # characters of a name in a message
+LONGEST = 200  # bytes of a file name, before its number and what it is called until it is whole; systems take 255
+MOST_LISTED = 500
+MOST_SEEN = 20_000  # files looked at in a folder, so that a list is there at once
 
 
 def shown(name: str) -> str:
@@ -43,6 +49,27 @@ def find_file(name: str, folders: Mapping[str, Folder]) -> Path | None:
     return Path(full) if any(_inside(full, folder) for folder in real) and path.isfile(full) else None
 
 
+def list_files(folders: Mapping[str, Folder], suffix: str) -> list[str]:
+    """The names that `find_file` takes for the files with a suffix in `folders` and their subfolders, newest first.
+
+    They are relative to "input", or have the folder at their end. At most MOST_LISTED, of the first MOST_SEEN files."""
+    found = []
+    for kind, folder in folders.items():
+        for full in itertools.islice(_files(folder), MOST_SEEN):
+            listed = Path(path.relpath(full, folder)).as_posix() + ("" if kind == "input" else f" [{kind}]")
+            with contextlib.suppress(OSError):
+                if full.endswith(suffix) and find_file(listed, folders):
+                    found.append((-path.getmtime(full), listed))
+    return [name for _, name in sorted(found)[:MOST_LISTED]]
+
+
+def _files(folder: Folder) -> Iterator[str]:
+    """Paths of all files below a folder. Links to folders are not followed, as they may run in a circle."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (path.join(place, name) for name in names)
+
+
 def find_model(name: str, folders: Iterable[Folder]) -> Path | None:
     """The model file that a graph calls `name`, in the first of `folders` that has it; None where none has.
 
@@ -58,9 +85,12 @@ def find_model(name: str, folders: Iterable[Folder]) -> Path | None:
 def check_prefix(prefix: str, output: Folder) -> str:
     """A save node's prefix such as `motion/talk`, normalised, and checked to stay in the output folder.
 
-    Raises ValueError for a prefix that is no name or leads out of the folder, through a link too."""
+    Raises ValueError for a prefix that is no name, is too long for one, or leads out of the folder, through a link
+    too."""
     if not isinstance(prefix, str) or _NO_TEXT.search(prefix) or not path.basename(_plain(prefix)).strip(". "):
         raise ValueError("The file name prefix is empty or no name; give one such as motion/talk.")
+    if len(path.basename(_plain(prefix)).encode()) > LONGEST:
+        raise prefix_error(prefix, OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)))
     root = path.abspath(output)
     full = _below(root, prefix.strip())
     if full is None or not _inside(full, root) or not _stays(path.dirname(full), root):

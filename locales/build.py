@@ -93,7 +93,8 @@ def choices(socket) -> list[str]:
     """The choices of a list that have a meaning in words: neither files nor sizes in pixels."""
     if socket.id == "weights":
         return []
-    return [option for option in getattr(socket, "options", None) or () if not option.isdigit()]
+    options = getattr(socket, "options", None) or ()
+    return [option for option in options if not option.isdigit() and ".safetensors" not in option]
 
 
 def label(node: str, socket: str, choice: str, say: Say) -> str | None:

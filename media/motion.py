@@ -88,6 +88,19 @@ def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
     return path
 
 
+def is_motion_file(path: str | os.PathLike) -> bool:
+    """Whether the header says that a file holds a motion; False for what is no safetensors file."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return _is_motion(file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
+def _is_motion(metadata: dict[str, str]) -> bool:
+    return metadata.get("format") == "mamba_portrait" and metadata.get("kind") == "motion"
+
+
 def load_motion(path: str | os.PathLike) -> Motion:
     """Read a saved motion. Raises FileNotFoundError, or ValueError for another kind of file."""
     path = Path(path)
@@ -96,7 +109,7 @@ def load_motion(path: str | os.PathLike) -> Motion:
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != "mamba_portrait" or metadata.get("kind") != "motion":
+            if not _is_motion(metadata):
                 kind = shown(metadata.get("kind", "something else")).strip("'")
                 raise ValueError(f"{path.name} is not a motion file (it holds {kind}); save one with 'Save Motion'.")
             if metadata.get("version") != VERSION:

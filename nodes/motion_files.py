@@ -2,8 +2,8 @@
 
 import contextlib
 
-from ..host import input_file, io, save_path, ui
-from ..media.motion import load_motion, save_motion
+from ..host import input_file, io, listed_files, save_path, ui
+from ..media.motion import is_motion_file, load_motion, save_motion
 from .values.sockets import Motion, schema
 
 
@@ -42,6 +42,19 @@ class SaveMotion(io.ComfyNode):
         return io.NodeOutput(motion, str(path.absolute()), ui=shown)
 
 
+BY_PATH = "by path"
+
+
+def motion_files() -> list[str]:
+    """The motion files of the input and output folders, the newest first."""
+    found = []
+    for name in listed_files(".safetensors"):
+        with contextlib.suppress(OSError):
+            if is_motion_file(input_file(name)):
+                found.append(name)
+    return found
+
+
 class LoadMotion(io.ComfyNode):
     """Motion from a file."""
 
@@ -59,21 +72,36 @@ class LoadMotion(io.ComfyNode):
                     default="",
                     tooltip="The path from Save Motion, or the name of a file in the input folder. Files outside the "
                     "input, output and temp folders are not read.",
-                )
+                ),
+                io.Combo.Input(
+                    "file",
+                    options=[BY_PATH, *motion_files()],
+                    default=BY_PATH,
+                    optional=True,
+                    tooltip="by path: the path says which file. Or a motion file in the input or output folder, the "
+                    "newest first; a path, if there is one, counts before it.",
+                ),
             ],
             outputs=[Motion.Output(display_name="motion", tooltip="The motion.")],
         )
 
     @classmethod
-    def fingerprint_inputs(cls, path: str | None = None) -> float | str:
-        with contextlib.suppress(OSError):
-            return input_file(path).stat().st_mtime if path else ""
+    def fingerprint_inputs(cls, path: str | None = None, file: str = BY_PATH) -> float | str:
+        with contextlib.suppress(OSError, ValueError):
+            return input_file(_chosen(path, file)).stat().st_mtime
         return ""
 
     @classmethod
-    def execute(cls, path) -> io.NodeOutput:
-        if not isinstance(path, str) or not path.strip():
-            raise ValueError(
-                "Load Motion needs a path: the one that Save Motion shows, or a file name in the input folder."
-            )
-        return io.NodeOutput(load_motion(input_file(path)))
+    def execute(cls, path, file=BY_PATH) -> io.NodeOutput:
+        return io.NodeOutput(load_motion(input_file(_chosen(path, file))))
+
+
+def _chosen(path: str | None, file: str | None) -> str:
+    """The name of the file to read: the path where there is one, else what is chosen in the list."""
+    for name in (path, None if file == BY_PATH else file):
+        if isinstance(name, str) and name.strip():
+            return name
+    raise ValueError(
+        "Load Motion needs a path or a file: give the path that Save Motion shows, or the name of a file in the input "
+        "folder, or choose a file in its list."
+    )

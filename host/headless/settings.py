@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import torch
 
 from ...precision import has_bf16, warn_of_slow_bf16
-from ..paths import check_prefix, find_file, find_model, prefix_error, shown
+from ..paths import check_prefix, find_file, find_model, list_files, prefix_error, shown
 from . import schema as io  # noqa: F401 - a name of the host
 from .schema import ComfyExtension  # noqa: F401 - a name of the host
 from .video import VideoFromFile  # noqa: F401 - a name of the host
@@ -119,6 +119,11 @@ def input_file(name: str) -> Path:
             f"{settings.output_directory}: put it into one of them, or give its own folder as the input folder."
         )
     return path
+
+
+def listed_files(suffix: str) -> list[str]:
+    """Names that `input_file` takes, of the files with a suffix in the input and output folders, the newest first."""
+    return list_files({"input": settings.input_directory, "output": settings.output_directory}, suffix)
 
 
 def temp_directory() -> Path:

@@ -54,13 +54,13 @@ def run_workflow(
     cancel. cache: with the same dict, nodes whose inputs did not change are not run again.
     Raises WorkflowError before anything runs, NodeError when a node fails, headless.Interrupted when cancelled.
     """
-    graph = Graph.read(workflow, classes)
-    for key, value in (overrides or {}).items():
-        graph.override(key, value)
-    graph.validate()
     cache = {} if cache is None else cache
     changes = {"input_directory": input_dir, "output_directory": output_dir}
     with headless.configure(**{k: Path(v) for k, v in changes.items() if v is not None}):
+        graph = Graph.read(workflow, classes)  # some lists of choices hold the files of these folders
+        for key, value in (overrides or {}).items():
+            graph.override(key, value)
+        graph.validate()
         return _execute(graph, cache, progress)
 
 

@@ -122,6 +122,55 @@ OUTSIDE = {
 }
 """Names that no node may follow, in pairs: what is there (where it can be), and what is not."""
 
+FILE_WIDGETS = {
+    "MambaPortraitLoadMotion.path": {},
+    "MambaPortraitLoadMotion.file": {"path": ""},
+    "MambaPortraitSaveMotion.filename_prefix": {"motion": ["motion", 0]},
+    "MambaPortraitLoadRenderer.weights": {},
+    "MambaPortraitLoadMotionModel.weights": {},
+    "MambaPortraitLoadACTalker.weights": {"precision": "auto"},
+    "MambaPortraitExamplePortrait.name": {},
+    "MambaPortraitExampleVoice.name": {},
+    "MambaPortraitExampleDrivingVideo.name": {},
+}
+"""Every widget of our nodes that names a file: the node's other inputs, in the graph of `file_widget_graph`."""
+
+NO_NAMES = {
+    "above": "../secret.safetensors",
+    "far above": "../" * 40 + "etc/passwd",
+    "down and up": "motion/../../secret.safetensors",
+    "absolute": "{root}/secret.safetensors",
+    "absolute elsewhere": "/etc/passwd",
+    "linked folder": "linked/secret.safetensors",
+    "circle of links": "circle/circle.safetensors",
+    "zero byte": "talk.safetensors\0",
+    "zero byte alone": "\0",
+    "escape": "\x1b[31mtalk",
+    "delete": "talk\x7f",
+    "line feed": "talk\n.safetensors",
+    "lone surrogate": "talk\ud800",
+    "second half of a pair": "\udcfftalk",
+    "300 characters": "x" * 300,
+    "300 letters of three bytes": "\u8a71" * 300,
+    "backslashes": "..\\..\\secret.safetensors",
+    "drive": "C:\\secret.safetensors",
+    "server": "\\\\server\\share\\secret.safetensors",
+}
+"""What is no name for any of them. Each makes one sentence, and nothing is read or written."""
+
+
+def file_widget_graph(widget: str, name: str) -> dict:
+    """A graph in which a file-name widget holds a name, and whose result is shown."""
+    node, _, socket = widget.partition(".")
+    graph = {
+        "file": {"class_type": node, "inputs": FILE_WIDGETS[widget] | {socket: name}},
+        "shown": {"class_type": "PreviewAny", "inputs": {"source": ["file", 0]}},
+    }
+    if FILE_WIDGETS[widget].get("motion"):
+        graph["motion"] = {"class_type": "MambaPortraitLoadMotion", "inputs": {"path": "talk.safetensors"}}
+    return graph
+
+
 INSIDE = {
     "name": "talk.safetensors",
     "subfolder": "sub/talk.safetensors",
@@ -201,6 +250,30 @@ def places(root) -> Iterator[dict[str, Path]]:
 def names_outside(request, root) -> list[str]:
     """Two names that no node may follow."""
     return [name.format(root=root) for name in OUTSIDE[request.param]]
+
+
+@pytest.fixture(params=FILE_WIDGETS)
+def file_widget(request) -> str:
+    """node.widget of a file name."""
+    return request.param
+
+
+@pytest.fixture(params=NO_NAMES)
+def no_name(request, root) -> str:
+    """What is no name for a file-name widget."""
+    return NO_NAMES[request.param].format(root=root)
+
+
+@pytest.fixture
+def graph_of_widget():
+    """`file_widget_graph`."""
+    return file_widget_graph
+
+
+@pytest.fixture
+def known_file_widgets() -> set[str]:
+    """All file-name widgets that are tried."""
+    return set(FILE_WIDGETS)
 
 
 @pytest.fixture(params=INSIDE)

@@ -28,6 +28,20 @@ def test_a_prefix_stays_in_the_output_folder(places, bad_prefix):
             paths.check_prefix(prefix, places["output"])
 
 
+def test_files_are_listed_by_the_names_that_lead_to_them(places, tmp_path, monkeypatch):
+    (tmp_path / "input" / ".hidden").mkdir()
+    (tmp_path / "input" / ".hidden" / "talk.safetensors").touch()
+    (tmp_path / "input" / "bad\udcff.safetensors").touch()
+    (tmp_path / "input" / "back\\slash.safetensors").touch()
+    listed = paths.list_files({kind: places[kind] for kind in ("input", "output")}, ".safetensors")
+    names = {"talk.safetensors", "sub/talk.safetensors", "to_output.safetensors", "motion/talk.safetensors [output]"}
+    assert set(listed) == names and all(paths.find_file(name, places) for name in names)
+    monkeypatch.setattr(paths, "MOST_LISTED", 1)
+    assert len(paths.list_files(places, ".safetensors")) == 1
+    monkeypatch.setattr(paths, "MOST_SEEN", 0)
+    assert paths.list_files(places, ".safetensors") == []
+
+
 def test_folders_that_are_links_are_folders(places, tmp_path):
     linked = {kind: tmp_path / "alias" / kind for kind in KINDS}
     talk = tmp_path / "output" / "motion" / "talk.safetensors"

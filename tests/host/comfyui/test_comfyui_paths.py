@@ -56,24 +56,28 @@ def test_what_save_motion_saved_load_motion_takes(comfyui, places, root, prefix)
     assert file.name.startswith("talk_0000")
 
 
-MODELS = {
-    "MambaPortraitLoadRenderer": {},
-    "MambaPortraitLoadMotionModel": {},
-    "MambaPortraitLoadACTalker": {"precision": "auto"},
-}
+def test_a_bad_name_makes_one_sentence_in_every_widget(comfyui, places, file_widget, no_name, graph_of_widget):
+    before = set(comfyui.base.rglob("*.safetensors"))
+    told = comfyui.refusal(graph_of_widget(file_widget, no_name))
+    assert len(told) < 700 and told.isprintable()
+    assert set(comfyui.base.rglob("*.safetensors")) == before
 
 
-@pytest.mark.parametrize("node", MODELS)
-@pytest.mark.parametrize(
-    "name", ["../../../secret.safetensors", "{root}/secret.safetensors", "tiny_motion.safetensors\0"]
-)
-def test_models_are_those_of_the_list(comfyui, places, root, node, name):
-    told = comfyui.refusal(shown(node, weights=name.format(root=root), **MODELS[node]))
-    assert "is not there" in told or told == "Value not in list: weights."
+def options(comfyui) -> list[str]:
+    """Load Motion's list, as a page gets it when R is pressed."""
+    listed, more = comfyui.get("/object_info/MambaPortraitLoadMotion")["MambaPortraitLoadMotion"]["input"]["optional"][
+        "file"
+    ]
+    return more["options"] if listed == "COMBO" else listed
 
 
-@pytest.mark.parametrize("node", ["ExamplePortrait", "ExampleVoice", "ExampleDrivingVideo"])
-@pytest.mark.parametrize("name", ["../README.md", "{root}/secret.safetensors"])
-def test_examples_are_those_of_the_list(comfyui, root, node, name):
-    told = comfyui.refusal(shown(f"MambaPortrait{node}", name=name.format(root=root)))
-    assert "it can be" in told or told == "Value not in list: name."
+def test_load_motion_lists_the_files_of_the_folders(comfyui, places, root):
+    before = options(comfyui)
+    assert before[0] == "by path" and "motion/talk.safetensors [output]" in before and "talk.safetensors" in before
+    (root / "output" / "motion" / "new.safetensors").write_bytes((root / "temp" / "talk.safetensors").read_bytes())
+    try:
+        assert options(comfyui)[1] == "motion/new.safetensors [output]"
+        entry = comfyui.run(shown("MambaPortraitLoadMotion", path="", file="motion/new.safetensors [output]"))
+        assert entry["outputs"]["2"]
+    finally:
+        (root / "output" / "motion" / "new.safetensors").unlink()

@@ -261,7 +261,7 @@ def test_a_motion_file_comes_back_as_it_was(tiny_host):
     assert saved.ui.as_dict() == {"text": ("x_00001_.safetensors: 7 frames",)}
     again = motion_files.LoadMotion.execute(saved[1])[0]
     assert torch.equal(again.values, motion.values) and again.fps == 25
-    with pytest.raises(ValueError, match="Load Motion needs a path"):
+    with pytest.raises(ValueError, match="Load Motion needs a path or a file"):
         motion_files.LoadMotion.execute(" ")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         motion_files.LoadMotion.execute("nowhere.safetensors")

@@ -8,6 +8,7 @@ import pytest
 
 from mamba_portrait.cli import main
 from mamba_portrait.host.headless import settings as headless
+from mamba_portrait.media.motion import save_motion
 from mamba_portrait.nodes.motion_files import LoadMotion
 from mamba_portrait.nodes.workflow import node_classes, run_workflow
 
@@ -113,6 +114,67 @@ def test_models_that_are_linked_from_elsewhere_are_models(tmp_path):
     (tmp_path / "models" / "near.safetensors").symlink_to(tmp_path / "far.safetensors")
     with headless.configure(model_folders=[tmp_path / "models"]):
         assert headless.model_file("near.safetensors") == tmp_path / "models" / "near.safetensors"
+
+
+def test_every_widget_that_names_a_file_is_tried(known_file_widgets):
+    """All texts, and the lists that are not fixed by the code or hold files that ship."""
+    named = set()
+    for node_id, node in node_classes().items():
+        if node_id.startswith("MambaPortrait"):
+            named |= {
+                f"{node_id}.{socket.id}"
+                for socket in node.GET_SCHEMA().inputs
+                if socket.get_io_type() == "STRING" or socket.id in ("weights", "file", "name")
+            }
+    assert named == known_file_widgets
+
+
+def test_a_bad_name_makes_one_sentence_in_every_widget(run, tiny_host, tmp_path, file_widget, no_name, graph_of_widget):
+    before = everything(tmp_path)
+    with pytest.raises((OSError, ValueError, RuntimeError)) as refused:
+        run(graph_of_widget(file_widget, no_name))
+    text = str(refused.value)
+    assert "\n" not in text and text.endswith(".") and len(text) < 700 and text.isprintable()
+    assert everything(tmp_path) == before
+
+
+def options() -> list[str]:
+    (file,) = (socket for socket in LoadMotion.GET_SCHEMA().inputs if socket.id == "file")
+    return file.options
+
+
+def test_load_motion_lists_the_motions_of_the_folders_the_newest_first(places, run):
+    def put(name, age):
+        os.utime(name, (1000 - age, 1000 - age))
+
+    (places["input"] / "model.safetensors").write_bytes(b"no motion")
+    for age, name in enumerate(("output/motion/talk", "input/talk", "input/sub/talk")):
+        put(places["input"].parent / f"{name}.safetensors", age)
+    with headless.configure(input_directory=places["input"], output_directory=places["output"]):
+        listed = options()
+        linked = "to_output.safetensors"  # as old as what it leads to
+        assert listed[0] == "by path" and sorted(listed[1:3]) == ["motion/talk.safetensors [output]", linked]
+        assert listed[3:] == ["talk.safetensors", "sub/talk.safetensors"]
+        for name in listed[1:]:
+            assert LoadMotion.execute("", name)[0].frames == 2
+        save_motion(places["input"] / "new.safetensors", LoadMotion.execute("talk.safetensors")[0])
+        assert options()[1] == "new.safetensors"
+        (places["input"] / "new.safetensors").unlink()
+        (places["input"] / "model.safetensors").unlink()
+    graph = read_by("MambaPortraitLoadMotion", "")
+    graph["1"]["inputs"]["file"] = "motion/talk.safetensors [output]"
+    assert run(graph).outputs["1"][0].frames == 2
+
+
+def test_the_path_counts_before_the_list(places):
+    with headless.configure(input_directory=places["input"], output_directory=places["output"]):
+        assert LoadMotion.execute("talk.safetensors", "gone.safetensors")[0].frames == 2
+        assert LoadMotion.fingerprint_inputs("", "talk.safetensors") == LoadMotion.fingerprint_inputs(
+            "talk.safetensors"
+        )
+        assert LoadMotion.fingerprint_inputs("", "by path") == ""
+        with pytest.raises(ValueError, match="needs a path or a file"):
+            LoadMotion.execute("", "by path")
 
 
 def command(tmp_path, graph, *options) -> list[str]:
