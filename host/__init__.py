@@ -25,6 +25,7 @@ VideoFromFile = program.VideoFromFile
 add_model_folder = program.add_model_folder
 check_interrupt = program.check_interrupt
 free_memory = program.free_memory
+in_memory = program.in_memory
 input_file = program.input_file
 intermediate_device = program.intermediate_device
 io = program.io

@@ -8,7 +8,7 @@ import comfy.utils
 import folder_paths
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfy_api.latest import ComfyExtension, InputImpl, io, ui  # noqa: F401 - the host's own names
+from comfy_api.latest import ComfyExtension, Input, InputImpl, io, ui  # noqa: F401 - the host's own names
 from PIL import Image
 
 from ..precision import has_bf16
@@ -19,6 +19,12 @@ Interrupted = management.InterruptProcessingException
 
 MODEL_FOLDER = "mamba_portrait"
 PREVIEW_SIDE = 512
+EVERYTHING = 1e32  # bytes
+
+
+def in_memory(video) -> bool:
+    """Whether a VIDEO value is made of tensors: its stream source is then the base class's, which encodes them."""
+    return type(video).get_stream_source is Input.Video.get_stream_source
 
 
 def add_model_folder(path: str | os.PathLike | None = None) -> None:
@@ -144,7 +150,11 @@ class ManagedModel:
     def on_device(self, memory_required: int = 0) -> torch.nn.Module:
         """The module on its compute device, with `memory_required` bytes asked for the work itself.
 
-        It is always fully loaded: it is small, and ComfyUI's partial loading only works for its own layer classes.
+        It is always fully loaded, with --lowvram and --novram too: it is small, and ComfyUI's partial loading and its
+        dynamic VRAM work for its own layer classes only.
         """
         management.load_models_gpu([self.patcher], memory_required=memory_required, force_full_load=True)
+        device = self.patcher.load_device
+        if any(weight.device.type != device.type for weight in self.module.parameters()):  # --novram loads nothing
+            self.patcher.partially_load(device, EVERYTHING)
         return self.module

@@ -6,7 +6,10 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-PACK = "mamba-portrait"
+from .. import __version__
+
+PACK = "mamba-portrait"  # with the version in each node, so that a manager of packs finds the one that is missing
+CORE = "0.3.64"  # the oldest ComfyUI that the pack takes
 
 COLUMN_WIDTH = 280
 NOTE_WIDTH = 610  # two columns
@@ -246,9 +249,11 @@ def _ui_node(node: Node, schema, ids: dict, schemas: dict, workflow: Workflow, l
         {"name": o.display_name or o.get_io_type(), "type": o.get_io_type(), "slot_index": i, "links": []}
         for i, o in enumerate(schema.outputs)
     ]
+    ours = node.type.startswith("MambaPortrait")
     properties = {
         "Node name for S&R": node.type,
-        "cnr_id": PACK if node.type.startswith("MambaPortrait") else "comfy-core",
+        "cnr_id": PACK if ours else "comfy-core",
+        "ver": __version__ if ours else CORE,
     }
     entry = {
         "id": ids[node.key],

@@ -24,8 +24,8 @@ from .schema import ComfyExtension  # noqa: F401 - a name of the host
 from .video import VideoFromFile  # noqa: F401 - a name of the host
 
 
-class Interrupted(Exception):
-    """The run was cancelled."""
+class Interrupted(BaseException):
+    """The run was cancelled. As in newer ComfyUIs no code that catches Exception goes on after it."""
 
 
 @dataclass
@@ -72,6 +72,11 @@ class PreviewText:
 
 
 ui = SimpleNamespace(PreviewText=PreviewText)
+
+
+def in_memory(video) -> bool:
+    """Whether a VIDEO value is made of tensors, and so has no file to be read from."""
+    return not hasattr(video, "get_stream_source")
 
 
 def add_model_folder(path: str | os.PathLike | None = None) -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import torch
 
-from ...host import VideoFromFile, temp_directory
+from ...host import VideoFromFile, in_memory, temp_directory
 from ...media.decoder import check_frame_rate
 from ...media.sound_file import film_sound
 from ...media.video import probe_video, read_video
@@ -35,7 +35,7 @@ def open_video(video, start: float = 0.0, seconds: float = 0.0) -> Stream:
     A video made of tensors is decoded by the host, and so is a cropped one. ValueError for a start after the end."""
     if video is None:
         raise ValueError("Nothing came in at 'video': the node wired to it gave no video.")
-    if type(video).__name__ == "VideoFromComponents":
+    if in_memory(video):
         return _from_components(video, start, seconds)
     source = video.get_stream_source()
     if not isinstance(source, str):

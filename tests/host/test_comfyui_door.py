@@ -33,6 +33,13 @@ def folder_paths_of(root: Path) -> ModuleType:
     return found
 
 
+class TheirVideo:
+    """ComfyUI's base class of VIDEO values."""
+
+    def get_stream_source(self):
+        raise AssertionError("the frames were encoded")
+
+
 @pytest.fixture
 def comfyui(places, tmp_path, monkeypatch):
     """host/comfyui.py, with stand-ins for the modules of ComfyUI that it imports."""
@@ -52,6 +59,7 @@ def comfyui(places, tmp_path, monkeypatch):
         "comfy_api": {},
         "comfy_api.latest": {
             "ComfyExtension": schema.ComfyExtension,
+            "Input": SimpleNamespace(Video=TheirVideo),
             "InputImpl": SimpleNamespace(VideoFromFile=object),
             "io": schema,
             "ui": None,
@@ -139,3 +147,17 @@ def test_a_model_file_is_one_of_the_list(comfyui, tmp_path, name, one_sentence):
 )
 def test_models_that_are_linked_from_elsewhere_are_models(comfyui, name):
     assert comfyui.model_file(name).is_file()
+
+
+def test_a_video_is_in_memory_where_its_source_would_be_encoded_first(comfyui):
+    class OfTensors(TheirVideo):
+        pass
+
+    class OfAFile(TheirVideo):
+        def get_stream_source(self):
+            return "film.mp4"
+
+    class OfAFileInAnotherPack(OfAFile):
+        pass
+
+    assert [comfyui.in_memory(kind()) for kind in (OfTensors, OfAFile, OfAFileInAnotherPack)] == [True, False, False]

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,19 @@ def test_generated_texts_are_up_to_date():
 def test_workflow_files_fit_the_nodes(name):
     written = (ROOT / "workflows" / name).read_text(encoding="utf-8")
     assert written == graphs.dump(graphs.documents()[name]), f"{name}: run python -m mamba_portrait.workflows.build"
+
+
+@pytest.mark.parametrize("workflow", graphs.WORKFLOWS, ids=lambda workflow: workflow.name)
+def test_nodes_say_which_pack_they_are_from(workflow):
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    name, version, core = (
+        re.search(rf'^{key} = "(?:>=)?(.*)"$', project, re.M)[1] for key in ("name", "version", "requires-comfyui")
+    )
+    page = json.loads((ROOT / "workflows" / workflow.page_file).read_text(encoding="utf-8"))
+    for node in page["nodes"]:
+        if node["type"] != "MarkdownNote":
+            wanted = (name, version) if node["type"].startswith("MambaPortrait") else ("comfy-core", core)
+            assert (node["properties"]["cnr_id"], node["properties"]["ver"]) == wanted
 
 
 @pytest.mark.parametrize("workflow", graphs.WORKFLOWS, ids=lambda workflow: workflow.name)

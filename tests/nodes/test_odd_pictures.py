@@ -94,11 +94,11 @@ def test_a_long_batch_is_not_copied():
 
 
 def made_of(images):
-    class VideoFromComponents:
+    class FilmOfTensors:
         def get_components(self):
             return SimpleNamespace(images=images, audio=None, frame_rate=Fraction(25))
 
-    return VideoFromComponents()
+    return FilmOfTensors()
 
 
 def test_frames_of_a_video_may_be_gray_but_not_spoilt_or_missing():

@@ -45,8 +45,8 @@ def drawn_films(tmp_path_factory) -> dict[int, Path]:
     return paths
 
 
-class VideoFromComponents:
-    """A host's VIDEO made of tensors; the node knows it by its name."""
+class FilmOfTensors:
+    """A host's VIDEO made of tensors."""
 
     def __init__(self, frames, rate):
         self.parts = SimpleNamespace(images=frames, frame_rate=rate, audio=None)
@@ -72,7 +72,7 @@ def motions(drawn_films, renderer, tmp_path_factory):
         command += ["--finder", "whole"]
         assert main([*command, "--save-motion", str(saved)]) == 0
         read["command", size] = load_motion(saved).values
-        tensors = VideoFromComponents(torch.stack(list(read_video(path))), films.RATE)
+        tensors = FilmOfTensors(torch.stack(list(read_video(path))), films.RATE)
         for way, video in (("file", VideoFromFile(path)), ("tensors", tensors)):
             read[way, size] = EncodeDrivingVideo.execute(managed, video, "face", 1.86, 8).result[0].values
         read["evaluation", size] = encode_driving_video(renderer, films.read_film(path), films.RATE).values
