@@ -1,7 +1,6 @@
-"""Reading and writing single pictures with OpenCV: upright, RGB, float, from any file format."""
+"""Reading and writing single pictures with OpenCV: upright, sRGB, float, from any file format."""
 
 import os
-import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import torch
 from torch import Tensor
 
 from ..files import whole_file
-from .picture_headers import has_overlong_chunk, header_size
+from .heic import decode_heic
+from .photo_profile import describe, to_srgb
+from .picture_headers import has_overlong_chunk, header_size, is_heic
 
-ORIENTATION_TAG = 0x0112  # Exif 2.3, table 4
 JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 SAFE_JPEG_2000 = (4, 12)  # version of OpenCV
 LARGEST_FILE = 1 << 30
@@ -21,10 +21,12 @@ MOST_PIXELS = 1 << 28  # as float RGB 3 GiB; the largest photos of telephones ha
 
 
 def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
-    """Read a picture as (H,W,3) float32 RGB in [0,1], turned upright by its EXIF orientation.
+    """Read a picture as (H,W,3) float32 sRGB in [0,1], turned upright by its EXIF orientation, its colours converted by
+    its ICC profile.
 
-    8-bit, 16-bit and float files, gray and colour; transparency is composited over a uniform `background` (0 black .. 1
-    white). Raises FileNotFoundError, or ValueError for a file OpenCV cannot decode and for more than 2^28 pixels.
+    8-bit, 16-bit and float files, gray and colour, and HEIC where pillow-heif is installed; transparency is composited
+    over a uniform `background` (0 black .. 1 white). Raises FileNotFoundError, or ValueError for a file that cannot be
+    decoded and for more than 2^28 pixels.
     """
     path = Path(path)
     if not path.is_file():
@@ -32,11 +34,18 @@ def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError(f"{path.name} is too large a file for a picture; save it as JPEG or PNG of a smaller size.")
     data = path.read_bytes()  # not cv2.imread: it cannot open names beyond the system code page on Windows
-    pixels = _upright(_decoded(data, path.name), exif_orientation(data))
+    _check_size(header_size(data), path.name)
+    if is_heic(data):
+        pixels, described = decode_heic(data, path.name)
+    else:
+        described = describe(data)
+        pixels = _upright(_decoded(data, path.name), described.orientation)
     colour = _unit_range(pixels[..., 2::-1], path.name)  # BGR(A) -> RGB
-    if pixels.shape[2] == 1:
+    if described.profile is not None:
+        colour = to_srgb(colour, described.profile)
+    if colour.shape[2] == 1:
         colour = np.repeat(colour, 3, axis=2)
-    elif pixels.shape[2] == 4:
+    if pixels.shape[2] == 4:
         alpha = _unit_range(pixels[..., 3:], path.name)
         colour *= alpha
         colour += background * (1 - alpha)
@@ -44,13 +53,12 @@ def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
 
 
 def _decoded(data: bytes, name: str) -> np.ndarray:
-    """(H,W,C) as stored: C is 1, 3 (BGR) or 4 (BGRA). The size in the header is checked before decoding."""
+    """(H,W,C) as stored: C is 1, 3 (BGR) or 4 (BGRA). The caller has checked the size in the header."""
     if data.startswith(JPEG_2000) and _opencv() < SAFE_JPEG_2000:
         raise ValueError(
             f"{name} is a JPEG 2000, and OpenCV {cv2.__version__} crashes on a damaged one; save it as PNG, or install "
             "OpenCV 4.12 or later."
         )
-    _check_size(header_size(data), name)
     pixels = None
     with suppress(cv2.error, MemoryError):
         if data and not has_overlong_chunk(data):
@@ -97,28 +105,6 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return pixels
-
-
-def exif_orientation(data: bytes) -> int:
-    """The orientation (1..8) of an encoded picture; 1 where none is stored. Reads JPEG, PNG and WebP Exif blocks."""
-    start = data.find(b"Exif\0\0", 0, 1 << 20)
-    start = start + 6 if start >= 0 else -1
-    if start < 0:
-        for chunk, skip in ((b"eXIf", 4), (b"EXIF", 8)):  # PNG: tag then data; WebP: tag, size, data
-            found = data.find(chunk)
-            start = found + skip if found >= 0 else start
-    if start < 0 or data[start : start + 2] not in (b"II", b"MM"):
-        return 1
-    order = "<" if data[start : start + 2] == b"II" else ">"
-    try:
-        directory = start + struct.unpack_from(order + "I", data, start + 4)[0]
-        for entry in range(struct.unpack_from(order + "H", data, directory)[0]):
-            tag, _, _, value = struct.unpack_from(order + "HHIH", data, directory + 2 + 12 * entry)
-            if tag == ORIENTATION_TAG:
-                return value if 1 <= value <= 8 else 1
-    except struct.error:  # a truncated block says nothing about the picture
-        pass
-    return 1
 
 
 def to_uint8(image: Tensor | np.ndarray) -> np.ndarray:

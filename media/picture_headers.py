@@ -1,6 +1,7 @@
 """The picture size in the header of an encoded picture, read before a decoder allocates memory for it."""
 
 import struct
+from contextlib import suppress
 
 PNG = b"\x89PNG\r\n\x1a\n"
 BARE_MARKERS = {0x00, 0x01, *range(0xD0, 0xDA), 0xFF}  # without a length: TEM, RSTn, SOI, EOI; and what is no marker
@@ -9,17 +10,42 @@ FRAME_MARKERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..15 without 
 TIFF_WIDTH, TIFF_HEIGHT = 256, 257
 
 
+HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}  # brands, ISO/IEC 23008-12
+AVIF = {b"avif", b"avis"}
+
+
 def header_size(data: bytes) -> tuple[int, int] | None:
-    """(width, height) of a PNG, JPEG, GIF, BMP or TIFF; None for other formats and for headers that break off.
+    """(width, height) of a PNG, JPEG, GIF, BMP, TIFF or HEIC; None for other formats and for headers that break off.
 
     These are the formats in which a few bytes can stand for any number of pixels."""
     try:
+        if is_heic(data):
+            return _heic(data)
         for begins, read in READERS:
             if data.startswith(begins):
                 return read(data)
     except struct.error:
         pass
     return None
+
+
+def is_heic(data: bytes) -> bool:
+    """Whether the file type box (ISO/IEC 14496-12, 4.3) is a HEIC's."""
+    if data[4:8] != b"ftyp":
+        return False
+    length = min(struct.unpack_from(">I", data)[0], 256)
+    brands = {data[place : place + 4] for place in (8, *range(16, length, 4))}
+    return data[8:12] in HEIC and not brands & AVIF
+
+
+def _heic(data: bytes) -> tuple[int, int] | None:
+    """The largest of the sizes that the pictures and tiles of a HEIC have (`ispe`, ISO/IEC 23008-12, 6.5.3)."""
+    sizes, place = [], 0
+    while (place := data.find(b"ispe", place)) >= 0:
+        with suppress(struct.error):
+            sizes.append(struct.unpack_from(">II", data, place + 8))
+        place += 4
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
 def has_overlong_chunk(data: bytes) -> bool:

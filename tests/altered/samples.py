@@ -1,5 +1,6 @@
 """Small whole files of many formats, made anew: what harness.py alters, and what tests of media read."""
 
+import io
 import struct
 import tempfile
 from fractions import Fraction
@@ -8,6 +9,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from PIL import Image, ImageCms
 
 RATE = 16_000
 PCM, FLOAT, ADPCM, EXTENSIBLE = 1, 3, 0x11, 0xFFFE  # WAVE format tags
@@ -159,6 +161,47 @@ FILMS = {
     "flv.flv": lambda: film("flv", "flv1", voice="libmp3lame"),
     "wmv.wmv": lambda: film("wmv", "wmv2", voice="wmav2"),
 }
+
+
+def display_p3() -> bytes:
+    """An ICC profile of Display P3: sRGB's own, with the primaries of SMPTE EG 432-1 adapted to D50, undated."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = struct.pack(">6H", 2022, 1, 1, 0, 0, 0)
+    primaries = {
+        b"rXYZ": (0.5151, 0.2412, -0.0011),
+        b"gXYZ": (0.2919, 0.6922, 0.0419),
+        b"bXYZ": (0.1571, 0.0666, 0.7841),
+    }
+    for entry in range(struct.unpack_from(">I", profile, 128)[0]):
+        name, place, _ = struct.unpack_from(">4sII", profile, 132 + 12 * entry)
+        if name in primaries:
+            struct.pack_into(">3i", profile, place + 8, *(round(value * 65536) for value in primaries[name]))
+    return bytes(profile)
+
+
+def with_profile(suffix: str, pixels: np.ndarray | None = None) -> bytes:
+    """A picture in Display P3, as Pillow writes it."""
+    file = io.BytesIO()
+    image = Image.fromarray(drawn() if pixels is None else pixels)
+    image.save(file, Image.registered_extensions()[suffix], icc_profile=display_p3(), quality=95, subsampling=0)
+    return file.getvalue()
+
+
+def heic(pixels: np.ndarray | None = None) -> bytes:
+    """A HEIC photograph in Display P3. ValueError without pillow-heif or its encoder."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ValueError("pillow-heif is not installed") from error
+    picture, file = pillow_heif.from_pillow(Image.fromarray(drawn() if pixels is None else pixels)), io.BytesIO()
+    picture.info["icc_profile"] = display_p3()
+    try:
+        picture.save(file, quality=95)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    return file.getvalue()
+
+
 PICTURES = {
     "photo.jpg": lambda: turned(picture(".jpg")),
     "progressive.jpg": lambda: picture(".jpg", None, cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
@@ -175,6 +218,10 @@ PICTURES = {
     "photo.jp2": lambda: picture(".jp2"),
     "photo.avif": lambda: picture(".avif"),
     "photo.pam": lambda: picture(".pam"),
+    "wide.jpg": lambda: with_profile(".jpg"),
+    "wide.png": lambda: with_profile(".png"),
+    "wide.webp": lambda: with_profile(".webp"),
+    "photo.heic": heic,
 }
 
 
