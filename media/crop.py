@@ -59,13 +59,18 @@ def crop_box(
 def cut(frames: Tensor, crop: Crop, max_size: int | None = MAX_SIZE) -> Tensor:
     """Cut one crop out of a photo or of each frame: (...,H,W,C) -> (...,S,S,C), S = min(crop.size, max_size).
 
-    Where the square reaches beyond the photo, the photo is mirrored at its edge."""
+    Where the square reaches beyond the photo, the photo is mirrored at its edge. Pixels are copied, not resampled:
+    kornia's crop_and_resize, an affine warp, takes 3 to 5 times as long and is 1e-4 off."""
     if frames.shape[-3:-1] != (crop.height, crop.width):
         given = f"{frames.shape[-2]}x{frames.shape[-3]}"
         raise ValueError(f"The crop was made for a {crop.width}x{crop.height} picture, but this one is {given}.")
-    rows = _mirrored(crop.y0, crop.size, crop.height).to(frames.device)
-    columns = _mirrored(crop.x0, crop.size, crop.width).to(frames.device)
-    piece = frames.index_select(-3, rows).index_select(-2, columns)
+    y1, x1 = crop.y0 + crop.size, crop.x0 + crop.size
+    if min(crop.y0, crop.x0) >= 0 and y1 <= crop.height and x1 <= crop.width:
+        piece = frames[..., crop.y0 : y1, crop.x0 : x1, :].contiguous()
+    else:
+        rows = _mirrored(crop.y0, crop.size, crop.height).to(frames.device)
+        columns = _mirrored(crop.x0, crop.size, crop.width).to(frames.device)
+        piece = frames.index_select(-3, rows).index_select(-2, columns)
     return resize(piece, max_size, max_size) if max_size and crop.size > max_size else piece
 
 
@@ -78,12 +83,18 @@ def _mirrored(start: int, count: int, length: int) -> Tensor:
 def resize(images: Tensor, height: int, width: int) -> Tensor:
     """(...,H,W,C) -> (...,height,width,C), bilinear, antialiased when shrinking.
 
-    The dtype is kept; integers are rounded."""
+    The dtype is kept; integers are rounded. kornia enlarges; it would shrink with a Gaussian blur before, 2.2 times as
+    slowly, and up to .25 off on noise."""
     if images.shape[-3:-1] == (height, width):
         return images
     flat = images.reshape(-1, *images.shape[-3:]).permute(0, 3, 1, 2).float()
     shrinks = height < images.shape[-3] or width < images.shape[-2]
-    flat = F.interpolate(flat, (height, width), mode="bilinear", align_corners=False, antialias=shrinks)
+    if shrinks:
+        flat = F.interpolate(flat, (height, width), mode="bilinear", align_corners=False, antialias=True)
+    else:
+        from kornia.geometry.transform import resize as enlarged  # a quarter of a second, once, where it is needed
+
+        flat = enlarged(flat, (height, width), interpolation="bilinear", align_corners=False)
     flat = flat if images.is_floating_point() else flat.round()
     return flat.to(images.dtype).permute(0, 2, 3, 1).reshape(*images.shape[:-3], height, width, images.shape[-1])
 
@@ -106,6 +117,10 @@ def paste_back(photo: Tensor, frames: Tensor, crop: Crop, feather: float = FEATH
 
     Frames of any size are resized to the crop's. Edges of the crop inside the photo are feathered over `feather` of the
     crop's side; pixels outside the crop are not changed.
+
+    The crop's corner is a whole pixel, so frames are only resized and blended. kornia's warp_affine of frames and
+    feather over a photo of 1440x900 takes 10 times as long (637 ms for eight frames of 512 pixels, this 61 ms), for the
+    same within 6e-5.
     """
     if photo.shape[-3:-1] != (crop.height, crop.width):
         given = f"{photo.shape[-2]}x{photo.shape[-3]}"
@@ -131,7 +146,10 @@ def paste_back(photo: Tensor, frames: Tensor, crop: Crop, feather: float = FEATH
 
 
 def _fade(start: int, size: int, length: int, feather: float) -> Tensor:
-    """Opacity along one side of the crop (size,): smoothly 0 to 1 at an edge inside the photo, 1 at one outside."""
+    """Opacity along one side of the crop (size,): smoothly 0 to 1 at an edge inside the photo, 1 at one outside.
+
+    A formula for each side: a mask of 512 pixels takes .08 ms, kornia's gaussian_blur2d of one 2.2 ms, and its
+    distance_transform 97 ms."""
     width = feather * size
     position = torch.arange(size) + 0.5
     ramp = torch.ones(size)

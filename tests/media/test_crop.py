@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from mamba_portrait.media import crop as crops
 from mamba_portrait.media.crop import Crop, crop_box, crop_portrait, cut, paste_back
 from mamba_portrait.media.faces import Face, choose_face, find_faces
 
@@ -141,3 +142,30 @@ def test_the_side_is_even_so_that_films_need_no_other_size(side):
         pasted = paste_back(photo, portrait[None], crop, feather=0)[0]
         assert torch.equal(pasted, photo)  # nothing was resampled
     assert crop.size == 202
+
+
+def test_a_crop_inside_the_photo_is_its_own_pixels_and_no_view():
+    photo = torch.rand(2, 30, 40, 3, generator=torch.Generator().manual_seed(0))
+    inside = crops.Crop(7, 5, 20, 30, 40)
+    piece = crops.cut(photo, inside, None)
+    rows, columns = torch.arange(5, 25), torch.arange(7, 27)
+    assert torch.equal(piece, photo[:, rows][:, :, columns])
+    assert piece.data_ptr() != photo.data_ptr() and piece.is_contiguous()
+
+
+def test_kornia_pastes_and_resizes_the_same():
+    from kornia.geometry.transform import resize, warp_affine
+
+    generator = torch.Generator().manual_seed(0)
+    photo, frames = torch.rand(60, 90, 3, generator=generator), torch.rand(2, 32, 32, 3, generator=generator)
+    place = crops.Crop(20, 10, 32, 60, 90)
+    move = torch.tensor([[[1.0, 0, 20], [0, 1, 10]]]).repeat(2, 1, 1)
+    fade = crops._fade(10, 32, 60, 0.1)[:, None] * crops._fade(20, 32, 90, 0.1)
+    warped, alpha = (
+        warp_affine(x, move, (60, 90), align_corners=False)
+        for x in (frames.permute(0, 3, 1, 2), fade.expand(2, 1, -1, -1))
+    )
+    wanted = torch.lerp(photo.permute(2, 0, 1).expand_as(warped), warped, alpha.expand_as(warped)).permute(0, 2, 3, 1)
+    assert torch.allclose(crops.paste_back(photo, frames, place, 0.1), wanted, atol=2e-4)
+    larger = resize(frames.permute(0, 3, 1, 2), (50, 70), align_corners=False).permute(0, 2, 3, 1)
+    assert torch.equal(crops.resize(frames, 50, 70), larger)
