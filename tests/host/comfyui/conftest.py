@@ -132,6 +132,7 @@ def comfyui(tmp_path_factory, tiny, tiny_networks):
     for name in ("custom_nodes", "input", "output", "temp", "user", "models/mamba_portrait"):
         (base / name).mkdir(parents=True)
     (base / "custom_nodes" / "mamba-portrait").symlink_to(PACK, target_is_directory=True)
+    (base / "custom_nodes" / "other_pack").symlink_to(Path(__file__).parent / "other_pack", target_is_directory=True)
     shutil.copytree(tiny_networks, base / "models" / "mamba_portrait", dirs_exist_ok=True)
     tiny.write_voice(base / "input" / "voice.wav", samples=9999)
     tiny.write_driving(base / "input" / "driver.mp4", frames=7, fps=30)
@@ -165,6 +166,25 @@ def _await_start(server: ComfyUI) -> None:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.5)
     pytest.skip(f"ComfyUI did not start within {START_SECONDS} s:\n{server.log()}")
+
+
+@pytest.fixture(scope="session")
+def run_in_comfyui(tmp_path_factory):
+    """Run a script by ComfyUI's Python in its folder; the JSON of its last line."""
+    folder = find_comfyui()
+    if folder is None:
+        pytest.skip("no ComfyUI here: set COMFYUI_PATH to a ComfyUI folder to run these tests")
+    place = tmp_path_factory.mktemp("modules")
+    (place / "mamba_portrait").symlink_to(PACK, target_is_directory=True)
+
+    def run(script: str) -> dict:
+        environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{place}"}
+        command = [python_of(folder), "-c", script]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        assert not done.returncode, done.stderr[-3000:]
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
 
 
 FLAGS = [

@@ -1,17 +1,6 @@
 """ComfyUI's own modules, on a machine without a GPU: our networks are wholly on the compute device under every flag of
 its memory management."""
 
-import json
-import os
-import subprocess
-from pathlib import Path
-
-import pytest
-
-import mamba_portrait
-
-from .conftest import find_comfyui, python_of
-
 SCRIPT = """
 import json, sys
 sys.argv = ["main.py", "--cpu"]
@@ -42,25 +31,6 @@ for state in ("NORMAL_VRAM", "LOW_VRAM", "NO_VRAM", "HIGH_VRAM"):
     found[state].append(any(loaded.model is model.patcher for loaded in management.current_loaded_models))
 print(json.dumps(found))
 """
-
-
-@pytest.fixture(scope="module")
-def run_in_comfyui(tmp_path_factory):
-    """Run a script by ComfyUI's Python in its folder; the JSON of its last line."""
-    folder = find_comfyui()
-    if folder is None:
-        pytest.skip("no ComfyUI here: set COMFYUI_PATH to a ComfyUI folder to run these tests")
-    place = tmp_path_factory.mktemp("modules")
-    (place / "mamba_portrait").symlink_to(Path(mamba_portrait.__file__).resolve().parent, target_is_directory=True)
-
-    def run(script: str) -> dict:
-        environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{place}"}
-        command = [python_of(folder), "-c", script]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
-        assert not done.returncode, done.stderr[-3000:]
-        return json.loads(done.stdout.splitlines()[-1])
-
-    return run
 
 
 def test_a_network_is_wholly_on_its_device_under_every_flag(run_in_comfyui):
