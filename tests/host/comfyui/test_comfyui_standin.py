@@ -72,7 +72,7 @@ def signatures(run_in_comfyui):
 def test_schemas_take_what_comfyuis_take(signatures):
     found, types, missing, _ = signatures
     for name, (ours, theirs) in found.items():
-        assert set(ours) - set(theirs) <= {"search_aliases"}, name  # `sockets.schema` leaves it out where a host has none
+        assert set(ours) - set(theirs) <= {"search_aliases"}, name  # only where a host has it
         ours = {key: default for key, default in ours.items() if key in theirs}
         differing = {key for key in ours if ours[key] != theirs[key]}
         assert not differing or name == "Schema", f"{name}: {differing}"
