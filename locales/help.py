@@ -87,8 +87,8 @@ read, after links are resolved. Copy other files into `input` and give their nam
 `talk_00001_.safetensors [output]` names a file in another of the three. Without ComfyUI the folders are `--input-dir`
 and `--output-dir` of `python -m mamba_portrait run`.
 
-The page uploads pictures, sound and film only: copy a motion file from elsewhere into ComfyUI's `input` folder yourself,
-press R, and choose it in the list.
+The page uploads pictures, sound and film only: copy a motion file from elsewhere into ComfyUI's `input` folder
+yourself, press R, and choose it in the list.
 """,
     "MambaPortraitEditMotion": """
 - Calmer head: `pose` 0.3. No blinks: `eyes` 0. Stronger mouth: `mouth` 1.3.
