@@ -98,7 +98,7 @@ def test_a_start_and_a_length_are_a_part_of_the_part(film, window, start, second
     assert torch.equal(asked.audio["waveform"], expected.audio["waveform"])
 
 
-class VideoFromComponents:
+class FilmOfTensors:
     """As ComfyUI's, of tensors."""
 
     def __init__(self, images, audio, frame_rate):
@@ -111,13 +111,13 @@ class VideoFromComponents:
 def test_a_part_of_tensors(film):
     images = torch.arange(50)[:, None, None, None].expand(-1, 4, 4, 3) / 255
     audio = {"waveform": torch.arange(2 * RATE).float()[None, None], "sample_rate": RATE}
-    stream = open_video(VideoFromComponents(images, audio, Fraction(25)), 0.4, 0.8)
+    stream = open_video(FilmOfTensors(images, audio, Fraction(25)), 0.4, 0.8)
     assert [round(float(frame.mean()) * 255) for frame in stream.frames] == list(range(10, 30)) and stream.total == 20
     assert stream.audio["waveform"][0, 0].tolist() == list(range(6400, 6400 + 12800))
-    whole = open_video(VideoFromComponents(images, audio, Fraction(25)))
+    whole = open_video(FilmOfTensors(images, audio, Fraction(25)))
     assert whole.total == 50 and whole.audio is audio
     with pytest.raises(ValueError, match=r"^The video has no frames after 9.00 s\.$"):
-        open_video(VideoFromComponents(images, audio, Fraction(25)), 9.0)
+        open_video(FilmOfTensors(images, audio, Fraction(25)), 9.0)
 
 
 def test_a_start_after_the_end_is_told(film):

@@ -168,7 +168,9 @@ def test_load_motion_lists_the_motions_of_the_folders_the_newest_first(places, r
 
 def test_the_path_counts_before_the_list(places):
     with headless.configure(input_directory=places["input"], output_directory=places["output"]):
-        assert LoadMotion.execute("talk.safetensors", "gone.safetensors")[0].frames == 2
+        os.utime(places["input"] / "sub" / "talk.safetensors", (5, 5))
+        assert LoadMotion.execute("talk.safetensors", "sub/talk.safetensors")[0].frames == 2
+        assert LoadMotion.fingerprint_inputs("talk.safetensors", "sub/talk.safetensors") > 5
         assert LoadMotion.fingerprint_inputs("", "talk.safetensors") == LoadMotion.fingerprint_inputs(
             "talk.safetensors"
         )
