@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import os
 import wave
 from pathlib import Path
@@ -182,3 +183,23 @@ def drawn_clips(drawn_discs, tmp_path_factory) -> Path:
     for name, split in (("a", "test"), ("b", "val"), ("c", "train")):
         write_toy_clip(root / "clips" / name, split)
     return root
+
+
+def wire_points(start, end) -> list[tuple[float, float]]:
+    """Points of the curve that ComfyUI's page draws between two sockets."""
+    pull = math.dist(start, end) / 4
+    corners = [start, (start[0] + pull, start[1]), (end[0] - pull, end[1]), end]
+    points = []
+    for step in range(101):
+        t = step / 100
+        weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3)
+        points.append(
+            tuple(sum(w * corner[axis] for w, corner in zip(weights, corners, strict=True)) for axis in (0, 1))
+        )
+    return points
+
+
+@pytest.fixture(scope="session")
+def curve():
+    """A function (start, end) -> points of a wire."""
+    return wire_points

@@ -20,14 +20,16 @@ const COLOURS = {
 };
 
 function add(table) {
-  if (!table) return;
-  for (const [type, colour] of Object.entries(COLOURS)) table[type] ||= colour;
+  if (!table) return false;
+  const bare = Object.entries(COLOURS).filter(([type]) => !table[type]);
+  for (const [type, colour] of bare) table[type] = colour;
+  return bare.length > 0;
 }
 
 function colour() {
-  add(app.canvas?.default_connection_color_byType); // sockets of the classic page
-  add(app.canvas?.constructor?.link_type_colors); // wires
-  app.canvas?.setDirty?.(true, true);
+  const sockets = add(app.canvas?.default_connection_color_byType); // of the classic page
+  const wires = add(app.canvas?.constructor?.link_type_colors);
+  if (sockets || wires) app.canvas.setDirty?.(true, true);
 }
 
 function style() {
@@ -37,11 +39,17 @@ function style() {
   document.head?.append(element);
 }
 
+function watch() {
+  // a change of theme empties the tables, and then writes the theme's own colours to the page's root
+  const observer = new MutationObserver(colour);
+  observer.observe(document.documentElement, { attributes: true, attributeFilter: ["style"] });
+}
+
 app.registerExtension?.({
   name: "MambaPortrait.SocketColours",
   setup() {
     style();
     colour();
+    watch();
   },
-  afterConfigureGraph: colour, // a change of theme empties the tables
 });

@@ -1,4 +1,5 @@
-"""Write the example workflows in both forms: TITLE.json for ComfyUI's page, api/NAME.json for scripts.
+"""Write the example workflows in both forms: TITLE.json for ComfyUI's page, api/NAME.json for scripts; and the talking
+portrait as one node, in a template and in ../subgraphs.
 
     python -m mamba_portrait.workflows.build
 
@@ -10,20 +11,23 @@ import json
 from pathlib import Path
 
 from ..nodes.workflow import node_classes
-from . import examples, joint
+from . import examples, joint, one_node
 from .forms import api_form, ui_form
 
 FOLDER = Path(__file__).parent
+BLUEPRINT = f"../subgraphs/{one_node.NAME}.json"
 WORKFLOWS = (*examples.WORKFLOWS, *joint.WORKFLOWS)
 
 
 def documents() -> dict[str, dict]:
-    """Path below `workflows/` -> content, of all workflows in both forms."""
+    """Path from `workflows/` -> content, of all workflows in both forms and of the one node."""
     schemas = {node_id: cls.GET_SCHEMA() for node_id, cls in node_classes().items()}
     found = {}
     for workflow in WORKFLOWS:
         found[workflow.page_file] = ui_form(workflow, schemas)
         found[workflow.api_file] = api_form(workflow, schemas)
+    found[one_node.OUTSIDE.page_file] = one_node.page_form(schemas)
+    found[BLUEPRINT] = one_node.blueprint(schemas)
     return found
 
 

@@ -1,8 +1,6 @@
 """The four example graphs, described once."""
 
-from .forms import Group, Node, Note, Out, Space, Workflow
-
-ABOVE_MOTION, ABOVE_VIDEO = 700, 100  # so that wires run between the nodes
+from .forms import Group, Node, Note, Out, Workflow
 
 HELP = """## {title}
 
@@ -16,49 +14,46 @@ The finished film says in its metadata that its picture is generated.
 """
 
 
-def photo(first: int, name: str = "Grace Hopper", renderer: bool = True) -> list[list[Node | Space]]:
+def photo(first: int, name: str = "Grace Hopper", renderer: bool = True) -> list[list[Node]]:
     """Picture and crop, nodes `first` and `first + 1`, and the renderer, node 1, beside what it feeds."""
-    picture, crop = str(first), str(first + 1)
-    loader = [Space(130), Node("1", "MambaPortraitLoadRenderer")] if renderer else [Space(276)]
-    return [
-        [Space(280), Node(picture, "MambaPortraitExamplePortrait", {"name": name})],
-        [*loader, Node(crop, "MambaPortraitCrop", {"image": Out(picture)})],
-    ]
+    picture = Node(str(first), "MambaPortraitExamplePortrait", {"name": name})
+    return [[picture], cropped(str(first + 1), Out(str(first)), renderer)]
 
 
-def encoded(first: int) -> list[list[Node | Space]]:
-    """Source and appearance of the crop in node `first - 1`: nodes `first` and `first + 1`.
+def cropped(key: str, image: Out, renderer: bool = True) -> list[Node]:
+    """The crop of a picture, below the renderer, node 1."""
+    crop = Node(key, "MambaPortraitCrop", {"image": image})
+    return [Node("1", "MambaPortraitLoadRenderer"), crop] if renderer else [crop]
 
-    The wires of renderer and source pass above the source's node and below the appearance's.
-    """
+
+def encoded(first: int) -> list[list[Node]]:
+    """Source and appearance of the crop in node `first - 1`: nodes `first` and `first + 1`."""
     crop, source, appearance = (str(first + i) for i in (-1, 0, 1))
     return [
-        [Space(220), Node(source, "MambaPortraitEncodeSource", {"renderer": Out("1"), "image": Out(crop)})],
+        [Node(source, "MambaPortraitEncodeSource", {"renderer": Out("1"), "image": Out(crop)})],
         [Node(appearance, "MambaPortraitExtractAppearance", {"renderer": Out("1"), "source": Out(source)})],
     ]
 
 
-def voice(first: int) -> list[list[Node | Space]]:
-    """Recording, motion model, global and local audio features; nodes `first` .. `first + 3`.
-
-    The sound's wire to the film passes above the features, the motion model's to the sampler below them.
-    """
-    recording, model, whole, local = (str(first + i) for i in range(4))
+def voice(first: int) -> list[list[Node]]:
+    """Recording, motion model, global and local audio features; nodes `first` .. `first + 3`."""
+    model = Node(str(first + 1), "MambaPortraitLoadMotionModel")
     return [
-        [
-            Node(recording, "MambaPortraitExampleVoice"),
-            Space(190),
-            Node(model, "MambaPortraitLoadMotionModel"),
-        ],
-        [
-            Space(70),
-            Node(whole, "MambaPortraitGlobalAudio", {"motion_model": Out(model), "audio": Out(recording)}),
-            Node(local, "MambaPortraitLocalAudio", {"motion_model": Out(model), "audio": Out(recording)}),
-        ],
+        [Node(str(first), "MambaPortraitExampleVoice"), model],
+        audio_features(first + 1, Out(str(first))),
     ]
 
 
-def sampled(key: str, first_voice: int, appearance: str) -> Node:
+def audio_features(model: int, audio: Out) -> list[Node]:
+    """Global and local audio features, nodes `model + 1` and `model + 2`."""
+    inputs = {"motion_model": Out(str(model)), "audio": audio}
+    return [
+        Node(str(model + 1), "MambaPortraitGlobalAudio", inputs),
+        Node(str(model + 2), "MambaPortraitLocalAudio", inputs),
+    ]
+
+
+def sampled(key: str, first_voice: int, appearance: str, seed: int | Out = 7) -> Node:
     """Sample Motion, wired to `voice(first_voice)` and an appearance node."""
     return Node(
         key,
@@ -68,7 +63,7 @@ def sampled(key: str, first_voice: int, appearance: str) -> Node:
             "global_audio": Out(str(first_voice + 2)),
             "local_audio": Out(str(first_voice + 3)),
             "appearance": Out(appearance),
-            "seed": 7,
+            "seed": seed,
         },
     )
 
@@ -98,21 +93,21 @@ def spoken(portrait_title: str, name: str, note: Group) -> list:
     return [
         [Group(portrait_title, "input", photo(2, name)), note],
         [Group("2 · The portrait, encoded", "input", encoded(4)), Group("3 · Voice", "voice", voice(6))],
-        [Space(ABOVE_MOTION), Group("4 · Motion", "motion", [[sampled("10", 6, "5")]])],
+        [Group("4 · Motion", "motion", [[sampled("10", 6, "5")]])],
     ]
 
 
 def film(number: int, title: str, video: Node, save: Node) -> list:
     """The stacks of the video and of its saving."""
     return [
-        [Space(ABOVE_VIDEO), Group(f"{number} · {title}", "render", [[video]])],
-        [Space(ABOVE_VIDEO), Group(f"{number + 1} · Saved", "render", [[save]])],
+        [Group(f"{number} · {title}", "render", [[video]])],
+        [Group(f"{number + 1} · Saved", "render", [[save]])],
     ]
 
 
 TALKING = Workflow(
     "talking_portrait",
-    "1 Talking portrait from a photo and a voice",
+    "2 Talking portrait, stage by stage",
     [
         *spoken(
             "1 · Portrait",
@@ -125,11 +120,12 @@ TALKING = Workflow(
         ),
         *film(5, "Video", assembled("11", Out("10"), audio=Out("6")), saved("12", "11", "video/talking_portrait")),
     ],
+    room={"4": 130, "8": 190, "10": 400, "11": 250},
 )
 
 PASTED = Workflow(
     "talking_portrait_pasted_back",
-    "2 Talking face in a large photo",
+    "3 Talking face in a large photo",
     [
         *spoken(
             "1 · Portrait in a large photo",
@@ -147,6 +143,7 @@ PASTED = Workflow(
             saved("12", "11", "video/pasted_back"),
         ),
     ],
+    room={"1": 90, "4": 310, "8": 210, "10": 410, "11": 90},
 )
 
 
@@ -161,7 +158,7 @@ def driving(first: int) -> list[list[Node]]:
 
 DRIVEN = Workflow(
     "driven_by_video",
-    "3 Portrait that moves as a video does",
+    "4 Portrait that moves as a video does",
     [
         [
             Group("1 · Portrait", "input", photo(2)),
@@ -177,25 +174,31 @@ DRIVEN = Workflow(
         ],
         *film(4, "Video", assembled("8", Out("7"), audio=Out("7", 1)), saved("9", "8", "video/driven")),
     ],
+    room={"1": 70, "5": 260, "6": 160, "8": 200},
 )
 
 EDITED = Workflow(
     "motion_saved_edited_rerendered",
-    "5 Motion edited and drawn on another face",
+    "6 Motion edited and drawn on another face",
     [
-        *spoken(
-            "1 · The face it is made for",
-            "Grace Hopper",
+        [
+            Group("1 · The face it is made for", "input", photo(2, renderer=False)),
+            Group("2 · Another face", "input", photo(16, "Eileen Collins")),
             read_me(
                 "Motion is yours to keep",
                 "Motion made for one face is saved, loaded again, edited by face region, looked at as curves, and "
                 "drawn on another face.",
             ),
-        ),
+        ],
         [
-            Group("8 · Another face", "input", photo(16, "Eileen Collins", renderer=False)),
+            Group("3 · The portrait, encoded", "input", encoded(4)),
+            Group("4 · The other face, encoded", "input", encoded(18)),
+            Group("5 · Voice", "voice", voice(6)),
+        ],
+        [Group("6 · Motion", "motion", [[sampled("10", 6, "5")]])],
+        [
             Group(
-                "5 · Saved, and loaded again",
+                "7 · Saved, loaded again, edited",
                 "motion",
                 [
                     [
@@ -204,29 +207,27 @@ EDITED = Workflow(
                         )
                     ],
                     [Node("12", "MambaPortraitLoadMotion", {"path": Out("11", 1)})],
-                ],
-            ),
-        ],
-        [
-            Group("9 · The other face, encoded", "input", encoded(18)),
-            Group(
-                "6 · Edited",
-                "motion",
-                [
                     [
                         Node(
                             "13",
                             "MambaPortraitEditMotion",
                             {"motion": Out("12"), "renderer": Out("1"), "mouth": 1.2, "pose": 0.6},
                         )
-                    ]
+                    ],
                 ],
             ),
         ],
         [
-            Space(ABOVE_VIDEO),
             Group(
-                "10 · Frames and film",
+                "8 · Looked at",
+                "motion",
+                [
+                    [Node("14", "MambaPortraitPlotMotion", {"motion": Out("13"), "renderer": Out("1")})],
+                    [Node("15", "PreviewImage", {"images": Out("14")})],
+                ],
+            ),
+            Group(
+                "9 · Frames and film",
                 "render",
                 [
                     [Node("20", "MambaPortraitDecodeMotion", drawn(18, Out("13")) | {"size": "256"})],
@@ -239,18 +240,10 @@ EDITED = Workflow(
                     ],
                 ],
             ),
-            Space(300),
-            Group(
-                "7 · Looked at",
-                "motion",
-                [
-                    [Node("14", "MambaPortraitPlotMotion", {"motion": Out("13"), "renderer": Out("1")})],
-                    [Node("15", "PreviewImage", {"images": Out("14")})],
-                ],
-            ),
         ],
-        [Space(ABOVE_VIDEO), Group("11 · Saved", "render", [[saved("22", "21", "video/rerendered")]])],
+        [Group("10 · Saved", "render", [[saved("22", "21", "video/rerendered")]])],
     ],
+    room={"5": 80, "8": 300, "10": 770, "13": 710, "14": 20, "18": 290, "20": 190, "22": 10},
 )
 
 WORKFLOWS = [TALKING, PASTED, DRIVEN, EDITED]

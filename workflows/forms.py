@@ -11,11 +11,11 @@ from .. import __version__
 PACK = "mamba-portrait"  # with the version in each node, so that a manager of packs finds the one that is missing
 CORE = "0.3.64"  # the oldest ComfyUI that the pack takes
 
-COLUMN_WIDTH = 280
-NOTE_WIDTH = 610  # two columns
-GAP = 50
-BETWEEN = 30  # groups
-PADDING = 20
+COLUMN_WIDTH = 250
+NOTE_WIDTH = 540  # two columns
+GAP = 40
+BETWEEN = 14  # groups
+PADDING = 18
 TITLE = 30  # LiteGraph draws a node's title above its box, and a group's title inside
 SLOT = 20
 WIDGET = 28  # with EDGE the heights of Nodes 2.0; the classic page's are smaller
@@ -25,10 +25,11 @@ COLORS = {"input": "#5f98be", "voice": "#88aa88", "motion": "#c060b8", "render":
 
 @dataclass(frozen=True)
 class Out:
-    """An output of a node, by the node's key and the output's number."""
+    """An output of a node, by the node's key and the output's number; value: what a widget wired to it shows."""
 
     node: str
     slot: int = 0
+    value: Any = None
 
 
 @dataclass
@@ -50,33 +51,28 @@ class Note:
 
 
 @dataclass
-class Space:
-    """Free room above the next item of a column, or above the next group of a stack."""
-
-    height: int
-
-
-@dataclass
 class Group:
-    """A framed part of the canvas: columns of nodes, notes and spaces, left to right."""
+    """A part of the canvas: columns of nodes and notes, left to right, in a frame where there is a title."""
 
     title: str
     color: str
-    columns: list[list[Node | Note | Space]]
+    columns: list[list[Node | Note]]
 
 
 @dataclass
 class Workflow:
-    """A named graph: stacks, left to right, each of groups, rows of groups and spaces from top to bottom.
+    """A named graph: stacks, left to right, each of groups and rows of groups from top to bottom.
 
     name: of its file for scripts. title: of its file for the page, which shows it in the template browser. folder: of
-    that file below `workflows/`; hosts list the files of `workflows/` itself only.
+    that file below `workflows/`; hosts list the files of `workflows/` itself only. room: free room above nodes, by
+    their keys, so that wires run between the nodes.
     """
 
     name: str
     title: str
-    stacks: list[list[Group | list[Group] | Space]]
+    stacks: list[list[Group | list[Group]]]
     folder: str = ""
+    room: dict[str, int] = field(default_factory=dict)
 
     @property
     def page_file(self) -> str:
@@ -90,8 +86,7 @@ class Workflow:
 
     def items(self) -> list[Node | Note]:
         rows = [part if isinstance(part, list) else [part] for stack in self.stacks for part in stack]
-        columns = [c for row in rows for group in row if isinstance(group, Group) for c in group.columns]
-        return [item for column in columns for item in column if not isinstance(item, Space)]
+        return [item for row in rows for group in row for column in group.columns for item in column]
 
     def nodes(self) -> list[Node]:
         return [item for item in self.items() if isinstance(item, Node)]
@@ -146,14 +141,15 @@ def _layout(workflow: Workflow, schemas: dict) -> tuple[dict[int, tuple[int, int
     for stack in workflow.stacks:
         top, right = 0, x
         for part in stack:
-            if isinstance(part, Space):
-                top += part.height
-                continue
             left, lowest = x, top
             for group in part if isinstance(part, list) else [part]:
-                width, height = _place_group(group, left, top, corners, schemas)
-                frames.append(_frame(group, len(frames) + 1, [left, top, width, height]))
-                left, lowest = left + width + BETWEEN, max(lowest, top + height)
+                room = [[workflow.room.get(getattr(i, "key", ""), 0) for i in column] for column in group.columns]
+                lower = min(column[0] for column in room)  # the frame moves with its nodes
+                room = [[column[0] - lower, *column[1:]] for column in room]
+                width, height = _place_group(group, left, top + lower, corners, schemas, room)
+                if group.title:
+                    frames.append(_frame(group, len(frames) + 1, [left, top + lower, width, height]))
+                left, lowest = left + width + BETWEEN, max(lowest, top + lower + height)
             top, right = lowest + BETWEEN, max(right, left - BETWEEN)
         x = right + BETWEEN
     return corners, frames
@@ -170,44 +166,45 @@ def _frame(group: Group, number: int, bounding: list[int]) -> dict:
     }
 
 
-def _place_group(group: Group, left: int, top: int, corners: dict, schemas: dict) -> tuple[int, int]:
-    """Give each of a group's items its corner; returns the frame's width and height."""
+def _place_group(group: Group, left: int, top: int, corners: dict, schemas: dict, room: list) -> tuple[int, int]:
+    """Give each of a group's items its corner, with the room above it; returns the frame's width and height."""
     x, lowest = left + PADDING, top
-    for column in group.columns:
+    for column, free in zip(group.columns, room, strict=True):
         y = top + TITLE + PADDING
-        for item in column:
-            if isinstance(item, Space):
-                y += item.height
-                continue
+        for item, above in zip(column, free, strict=True):
+            y += above
             corners[id(item)] = (x, y + TITLE)
             y += TITLE + _size(item, schemas, advanced=True)[1] + PADDING
         lowest = max(lowest, y)
-        x += max(_size(item, schemas, True)[0] for item in column if not isinstance(item, Space)) + GAP
+        x += max(_size(item, schemas, True)[0] for item in column) + GAP
     return x - GAP + PADDING - left, lowest - top
 
 
-def ui_form(workflow: Workflow, schemas: dict) -> dict:
-    """The form that ComfyUI's page opens: positions, sizes, links by number, widget values in order."""
+def parts(workflow: Workflow, schemas: dict) -> tuple[list[dict], list[list], list[dict]]:
+    """Nodes, links and groups of the page's form: positions, sizes, links by number, widget values in order."""
     corners, frames = _layout(workflow, schemas)
-    ids = {node.key: int(node.key) for node in workflow.nodes()}
     links: list[list] = []
-    nodes = [_ui_node(node, schemas[node.type], ids, schemas, workflow, links) for node in workflow.nodes()]
+    types = {node.key: [o.get_io_type() for o in schemas[node.type].outputs] for node in workflow.nodes()}
+    nodes = [_ui_node(node, schemas[node.type], types, links) for node in workflow.nodes()]
     by_id = {node["id"]: node for node in nodes}
     for number, origin, slot, *_ in links:
         by_id[origin]["outputs"][slot]["links"].append(number)
-    next_id = max(ids.values())
-    for item in workflow.items():
-        if isinstance(item, Note):
-            next_id += 1
-            nodes.append(_ui_note(item, next_id))
-    for item, node in zip(
-        [*workflow.nodes(), *(i for i in workflow.items() if isinstance(i, Note))], nodes, strict=True
-    ):
+    notes = [item for item in workflow.items() if isinstance(item, Note)]
+    for number, item in enumerate(notes, max(by_id) + 1):
+        nodes.append(_ui_note(item, number))
+    for order, (item, node) in enumerate(zip([*workflow.nodes(), *notes], nodes, strict=True)):
         node["pos"], node["size"] = list(corners[id(item)]), list(_size(item, schemas, advanced=False))
+        node["order"] = order
+    return nodes, links, frames
+
+
+def ui_form(workflow: Workflow, schemas: dict) -> dict:
+    """The form that ComfyUI's page opens."""
+    nodes, links, frames = parts(workflow, schemas)
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{PACK}/{workflow.name}")),
         "revision": 0,
-        "last_node_id": next_id,
+        "last_node_id": max(node["id"] for node in nodes),
         "last_link_id": len(links),
         "nodes": nodes,
         "links": links,
@@ -218,9 +215,8 @@ def ui_form(workflow: Workflow, schemas: dict) -> dict:
     }
 
 
-def _ui_node(node: Node, schema, ids: dict, schemas: dict, workflow: Workflow, links: list[list]) -> dict:
-    """One node; its incoming links are added to `links`."""
-    types = {n.key: [o.get_io_type() for o in schemas[n.type].outputs] for n in workflow.nodes()}
+def _ui_node(node: Node, schema, types: dict[str, list[str]], links: list[list]) -> dict:
+    """One node; its incoming links are added to `links`. types: of each node's outputs."""
     inputs, values = [], []
     for socket in _page_order(schema.inputs):
         value = node.inputs.get(socket.id, getattr(socket, "default", None))
@@ -229,21 +225,14 @@ def _ui_node(node: Node, schema, ids: dict, schemas: dict, workflow: Workflow, l
             entry["shape"] = 7  # LiteGraph's hollow dot
         if _is_widget(socket):
             entry["widget"] = {"name": socket.id}
-            values.append(getattr(socket, "default", None) if isinstance(value, Out) else value)
+            shown = value.value if isinstance(value, Out) else value
+            values.append(getattr(socket, "default", None) if shown is None else shown)
             if getattr(socket, "control_after_generate", None):
                 values.append("fixed")
         if isinstance(value, Out):
             entry["link"] = len(links) + 1
-            links.append(
-                [
-                    len(links) + 1,
-                    ids[value.node],
-                    value.slot,
-                    ids[node.key],
-                    len(inputs),
-                    types[value.node][value.slot],
-                ]
-            )
+            ends = [int(value.node), value.slot, int(node.key), len(inputs)]
+            links.append([len(links) + 1, *ends, types[value.node][value.slot]])
         inputs.append(entry)
     outputs = [
         {"name": o.display_name or o.get_io_type(), "type": o.get_io_type(), "slot_index": i, "links": []}
@@ -256,10 +245,9 @@ def _ui_node(node: Node, schema, ids: dict, schemas: dict, workflow: Workflow, l
         "ver": __version__ if ours else CORE,
     }
     entry = {
-        "id": ids[node.key],
+        "id": int(node.key),
         "type": node.type,
         "flags": {},
-        "order": list(ids).index(node.key),
         "mode": 0,
         "inputs": inputs,
         "outputs": outputs,
@@ -270,8 +258,8 @@ def _ui_node(node: Node, schema, ids: dict, schemas: dict, workflow: Workflow, l
 
 
 def _page_order(inputs: list) -> list:
-    """ComfyUI's page puts required inputs before optional ones."""
-    return [i for i in inputs if not i.optional] + [i for i in inputs if i.optional]
+    """ComfyUI's page puts sockets before widgets, and of each the required before the optional ones."""
+    return sorted(inputs, key=lambda socket: (_is_widget(socket), bool(socket.optional)))
 
 
 def _ui_note(note: Note, number: int) -> dict:
@@ -280,7 +268,6 @@ def _ui_note(note: Note, number: int) -> dict:
         "type": "MarkdownNote",
         "title": "Read me",
         "flags": {},
-        "order": number,
         "mode": 0,
         "inputs": [],
         "outputs": [],

@@ -1,7 +1,7 @@
 """Graphs of joint control: in implicit motion, and ACTalker by voice, by video, and by both."""
 
-from .examples import ABOVE_MOTION, assembled, driving, encoded, film, photo, read_me, sampled, saved, voice
-from .forms import Group, Node, Note, Out, Space, Workflow
+from .examples import assembled, driving, encoded, film, photo, read_me, sampled, saved, voice
+from .forms import Group, Node, Note, Out, Workflow
 
 ACTALKER_FOLDER = "actalker"  # not listed by hosts: its weights do not ship
 
@@ -89,6 +89,7 @@ VOICE = Workflow(
         *actalker_film(9, 3, "actalker_voice", Out("5"), voice=Out("6")),
     ],
     ACTALKER_FOLDER,
+    room={"1": 60, "3": 380, "5": 100, "9": 190, "10": 90, "11": 860},
 )
 
 VIDEO = Workflow(
@@ -105,6 +106,7 @@ VIDEO = Workflow(
         *actalker_film(9, 3, "actalker_video", Out("8", 1), driving=Out("8")),
     ],
     ACTALKER_FOLDER,
+    room={"1": 100, "2": 50, "3": 470, "7": 50, "9": 310, "10": 170, "11": 620},
 )
 
 CONTROL = Node("9", "MambaPortraitJointControl", {"audio_mask": Out("3", 2), "motion_mask": Out("3", 3)})
@@ -125,11 +127,12 @@ JOINT = Workflow(
         *actalker_film(10, 5, "actalker_joint", Out("5"), voice=Out("6"), driving=Out("8"), control=Out("9")),
     ],
     ACTALKER_FOLDER,
+    room={"1": 410, "2": 500, "4": 500, "6": 140, "7": 50, "10": 240, "11": 50, "12": 680},
 )
 
 IMPLICIT = Workflow(
     "joint_control",
-    "4 Lips from a voice and head from a video",
+    "5 Lips from a voice and head from a video",
     [
         [
             Group("1 · Portrait", "input", photo(2)),
@@ -141,18 +144,14 @@ IMPLICIT = Workflow(
         ],
         [
             Group("2 · The portrait, encoded", "input", encoded(4)),
-            Group("3 · Voice", "voice", voice(6)),
+            Group("3 · Driving video", "motion", driving(11)),
+            Group("4 · Voice", "voice", voice(6)),
         ],
         [
-            Space(ABOVE_MOTION),
-            [
-                Group("4 · Motion of the voice", "motion", [[sampled("10", 6, "5")]]),
-                Group("6 · Gates", "help", [[Space(170), Node("13", "MambaPortraitJointControl")]]),
-            ],
-            Group("5 · Driving video", "motion", driving(11)),
+            Group("5 · Gates", "help", [[Node("13", "MambaPortraitJointControl")]]),
+            Group("6 · Motion of the voice", "motion", [[sampled("10", 6, "5")]]),
         ],
         [
-            Space(ABOVE_MOTION),
             Group(
                 "7 · Joined",
                 "motion",
@@ -174,6 +173,7 @@ IMPLICIT = Workflow(
         ],
         *film(8, "Video", assembled("15", Out("14"), audio=Out("6")), saved("16", "15", "video/joint_control")),
     ],
+    room={"1": 110, "2": 50, "4": 10, "5": 190, "8": 240, "11": 60, "13": 590, "15": 130},
 )
 
 WORKFLOWS = [IMPLICIT, VOICE, VIDEO, JOINT]

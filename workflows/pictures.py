@@ -28,7 +28,7 @@ from ..pipelines import portrait
 from ..pipelines.regions import motion_to_parameters
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
-from . import build
+from . import build, one_node
 from .build import FOLDER
 
 WORKFLOWS = {workflow.name: workflow for workflow in build.WORKFLOWS}
@@ -172,19 +172,21 @@ SPOKEN: dict[str, Callable[[Made], Picture]] = {
 ACTALKER = {"actalker_voice": (True, False), "actalker_video": (False, True), "actalker_joint": (True, True)}
 
 
-def draw(name: str) -> Path:
-    """Write a workflow's picture."""
+def draw(name: str) -> list[Path]:
+    """Write a workflow's picture; the talking portrait's is that of both its templates."""
     if name in ACTALKER:
         picture = actalker(*ACTALKER[name])
     else:
         with tempfile.TemporaryDirectory() as folder:
             picture = SPOKEN[name](make(name, folder))
-    path = (FOLDER / WORKFLOWS[name].page_file).with_suffix(".jpg")
+    files = [WORKFLOWS[name].page_file] + [one_node.OUTSIDE.page_file] * (name == "talking_portrait")
     encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
-    path.write_bytes(encoded.tobytes())
-    return path
+    paths = [(FOLDER / file).with_suffix(".jpg") for file in files]
+    for path in paths:
+        path.write_bytes(encoded.tobytes())
+    return paths
 
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or (*SPOKEN, *ACTALKER):
-        print(draw(name))
+        print(*draw(name), sep="\n")

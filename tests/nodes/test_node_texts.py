@@ -11,7 +11,7 @@ from mamba_portrait.locales import build as texts
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.nodes.workflow import node_classes
 from mamba_portrait.workflows import build as graphs
-from mamba_portrait.workflows import pictures
+from mamba_portrait.workflows import one_node, pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,7 +60,7 @@ def test_execute_takes_exactly_the_inputs():
 
 def test_every_workflow_has_a_square_picture_for_the_template_browser():
     assert {*pictures.SPOKEN, *pictures.ACTALKER} == {workflow.name for workflow in graphs.WORKFLOWS}
-    for workflow in graphs.WORKFLOWS:
+    for workflow in (*graphs.WORKFLOWS, one_node.OUTSIDE):
         path = (ROOT / "workflows" / workflow.page_file).with_suffix(".jpg")
         assert load_photo(path).shape == (pictures.SIDE, pictures.SIDE, 3)
 
@@ -69,7 +69,7 @@ def test_the_talking_portrait_is_the_first_template_and_actalker_is_none():
     """Hosts list the JSON files of workflows/, not those in its folders."""
     listed = sorted(path.stem for path in (ROOT / "workflows").glob("*.json"))
     assert listed[0] == "1 Talking portrait from a photo and a voice"
-    assert len(listed) == 5 and not any("actalker" in name.lower() or "api" in name for name in listed)
+    assert len(listed) == 6 and not any("actalker" in name.lower() or "api" in name for name in listed)
     shown = {workflow.page_file for workflow in graphs.WORKFLOWS if not workflow.folder}
     assert {f"{name}.json" for name in listed} == shown
 

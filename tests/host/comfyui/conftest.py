@@ -2,6 +2,7 @@
 
 ComfyUI is looked for at COMFYUI_PATH, then above this folder (the pack as it lies in custom_nodes). It is run by
 COMFYUI_PYTHON, a virtual environment in or beside it, or this Python, with a base folder of its own: it stays clean.
+COMFYUI_OTHER_PATH and COMFYUI_OTHER_PYTHON name a second one, to which graphs and films of the first are taken.
 """
 
 import base64
@@ -15,6 +16,8 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,12 +34,12 @@ def find_comfyui() -> Path | None:
     return None
 
 
-def python_of(comfyui: Path) -> str:
+def python_of(comfyui: Path, named: str = "COMFYUI_PYTHON") -> str:
     names = ("bin/python", "Scripts/python.exe")
     environments = [
         base / env / name for base in (comfyui, comfyui.parent) for env in (".venv", "venv") for name in names
     ]
-    return os.environ.get("COMFYUI_PYTHON") or next((str(p) for p in environments if p.is_file()), sys.executable)
+    return os.environ.get(named) or next((str(p) for p in environments if p.is_file()), sys.executable)
 
 
 class Refused(AssertionError):
@@ -119,6 +122,9 @@ class ComfyUI:
         shown = [item for output in entry["outputs"].values() for item in output.get("images", [])]
         return [self.base / i["type"] / i["subfolder"] / i["filename"] for i in shown if i["type"] == "output"]
 
+    def busy(self) -> bool:
+        return any(self.get("/queue").values())
+
     def log(self) -> str:
         return (self.base / "server.log").read_text(errors="replace")[-4000:]
 
@@ -128,18 +134,42 @@ def comfyui(tmp_path_factory, tiny, tiny_networks):
     folder = find_comfyui()
     if folder is None:
         pytest.skip("no ComfyUI here: set COMFYUI_PATH to a ComfyUI folder to run these tests")
-    base = tmp_path_factory.mktemp("comfyui")
-    for name in ("custom_nodes", "input", "output", "temp", "user", "models/mamba_portrait"):
+    base = furnished(tmp_path_factory.mktemp("comfyui"), "mamba-portrait", tiny, tiny_networks)
+    with running(folder, python_of(folder), base) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def other_comfyui(comfyui, tmp_path_factory, tiny, tiny_networks):
+    """The second ComfyUI, or the first one again, with the pack in a folder of another name."""
+    named = os.environ.get("COMFYUI_OTHER_PATH")
+    folder = Path(named) if named else find_comfyui()
+    python = python_of(folder, "COMFYUI_OTHER_PYTHON" if named else "COMFYUI_PYTHON")
+    base = furnished(tmp_path_factory.mktemp("other"), "portrait-thing", tiny, tiny_networks)
+    with running(folder, python, base) as server:
+        yield server
+
+
+def furnished(base: Path, pack: str, tiny, networks: Path) -> Path:
+    """A base folder with the pack under a name, the tiny networks, a voice and a video."""
+    for name in ("custom_nodes", "input", "output", "temp", "user/default", "models/mamba_portrait"):
         (base / name).mkdir(parents=True)
-    (base / "custom_nodes" / "mamba-portrait").symlink_to(PACK, target_is_directory=True)
+    (base / "custom_nodes" / pack).symlink_to(PACK, target_is_directory=True)
     (base / "custom_nodes" / "other_pack").symlink_to(Path(__file__).parent / "other_pack", target_is_directory=True)
-    shutil.copytree(tiny_networks, base / "models" / "mamba_portrait", dirs_exist_ok=True)
+    (base / "user/default/comfy.settings.json").write_text(json.dumps({"Comfy.TutorialCompleted": True}))
+    shutil.copytree(networks, base / "models" / "mamba_portrait", dirs_exist_ok=True)
     tiny.write_voice(base / "input" / "voice.wav", samples=9999)
     tiny.write_driving(base / "input" / "driver.mp4", frames=7, fps=30)
+    return base
+
+
+@contextmanager
+def running(folder: Path, python: str, base: Path) -> Iterator[ComfyUI]:
+    """A server that has started; it ends with the context."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [python_of(folder), "main.py", "--cpu", "--port", str(port), "--listen", "127.0.0.1"]
+    command = [python, "main.py", "--cpu", "--port", str(port), "--listen", "127.0.0.1"]
     command += ["--base-directory", str(base), "--disable-api-nodes"]
     with open(base / "server.log", "w") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
@@ -275,3 +305,84 @@ def browser(tmp_path_factory):
     page = Browser(program, tmp_path_factory.mktemp("profile"))
     yield page
     page.close()
+
+
+READY = (
+    "!!(window.app && app.graph && document.querySelector('canvas') && "
+    "LiteGraph.registered_node_types['MambaPortraitLoadRenderer'])"
+)
+
+
+class Page:
+    """ComfyUI's page in the browser."""
+
+    def __init__(self, browser: Browser, server: ComfyUI):
+        self.server = server
+        self.evaluate, self.until, self.send = browser.evaluate, browser.until, browser.send
+        self.again()
+
+    def again(self) -> None:
+        """Show the page anew."""
+        self.send("Page.navigate", url="about:blank")
+        self.send("Page.navigate", url=self.server.url + "/")
+        self.until(READY, 300)
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Of the page, such as (1, 49, 6)."""
+        return tuple(map(int, self.evaluate("__COMFYUI_FRONTEND_VERSION__").split(".")))
+
+    def set(self, name: str, value) -> None:
+        """Change a setting."""
+        self.evaluate(f"app.extensionManager.setting.set({json.dumps(name)}, {json.dumps(value)}).then(() => true)")
+
+    @contextmanager
+    def drawn_as(self, kind: str) -> Iterator[None]:
+        """The page with its "classic" nodes or with "Nodes 2.0"."""
+        if kind == "Nodes 2.0" and self.version < (1, 33):
+            pytest.skip("this page has Nodes 2.0 not at all, or as a first trial")
+        self.set("Comfy.VueNodes.Enabled", kind == "Nodes 2.0")
+        try:
+            yield
+        finally:
+            self.set("Comfy.VueNodes.Enabled", False)
+
+    def open(self, graph: dict) -> None:
+        """Load a graph as from a file; nodes of Nodes 2.0 are awaited."""
+        self.evaluate(f"app.loadGraphData({json.dumps(graph)}).then(() => true)")
+        if self.evaluate("!!LiteGraph.vueNodesMode"):
+            self.until("document.querySelectorAll('[data-node-id]').length === app.canvas.graph._nodes.length")
+
+    def missing(self) -> list[str]:
+        """Types of the red nodes, inside subgraphs too."""
+        return self.evaluate(
+            "[app.graph, ...(app.graph.subgraphs?.values() ?? [])].flatMap(graph => graph._nodes).filter(node => "
+            "node.has_errors || !(node.subgraph || LiteGraph.registered_node_types[node.type])).map(node => node.type)"
+        )
+
+    def prompt(self) -> dict:
+        """What Run would send."""
+        return json.loads(self.evaluate("app.graphToPrompt().then(p => JSON.stringify(p.output))"))
+
+    def run(self) -> dict:
+        """Press Run, and wait for the end."""
+        known = set(self.server.get("/history"))
+        self.evaluate("[...document.querySelectorAll('button')].find(b => b.innerText.trim() === 'Run').click()")
+        end = time.monotonic() + 60
+        while not (self.server.busy() or set(self.server.get("/history")) - known) and time.monotonic() < end:
+            time.sleep(0.2)
+        self.send("Page.navigate", url="about:blank")  # a page drawn without a GPU takes the time that the run needs
+        entry = self.server.wait_for_another(known)
+        assert entry["status"]["status_str"] == "success", json.dumps(entry["status"], indent=1)[-3000:]
+        return entry
+
+
+@pytest.fixture(scope="module")
+def page(comfyui, browser):
+    return Page(browser, comfyui)
+
+
+@pytest.fixture
+def open_page(browser):
+    """A function that shows the page of a server."""
+    return lambda server: Page(browser, server)

@@ -7,37 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from mamba_portrait.workflows import build
+from mamba_portrait.workflows import build, one_node
 
 PACK = Path(__file__).resolve().parents[3]
 WORKFLOWS = PACK / "workflows"
 EXAMPLES = {workflow.name: workflow for workflow in build.WORKFLOWS}
-READY = (
-    "!!(window.app && app.graph && document.querySelector('canvas') && "
-    "LiteGraph.registered_node_types['MambaPortraitLoadRenderer'])"
-)
-
-
-@pytest.fixture(scope="module")
-def page(comfyui, browser):
-    settings = comfyui.base / "user" / "default"
-    settings.mkdir(parents=True, exist_ok=True)
-    (settings / "comfy.settings.json").write_text(json.dumps({"Comfy.TutorialCompleted": True}))
-    browser.send("Page.navigate", url=comfyui.url + "/")
-    browser.until(READY, 300)
-    return browser
+PAGES = {w.name: w for w in (*EXAMPLES.values(), one_node.OUTSIDE)}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_workflow_opens_and_equals_its_api_twin(page, name):
     graph = json.loads((WORKFLOWS / EXAMPLES[name].page_file).read_text(encoding="utf-8"))
-    page.evaluate(f"app.loadGraphData({json.dumps(graph)}).then(() => true)")
-    missing = page.evaluate(
-        "app.graph._nodes.filter(n => !LiteGraph.registered_node_types[n.type] || n.has_errors).map(n => n.type)"
-    )
-    assert missing == []
+    page.open(graph)
+    assert page.missing() == []
     assert page.evaluate("app.graph._nodes.length") == len(graph["nodes"])
-    prompt = json.loads(page.evaluate("app.graphToPrompt().then(p => JSON.stringify(p.output))"))
+    prompt = page.prompt()
     twin = json.loads((WORKFLOWS / EXAMPLES[name].api_file).read_text(encoding="utf-8"))
     for node in prompt.values():  # newer pages send choices within a choice as well, such as Save Video's format.codec
         node["inputs"] = {key: value for key, value in node["inputs"].items() if "." not in key}
@@ -51,12 +35,12 @@ def test_template_list_shows_the_workflows_that_run_as_they_are(page):
     shown = json.loads(
         page.evaluate("import('/scripts/api.js').then(m => m.api.getWorkflowTemplates()).then(t => JSON.stringify(t))")
     )
-    assert sorted(shown["mamba-portrait"]) == sorted(w.title for w in EXAMPLES.values() if not w.folder)
+    assert sorted(shown["mamba-portrait"]) == sorted(w.title for w in PAGES.values() if not w.folder)
 
 
-@pytest.mark.parametrize("name", [name for name, workflow in EXAMPLES.items() if not workflow.folder])
+@pytest.mark.parametrize("name", [name for name, workflow in PAGES.items() if not workflow.folder])
 def test_template_and_its_picture_are_served(comfyui, name):
-    for file in (EXAMPLES[name].page_file, EXAMPLES[name].page_file.replace(".json", ".jpg")):
+    for file in (PAGES[name].page_file, PAGES[name].page_file.replace(".json", ".jpg")):
         url = f"{comfyui.url}/api/workflow_templates/mamba-portrait/{urllib.parse.quote(file)}"
         with urllib.request.urlopen(url, timeout=60) as reply:
             assert reply.read() == (WORKFLOWS / file).read_bytes()
@@ -72,36 +56,70 @@ def test_words_that_people_type_find_a_node_of_talking_portraits(page, words):
     assert [name for name in found if name.startswith("MambaPortrait") and "ACTalker" not in name]
 
 
+COLOURED = (
+    "[app.canvas.default_connection_color_byType, app.canvas.constructor.link_type_colors]"
+    ".every(table => table.MAMBA_MOTION === '#e060b0') && getComputedStyle(document.documentElement)"
+    ".getPropertyValue('--color-datatype-MAMBA_MOTION').trim() === '#e060b0'"
+)
+
+
 def test_sockets_and_wires_have_colours(page):
-    tables = "[app.canvas.default_connection_color_byType, app.canvas.constructor.link_type_colors]"
-    assert page.evaluate(f"{tables}.every(table => table.MAMBA_MOTION === '#e060b0')")
+    assert page.evaluate(COLOURED)
 
 
-SHOWN = """JSON.stringify(app.graph._nodes.map(node => {
-  const card = document.querySelector(`[data-node-id="${node.id}"]`), rect = card?.getBoundingClientRect();
-  const drawn = card && [rect.width / app.canvas.ds.scale, rect.height / app.canvas.ds.scale - 30];
-  return [...node.pos, ...(drawn ?? node.size)];
-}))"""
+def test_sockets_and_wires_keep_their_colours_when_the_theme_changes(page):
+    dark = "document.documentElement.style.getPropertyValue('--bg-color')"
+    try:
+        for theme in ("light", "dark", "nord"):
+            before = page.evaluate(dark)
+            page.set("Comfy.ColorPalette", theme)
+            page.until(f"{dark} !== {json.dumps(before)}", 20)
+            assert page.evaluate(COLOURED), theme
+    finally:
+        page.set("Comfy.ColorPalette", "dark")
+
+
+SHOWN = """JSON.stringify((() => {
+  const graph = app.canvas.graph;
+  const place = (id, input, slot) => [...(graph.getNodeById(id)?.getConnectionPos(input, slot)
+    ?? (input ? graph.outputNode : graph.inputNode).slots[slot].pos)];
+  return {
+    nodes: graph._nodes.map(node => {
+      const card = document.querySelector(`[data-node-id="${node.id}"]`), rect = card?.getBoundingClientRect();
+      const drawn = rect && [rect.width / app.canvas.ds.scale, rect.height / app.canvas.ds.scale - 30];
+      return [...node.pos, ...(drawn ?? node.size)];
+    }),
+    wires: [...(graph.links.values?.() ?? Object.values(graph.links))].map(link => [
+      `${link.origin_id} to ${link.target_id}, ${link.type}`,
+      place(link.origin_id, false, link.origin_slot), place(link.target_id, true, link.target_slot)]),
+  };
+})())"""
+INSIDE = "(node => app.canvas.openSubgraph(node.subgraph, node))(app.graph._nodes.find(node => node.subgraph)), true"
 
 
 @pytest.mark.parametrize("kind", ["classic", "Nodes 2.0"])
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_nodes_as_they_are_drawn_stay_inside_their_groups(page, name, kind):
-    switch = "app.extensionManager.setting.{}('Comfy.VueNodes.Enabled'{})"
-    if kind == "Nodes 2.0" and tuple(map(int, page.evaluate("__COMFYUI_FRONTEND_VERSION__").split(".")[:2])) < (1, 33):
-        pytest.skip("this page has Nodes 2.0 not at all, or as a first trial")
-    page.evaluate(switch.format("set", f", {str(kind == 'Nodes 2.0').lower()}") + ".then(() => true)")
-    try:
-        graph = json.loads((WORKFLOWS / EXAMPLES[name].page_file).read_text(encoding="utf-8"))
-        page.evaluate(f"app.loadGraphData({json.dumps(graph)}).then(() => true)")
-        if kind == "Nodes 2.0":
-            page.until(f"document.querySelectorAll('[data-node-id]').length === {len(graph['nodes'])}")
+@pytest.mark.parametrize("name", [*PAGES, one_node.NAME])
+def test_nodes_as_they_are_drawn_stay_inside_their_groups_and_hide_no_wire(page, curve, name, kind):
+    file = PAGES["one_node" if name == one_node.NAME else name].page_file
+    graph = json.loads((WORKFLOWS / file).read_text(encoding="utf-8"))
+    with page.drawn_as(kind):
+        page.open(graph)
+        if name == one_node.NAME:
+            (graph,) = graph["definitions"]["subgraphs"]
+            page.evaluate(INSIDE)
+            page.until(f"app.canvas.graph._nodes.length === {len(graph['nodes'])}")
+            if kind == "Nodes 2.0":
+                page.until(f"document.querySelectorAll('[data-node-id]').length === {len(graph['nodes'])}")
         drawn = json.loads(page.evaluate(SHOWN))
-    finally:
-        page.evaluate(switch.format("set", ", false") + ".then(() => true)")
     groups = [group["bounding"] for group in graph["groups"]]
-    for x, y, width, height in drawn:
+    for x, y, width, height in drawn["nodes"]:
         assert any(a < x and b < y - 30 and x + width < a + w and y + height < b + h for a, b, w, h in groups)
+    assert [
+        wire
+        for wire, start, end in drawn["wires"]
+        for x, y, width, height in drawn["nodes"]
+        if any(x + 12 < px < x + width - 12 and y - 30 < py < y + height for px, py in curve(start, end))
+    ] == []
 
 
 def test_help_pages_and_translations_are_served(page, comfyui):
@@ -121,11 +139,7 @@ def test_run_from_the_page_saves_a_video(page, comfyui, tiny):
             node["widgets_values"][0] = "whole"
         if node["type"] == "MambaPortraitAssembleVideo":
             node["widgets_values"][0] = "256"
-    page.evaluate(f"app.loadGraphData({json.dumps(graph)}).then(() => true)")
-    known = set(comfyui.get("/history"))
-    page.evaluate("app.queuePrompt(0).then(() => true)")
-    page.send("Page.navigate", url="about:blank")  # a page drawn without a GPU takes the time that the run needs
-    entry = comfyui.wait_for_another(known)
-    assert entry["status"]["status_str"] == "success", entry["status"]
+    page.open(graph)
+    entry = page.run()
     (path,) = comfyui.saved(entry)
     assert tiny.facts(path)[:2] == (148, 25)
