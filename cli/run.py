@@ -16,7 +16,7 @@ def add(commands) -> argparse.ArgumentParser:
     parser = command(
         commands,
         "run",
-        "run a workflow in ComfyUI's API form without ComfyUI",
+        "run a workflow of ComfyUI without ComfyUI",
         run,
         """
 run workflows/api/talking_portrait.json
@@ -24,7 +24,7 @@ run workflows/api/talking_portrait.json --set MambaPortraitSampleMotion.seed=5 -
 run my_graph_api.json --input-dir ~/pictures --set 12.image=me.jpg
 """,
     )
-    parser.add_argument("workflow", metavar="WORKFLOW.json", help="Export (API) in ComfyUI writes such a file")
+    parser.add_argument("workflow", metavar="WORKFLOW.json", help="what ComfyUI's Save or Export (API) writes")
     parser.add_argument(
         "--set",
         action="append",

@@ -10,6 +10,8 @@ from .values.sockets import schema
 
 def single_mask(mask: torch.Tensor | None) -> torch.Tensor | None:
     """A host's MASK, (H,W) or (B,H,W), to one (H,W) on the CPU; of a clip's masks the union."""
+    if mask is not None and mask.numel() == 0:
+        raise ValueError(f"A mask of shape {tuple(mask.shape)} holds nothing: see the node wired to it.")
     if mask is None:
         return None
     mask = mask.detach().float().cpu()

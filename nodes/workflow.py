@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,17 @@ def node_classes() -> dict[str, type]:
 
 
 def current_path(workflow: str | Path) -> Path:
-    """The path of a workflow file; an example's path of earlier versions, `workflows/NAME_api.json`, means
-    `workflows/api/NAME.json`."""
+    """The path of a workflow file. An example's path of earlier versions means the example of today: `NAME_api.json`
+    and `NAME.json` are `api/NAME.json`, and a template with another number is the one of that title."""
     path = Path(workflow)
-    now = path.parent / "api" / f"{path.stem.removesuffix('_api')}.json"
-    return now if path.stem.endswith("_api") and not path.exists() and now.is_file() else path
+    if path.exists():
+        return path
+    twin = path.parent / "api" / f"{path.stem.removesuffix('_api')}.json"
+    renumbered = sorted(path.parent.glob(f"[0-9] {glob.escape(path.stem[2:])}.json")) if path.stem[:1].isdigit() else []
+    return next((found for found in (twin, *renumbered) if found.is_file()), path)
 
 
 def run_workflow(workflow: dict | str | Path, overrides: dict[str, Any] | None = None, **options: Any) -> Run:
-    """Run an API-form workflow on the pack's nodes; options as in `host.headless.workflow.run_workflow`."""
+    """Run a workflow on the pack's nodes; options as in `host.headless.workflow.run_workflow`."""
     graph = workflow if isinstance(workflow, dict) else current_path(workflow)
     return run_with(graph, node_classes(), overrides, **options)

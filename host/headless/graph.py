@@ -11,10 +11,8 @@ from typing import Any
 
 from ...messages import shown
 from ..widgets import WIDGETS, value_fault
-
-
-class WorkflowError(ValueError):
-    """The workflow cannot run; the message says which node and why, a line each."""
+from .faults import WorkflowError
+from .page_form import api_form, is_page_form
 
 
 @dataclass(frozen=True)
@@ -36,11 +34,6 @@ class Graph:
     def __init__(self, prompt: dict, node_classes: dict[str, type]):
         if not isinstance(prompt, dict):
             raise WorkflowError("This is no workflow: it should be an object with a node for each id.")
-        if "nodes" in prompt and "links" in prompt:
-            raise WorkflowError(
-                "This is a workflow in UI form; give its API form: Export (API) in ComfyUI, workflows/api/ for "
-                "the examples."
-            )
         self.classes: dict[str, type] = {}
         self.titles: dict[str, str] = {}
         self.inputs: dict[str, dict[str, Any]] = {}
@@ -60,7 +53,7 @@ class Graph:
 
     @classmethod
     def read(cls, workflow: dict | str | Path, node_classes: dict[str, type]) -> Graph:
-        """From a dict or a JSON file."""
+        """From a dict or a JSON file, in API form or as ComfyUI's page saves it."""
         if not isinstance(workflow, dict):
             path = Path(workflow)
             if not path.is_file():
@@ -70,7 +63,7 @@ class Graph:
             except (ValueError, RecursionError) as error:
                 where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
                 raise WorkflowError(f"{path.name} is no workflow: it is not JSON{where}.") from error
-        return cls(workflow, node_classes)
+        return cls(api_form(workflow) if is_page_form(workflow) else workflow, node_classes)
 
     def override(self, key: str, value: Any) -> None:
         """Set one input: `ID.INPUT`, or `CLASS.INPUT` / `TITLE.INPUT` where only one node has that class or title. A

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from . import settings as headless
-from .graph import Graph, Link, WorkflowError
+from .faults import WorkflowError
+from .graph import Graph, Link
 
 __all__ = ["NodeError", "Run", "WorkflowError", "run_workflow"]
 
@@ -46,7 +47,7 @@ def run_workflow(
     progress: Progress | None = None,
     cache: dict | None = None,
 ) -> Run:
-    """Run an API-form workflow, and return its nodes' outputs.
+    """Run a workflow in API form or as ComfyUI's page saves it, and return its nodes' outputs.
 
     classes: the nodes by id. overrides: {"12.seed": 3}; a node's class or title may replace its id. input_dir,
     output_dir: folders of load and save nodes, and, with a temporary folder, the only ones where a graph reads and

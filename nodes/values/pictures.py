@@ -34,6 +34,7 @@ def one_photo(image: torch.Tensor | None, node: str, name: str = "image") -> tor
     batch = batch_of(image, name)
     if len(batch) != 1:
         raise ValueError(
-            f"{node} takes one photo, but {len(batch)} came in: put the node ImageFromBatch before it to pick one."
+            f"{node} takes one photo, but {len(batch)} came in at '{name}': put the node ImageFromBatch (Get Image "
+            "from Batch) before it to pick one."
         )
     return plain(batch[0], name)

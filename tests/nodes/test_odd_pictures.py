@@ -12,6 +12,7 @@ from mamba_portrait.media.crop import Crop
 from mamba_portrait.nodes import assemble, crop, paste
 from mamba_portrait.nodes.actalker.encode import face_tracker
 from mamba_portrait.nodes.actalker.masks import ACTalkerMasks
+from mamba_portrait.nodes.control import single_mask
 from mamba_portrait.nodes.values import pictures
 from mamba_portrait.nodes.values.video_input import open_video
 
@@ -84,8 +85,13 @@ def test_no_picture_is_told_with_the_name_of_the_input(use, image):
 
 @pytest.mark.parametrize("use", [cropped, pasted])
 def test_several_photos_are_refused_where_one_is_meant(use):
-    with pytest.raises(ValueError, match="takes one photo, but 2 came in: put the node ImageFromBatch before it"):
+    with pytest.raises(ValueError, match="takes one photo, but 2 came in at '.*': put the node ImageFromBatch"):
         use(some(2))
+
+
+def test_an_empty_mask_is_told():
+    with pytest.raises(ValueError, match="A mask of shape .* holds nothing"):
+        single_mask(torch.zeros(0, 32, 32))
 
 
 def test_a_long_batch_is_not_copied():

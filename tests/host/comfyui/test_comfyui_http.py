@@ -151,6 +151,32 @@ def test_bad_input_is_one_sentence_and_the_queue_lives_on(comfyui, tiny, odd_inp
     assert sentence in comfyui.refusal(BAD[sentence](tiny))
 
 
+@pytest.mark.parametrize(
+    ("node", "name", "title"),
+    [("3", "image", "Portrait Crop"), ("4", "image", "Encode Source"), ("11", "photo", "Assemble Video")],
+)
+def test_several_pictures_at_an_input_of_one_photo_name_the_node_that_picks_one(comfyui, tiny, node, name, title):
+    graph = spoken(tiny, "talking_portrait_pasted_back")
+    graph["90"] = {"class_type": "RepeatImageBatch", "inputs": {"image": ["2", 0], "amount": 2}}
+    graph[node]["inputs"][name] = ["90", 0]
+    told = comfyui.refusal(graph)
+    assert f"{title} takes one photo, but 2 came in at '{name}': put the node ImageFromBatch" in told
+    graph["91"] = {"class_type": "ImageFromBatch", "inputs": {"image": ["90", 0], "batch_index": 1, "length": 1}}
+    graph[node]["inputs"][name] = ["91", 0]
+    if node != "4":  # which takes the crop
+        assert comfyui.saved(comfyui.run(graph))
+
+
+def test_several_photos_to_paste_back_into_name_the_node_that_picks_one(comfyui, tiny):
+    graph = spoken(tiny, "talking_portrait_pasted_back")
+    graph["90"] = {"class_type": "RepeatImageBatch", "inputs": {"image": ["2", 0], "amount": 2}}
+    pasted = {"photo": ["90", 0], "frames": ["3", 0], "crop": ["3", 1], "feather": 0.1}
+    graph["91"] = {"class_type": "MambaPortraitPasteBack", "inputs": pasted}
+    graph["92"] = {"class_type": "PreviewImage", "inputs": {"images": ["91", 0]}}
+    del graph["11"], graph["12"]
+    assert "Paste Back takes one photo, but 2 came in at 'photo'" in comfyui.refusal(graph)
+
+
 def test_a_model_of_another_kind_is_refused(comfyui, tiny):
     told = comfyui.refusal(changed(tiny, "1", weights="tiny_motion.safetensors"))
     assert "holds a motion model, not a renderer" in told or told == "Value not in list: weights."

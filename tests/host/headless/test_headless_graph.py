@@ -1,7 +1,5 @@
 """The headless runner on toy nodes: order, links, caching, faults in one message, cancel."""
 
-import json
-
 import pytest
 
 from mamba_portrait.host.headless import schema as io
@@ -127,10 +125,26 @@ def test_circle_is_named():
         _execute(graph, {}, None)
 
 
-def test_ui_form_is_refused_with_a_hint(tmp_path):
-    (tmp_path / "w.json").write_text(json.dumps({"nodes": [], "links": []}))
-    with pytest.raises(WorkflowError, match="API form: .*workflows/api/"):
-        Graph.read(tmp_path / "w.json", CLASSES)
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"nodes": [{}], "links": []},
+        {"nodes": 3, "links": []},
+        {"nodes": [{"id": 1, "type": "Number", "inputs": [{"name": "a", "link": 7}]}], "links": []},
+        {"nodes": [{"id": 1, "type": "Number"}], "links": [[1, 2]]},
+        {"nodes": [{"id": 1, "type": "s"}], "links": [], "definitions": {"subgraphs": [{"id": "s"}]}},
+    ],
+)
+def test_a_damaged_file_of_the_page_is_refused_with_a_hint(page):
+    with pytest.raises(WorkflowError, match="^This graph of ComfyUI's page is damaged .*API form: .*[.]$"):
+        Graph.read(page, CLASSES)
+
+
+@pytest.mark.parametrize(("mode", "state"), [(2, "muted"), (4, "bypassed")])
+def test_a_node_that_is_switched_off_on_the_page_is_told(mode, state):
+    page = {"nodes": [{"id": 1, "type": "Number", "title": "Five", "mode": mode}], "links": []}
+    with pytest.raises(WorkflowError, match=f"node 1 .Five. is {state}"):
+        Graph.read(page, CLASSES)
 
 
 def test_a_title_may_be_given_without_its_brackets():
