@@ -73,6 +73,8 @@ VOICE = Node("6", "MambaPortraitExampleVoice", {}, "Voice")
 TALKING = Node("13", ID, {"photo": Out("2"), "voice": Out("6"), "seed": 7}, NAME)
 APP = [("2", "name"), ("6", "name"), ("13", "seed"), ("13", "size")]
 """Photo, voice, seed and size, as the page's app mode shows them."""
+LABELS = {2: "photo", 6: "voice"}
+"""What app mode calls the widgets of the example nodes."""
 
 OUTSIDE = Workflow(
     "one_node",
@@ -154,6 +156,9 @@ def _slot(name: str, kind: str, links: list[int]) -> dict:
 def page_form(schemas: dict) -> dict:
     """The template: the node, an example photo and voice, and app mode with the same four inputs."""
     form = ui_form(OUTSIDE, with_boxes(schemas))
+    for node in form["nodes"]:
+        if node["id"] in LABELS:
+            node["inputs"][0]["label"] = LABELS[node["id"]]
     form["definitions"] = {"subgraphs": [subgraph(schemas)]}
     form["extra"] |= {"linearMode": False, "linearData": {"inputs": [list(i) for i in APP], "outputs": ["12"]}}
     return form
