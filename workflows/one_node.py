@@ -166,7 +166,10 @@ def page_form(schemas: dict) -> dict:
 
 def blueprint(schemas: dict) -> dict:
     """The node alone, as pages list it in the node library and in the search."""
-    form = ui_form(Workflow(NAME, NAME, [[Group("", "help", [[Node("1", ID, {"seed": 7})]])]]), with_boxes(schemas))
+    form = ui_form(
+        Workflow(NAME, NAME, [[Group("", "help", [[Node(TALKING.key, ID, {"seed": 7})]])]]), with_boxes(schemas)
+    )
+    del form["id"]  # a graph made of it gets its own
     form["definitions"] = {"subgraphs": [subgraph(schemas)]}
     form["extra"] |= {"BlueprintDescription": DESCRIPTION, "BlueprintSearchAliases": WORDS}
     return form
