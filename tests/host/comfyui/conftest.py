@@ -324,9 +324,14 @@ class Page:
 
     def again(self) -> None:
         """Show the page anew."""
-        self.send("Page.navigate", url="about:blank")
+        self.leave()
         self.send("Page.navigate", url=self.server.url + "/")
         self.until(READY, 300)
+
+    def leave(self) -> None:
+        """Go to an empty page, without the question whether to leave a graph that is not saved."""
+        self.evaluate("window.addEventListener('beforeunload', event => event.stopImmediatePropagation(), true)")
+        self.send("Page.navigate", url="about:blank")
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -377,7 +382,7 @@ class Page:
         end = time.monotonic() + 60
         while not (self.server.busy() or set(self.server.get("/history")) - known) and time.monotonic() < end:
             time.sleep(0.2)
-        self.send("Page.navigate", url="about:blank")  # a page drawn without a GPU takes the time that the run needs
+        self.leave()  # a page drawn without a GPU takes the time that the run needs
         entry = self.server.wait_for_another(known)
         assert entry["status"]["status_str"] == "success", json.dumps(entry["status"], indent=1)[-3000:]
         return entry
