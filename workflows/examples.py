@@ -243,7 +243,7 @@ EDITED = Workflow(
         ],
         [Group("10 · Saved", "render", [[saved("22", "21", "video/rerendered")]])],
     ],
-    room={"5": 80, "8": 300, "10": 770, "13": 710, "14": 20, "18": 290, "20": 190, "22": 10},
+    room={"5": 90, "8": 230, "10": 880, "13": 210, "14": 60, "15": 160, "18": 300, "20": 90},
 )
 
 WORKFLOWS = [TALKING, PASTED, DRIVEN, EDITED]
