@@ -36,8 +36,11 @@ def rules() -> dict[str, dict]:
 
 def qualified(speaker: str, clip: str = "") -> str:
     """DATASET/NAME of a speaker whose data set is not told: s1 .. s34 are GRID's, and so is a name beneath "film-";
-    numbers are LibriSpeech's where the clip is named SPEAKER-CHAPTER-UTTERANCE. Other names stay as they are."""
+    numbers are LibriSpeech's where the clip is named SPEAKER-CHAPTER-UTTERANCE. Other names stay as they are; name the
+    data set of another s33, and he is not this one."""
     bare = re.sub(r"^(film|speech)-", "", speaker)
+    if "/" in bare:
+        return bare
     if re.fullmatch(r"s([1-9]|[12]\d|3[0-4])", bare):
         return f"grid/{bare}"
     if re.fullmatch(r"\d+", bare) and re.search(rf"(^|_){bare}-\d+-\d+", clip):

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ...vocabulary import COUNT, INDEX, REGIONS, SAMPLE_RATE, SAMPLES_A_FRAME
 from .batch_slice import BatchSlice
+from .splits import check_training
 
 MOUTH = [INDEX[name] for name in REGIONS["mouth"]]
 
@@ -62,13 +63,16 @@ def clip_folders(root: str | Path) -> list[Path]:
 def load_tracks(root: str | Path, split: str | None = "train", motion_file: str = "motion.npy") -> list[Track]:
     """All clips of one split, None = all, that have audio and either labels or a motion file.
 
-    Raises FileNotFoundError when there is none, ValueError naming a clip whose audio is not 16 kHz mono 16 bit.
+    Raises FileNotFoundError when there is none, ValueError naming a clip whose audio is not 16 kHz mono 16 bit, or of
+    somebody held out of training in another split than test.
     """
     tracks = []
     for clip in clip_folders(root):
         meta = json.loads((clip / "meta.json").read_text("utf8"))
         if split is not None and meta.get("split", "train") != split:
             continue
+        if split in ("train", "val"):
+            check_training(meta.get("speaker", ""), clip.name, clip)
         drawn = (clip / "labels.npz").exists()
         if not (drawn or (clip / motion_file).exists()) or not (clip / "audio.wav").exists():
             continue

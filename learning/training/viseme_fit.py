@@ -1,8 +1,9 @@
 """Fit the viseme table to the measured lips of real people.
 
-    python -m mamba_portrait.learning.training.viseme_fit FOLDER ... --leave-out s33 s34 --sound-late 0.011
+    python -m mamba_portrait.learning.training.viseme_fit FOLDER ... --sound-late 0.011
 
-FOLDERs are of films as `learning/datasets/films.py` reads them. The model is that of `visemes/table.py`: opening and
+FOLDERs are of films as `learning/datasets/films.py` reads them; those that are held out of every training
+(learning/datasets/splits.py) judge the fit. The model is that of `visemes/table.py`: opening and
 width are dominance-weighted means of the phones' targets, and what pauses and closures do is laid over them. Targets,
 dominance, reach and four times that all phones share come from least squares on every person's opening and width, each
 in his own rest and spread, so that people weigh the same whatever they open and however many clips they have. Phones
@@ -246,13 +247,16 @@ def markdown(found: dict[str, Viseme], counts: dict[str, int], figures: list[str
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Fit the viseme table to the lips of people on film.")
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="films with landmarks.npz and TextGrids")
-    parser.add_argument("--leave-out", nargs="*", default=[], metavar="SPEAKER", help="not to fit on, but to judge by")
+    parser.add_argument("--leave-out", nargs="*", default=[], metavar="SPEAKER", help="more to judge by, not to fit on")
     parser.add_argument("--sound-late", type=float, default=0.0, help="seconds by which sound follows picture")
     parser.add_argument("--out", metavar="FILE.md", help="write the table before and after by phone")
     options = parser.parse_args(arguments)
-    clips = [clip_of(film, options.sound_late) for film in read_films(options.folders)]
-    kept = [clip for clip in clips if clip.speaker not in options.leave_out]
-    judged = [clip for clip in clips if clip.speaker in options.leave_out]
+    kept, judged = [], []
+    for film in read_films(options.folders):
+        of_judges = film.split != "train" or film.speaker in options.leave_out
+        (judged if of_judges else kept).append(clip_of(film, options.sound_late))
+    if not kept:
+        raise SystemExit("error: all of these films are held out of training, so that there is nothing to fit to.")
     visemes = fit(kept)
     figures = ["| correlation with the lips: opening / width | table in use | fitted |", "|---|---|---|"]
     for person in sorted({clip.speaker for clip in kept}):

@@ -22,6 +22,7 @@ from ....pipelines.actalker.masks import Box, Masks, face_masks
 from ....pipelines.actalker.stages import embed_face, encode_image
 from ....pipelines.actalker.voice import speech_windows
 from ....vocabulary import ACTALKER_FPS, SAMPLE_RATE
+from ...datasets.splits import check_training
 from ...datasets.tracks import clip_folders
 
 REFERENCE_REACH = 25  # the reference picture lies at most so many frames outside the window (published)
@@ -45,12 +46,12 @@ class Window(NamedTuple):
 
 def painted_clips(data: str | Path) -> list[Path]:
     """The corpus's training clips that have a video; FileNotFoundError says how to make some."""
-    clips = [
-        clip
-        for clip in clip_folders(data)
-        if (clip / "video.mp4").exists()
-        and json.loads((clip / "meta.json").read_text("utf8")).get("split", "train") == "train"
-    ]
+    clips = []
+    for clip in clip_folders(data):
+        meta = json.loads((clip / "meta.json").read_text("utf8"))
+        if (clip / "video.mp4").exists() and meta.get("split", "train") == "train":
+            check_training(meta.get("speaker", ""), clip.name, clip)
+            clips.append(clip)
     if not clips:
         raise FileNotFoundError(
             f"{data} holds no training clips with a video: draw some with "

@@ -3,9 +3,11 @@
     python -m mamba_portrait.learning.training.motion_model.real_lips --films FOLDER ... --speech FOLDER ... --out DIR
 
 FOLDERs of films are as `learning/datasets/films.py` reads them; those of recordings hold NAME.wav or NAME.flac and
-NAME.TextGrid, and what stands before the first "-" of a name is the speaker. A clip is what the corpus draws too
-(learning/corpus/tracks.py): sound, and the parameters of a head that says it. The head's own motion is drawn from the
-voice, as in the corpus; the mouth is what this adds. Finished clips are kept, so that a run that was stopped goes on.
+NAME.TextGrid, and what stands before the first "-" of a name is the speaker; either may be a list of clips
+(learning/datasets/manifest.py). Who is held out of every training (learning/datasets/splits.py) is left out. A clip is
+what the corpus draws too (learning/corpus/tracks.py): sound, and the parameters of a head that says it. The head's own
+motion is drawn from the voice, as in the corpus; the mouth is what this adds. Finished clips are kept, so that a run
+that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ from ...corpus.speech.prosody import analyse
 from ...corpus.speech.textgrid import read_phones
 from ...corpus.tracks import write_clip
 from ...datasets.films import Film, read_films, rest_of
+from ...datasets.manifest import SUFFIXES as LISTS
+from ...datasets.manifest import read_manifest
+from ...datasets.splits import held_out
 
 RECORDINGS = (".wav", ".flac")
 FILMS_SHARE = 0.35  # of what is drawn from films and recordings together
@@ -77,7 +82,7 @@ def write_films(films: Sequence[Film], out: Path, sound_late: float, weight: flo
         said = [[phone.moved(-sound_late) for phone in read_phones(film.phones)] for film in own]
         person = Person.of(own, said)
         for film, phones in zip(own, said, strict=True):
-            path = out / f"film_{speaker}_{film.path.stem}"
+            path = out / f"film_{speaker.replace('/', '-')}_{film.path.stem}"
             written.append(path)
             if (path / "meta.json").exists():
                 continue
@@ -92,20 +97,45 @@ def write_films(films: Sequence[Film], out: Path, sound_late: float, weight: flo
     return written
 
 
-def write_recordings(files: Sequence[Path], out: Path) -> list[Path]:
+@dataclass(frozen=True)
+class Recording:
+    """A voice without a picture, and its phones."""
+
+    path: Path
+    phones: Path
+    speaker: str
+
+
+def read_recordings(folders: Sequence[str | Path]) -> list[Recording]:
+    """The recordings with phones of folders and lists of clips, but for speakers held out of every training."""
+    found = []
+    for folder in map(Path, folders):
+        if folder.suffix.lower() in LISTS:
+            entries = [entry for entry in read_manifest(folder) if entry.split != "test" and entry.textgrid]
+            found += [Recording(entry.sound, entry.textgrid, entry.speaker) for entry in entries]
+            continue
+        files = (file for file in sorted(folder.iterdir()) if file.suffix.lower() in RECORDINGS)
+        found += [Recording(file, file.with_suffix(".TextGrid"), file.stem.split("-")[0]) for file in files]
+    return [
+        one for one in sorted(found, key=lambda one: one.path)
+        if one.phones.is_file() and not held_out(one.speaker, one.path.stem)
+    ]  # fmt: skip
+
+
+def write_recordings(recordings: Sequence[Recording], out: Path) -> list[Path]:
     """Clips of recordings, whose mouths do what the viseme table says of their phones."""
     written = []
-    speakers = sorted({file.stem.split("-")[0] for file in files})
-    for file in tqdm(files, desc="recordings", unit="clip"):
-        path = out / f"speech_{file.stem}"
+    speakers = sorted({one.speaker for one in recordings})
+    for one in tqdm(recordings, desc="recordings", unit="clip"):
+        path = out / f"speech_{one.path.stem}"
         written.append(path)
         if (path / "meta.json").exists():
             continue
-        speaker, phones = file.stem.split("-")[0], read_phones(file.with_suffix(".TextGrid"))
+        phones = read_phones(one.phones)
         frames = int(phones[-1].end * FPS)
-        split = "val" if speakers.index(speaker) % VALIDATION == 0 else "train"
-        meta = {"speaker": f"speech-{speaker}", "split": split}
-        _write(path, Utterance(_sound(file, frames), phones), mouth_parameters(phones, frames), meta)
+        split = "val" if speakers.index(one.speaker) % VALIDATION == 0 else "train"
+        meta = {"speaker": f"speech-{one.speaker}", "split": split}
+        _write(path, Utterance(_sound(one.path, frames), phones), mouth_parameters(phones, frames), meta)
     return written
 
 
@@ -126,21 +156,17 @@ def _write(path: Path, speech: Utterance, mouth: np.ndarray, meta: dict) -> None
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Turn films and recordings of real voices into clips for stage 2.")
-    parser.add_argument("--films", nargs="*", default=[], metavar="FOLDER", help="films, landmarks.npz, TextGrids")
-    parser.add_argument("--speech", nargs="*", default=[], metavar="FOLDER", help="recordings and TextGrids")
+    parser.add_argument("--films", nargs="*", default=[], metavar="FOLDER", help="films with landmarks; or lists")
+    parser.add_argument("--speech", nargs="*", default=[], metavar="FOLDER", help="recordings and TextGrids; or lists")
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="SPEAKER", help="people on film to leave out")
     parser.add_argument("--sound-late", type=float, default=0.0, help="seconds by which the films' sound is late")
     parser.add_argument("--out", required=True, metavar="DIR", help="clips are written under its folder clips")
     options = parser.parse_args(arguments)
     out = Path(options.out) / "clips"
     out.mkdir(parents=True, exist_ok=True)
-    recordings = sorted(
-        file for folder in options.speech for file in Path(folder).iterdir()
-        if file.suffix.lower() in RECORDINGS and file.with_suffix(".TextGrid").is_file()
-    )  # fmt: skip
-    written = write_recordings(recordings, out)
+    written = write_recordings(read_recordings(options.speech), out)
     if options.films:
-        films = read_films(options.films, options.leave_out)
+        films = read_films(options.films, options.leave_out, training=True)
         spoken = sum(json.loads((clip / "meta.json").read_text("utf8"))["frames"] for clip in written)
         weight = spoken * FILMS_SHARE / (1 - FILMS_SHARE) or sum(len(film.opening) for film in films)
         written += write_films(films, out, options.sound_late, weight)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mamba_portrait.learning.datasets.films import CORNERS, EYES, LIPS, Film, measure_lips, read_films, rest_of
+from mamba_portrait.learning.datasets.manifest import Entry, write_manifest
 
 
 def face(opening: np.ndarray, width: float = 40.0) -> np.ndarray:
@@ -50,3 +51,29 @@ def test_rest_is_before_the_breath_that_precedes_speech(folder):
     opening = np.r_[np.full(15, 0.05), np.full(35, 0.3)].astype(np.float32)
     film = Film("ann", folder / "ann_one.mkv", opening, np.full(50, 0.5, np.float32))
     assert rest_of([film], [0.7]) == pytest.approx((0.05, 0.5))
+
+
+def test_who_judges_is_no_film_to_train_on(folder):
+    for name in ("s33_one", "s30_one"):
+        (folder / f"{name}.mkv").touch()
+        (folder / f"{name}.TextGrid").touch()
+    rows = {name: face(np.linspace(0, 0.2, 10)) for name in ("s33_one", "s30_one")}
+    np.savez(folder / "landmarks.npz", **rows)
+    assert [(film.speaker, film.split) for film in read_films([folder])] == [("s30", "train"), ("s33", "test")]
+    assert [film.speaker for film in read_films([folder], training=True)] == ["s30"]
+
+
+def test_films_of_a_list(folder):
+    entries = [
+        Entry(folder / "ann_one.mkv", None, "set/ann", textgrid=folder / "bob_two.TextGrid",
+              landmarks=folder / "landmarks.npz"),
+        Entry(folder / "bob_three.mkv", None, "set/bob", landmarks=folder / "landmarks.npz"),
+    ]  # fmt: skip
+    (film,) = read_films([write_manifest(folder / "clips.csv", entries)])
+    assert film.speaker == "set/ann" and film.phones.name == "bob_two.TextGrid"
+    assert film.opening == pytest.approx(np.linspace(0, 0.2, 10))
+    entries = [Entry(folder / "ann_one.mkv", None, "set/ann", textgrid=folder / "ann_one.TextGrid",
+                     landmarks=folder / "other.npz")]  # fmt: skip
+    np.savez(folder / "other.npz", ann_two=face(np.zeros(3)))
+    with pytest.raises(ValueError, match="holds no landmarks named ann_one"):
+        read_films([write_manifest(folder / "clips.csv", entries)])

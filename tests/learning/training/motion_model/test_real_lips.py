@@ -9,6 +9,7 @@ import torch
 
 from mamba_portrait.learning.corpus.tracks import write_wave
 from mamba_portrait.learning.datasets.films import CORNERS, EYES, LIPS
+from mamba_portrait.learning.datasets.manifest import Entry, write_manifest
 from mamba_portrait.learning.datasets.tracks import TrackBatches, load_tracks
 from mamba_portrait.learning.training.motion_model.real_lips import FILMS_SHARE, main
 from mamba_portrait.media.video import VideoWriter
@@ -107,3 +108,31 @@ def test_without_films_a_folder_of_recordings_is_enough(folders, tmp_path):
     main(["--speech", str(folders[1]), "--out", str(tmp_path)])
     splits = [json.loads(file.read_text("utf8"))["split"] for file in sorted(tmp_path.glob("clips/*/meta.json"))]
     assert splits == ["val", "train"]
+
+
+def test_who_judges_is_left_out_and_refused(folders, tmp_path):
+    """Of a speaker held out no clip is written; one that lies there from elsewhere is refused in one sentence."""
+    speech = tmp_path / "speech"
+    speech.mkdir()
+    for name in ("103-1-0001", "14-1-0001", "16-1-0001"):
+        write_wave(speech / f"{name}.wav", click(1.0))
+        write_phones(speech / f"{name}.TextGrid")
+    main(["--speech", str(speech), "--out", str(tmp_path)])
+    assert sorted(path.name for path in tmp_path.glob("clips/*")) == ["speech_14-1-0001", "speech_16-1-0001"]
+    (tmp_path / "clips" / "speech_16-1-0001").rename(tmp_path / "clips" / "speech_103-1-0001")
+    meta = tmp_path / "clips" / "speech_103-1-0001" / "meta.json"
+    meta.write_text(json.dumps(json.loads(meta.read_text("utf8")) | {"speaker": "speech-103"}), "utf8")
+    with pytest.raises(ValueError, match="speech_103-1-0001: librispeech/103 is held out of every training"):
+        load_tracks(tmp_path)
+
+
+def test_lists_of_clips_are_read(folders, tmp_path):
+    films, speech = folders
+    entries = [
+        Entry(films / f"{name}.mp4", None, speaker, split=split, textgrid=films / f"{name}.TextGrid",
+              landmarks=films / "landmarks.npz")
+        for name, speaker, split in (("ann_1", "set/ann", "train"), ("bob_1", "grid/s33", "test"))
+    ] + [Entry(None, speech / "34-1-0001.wav", "set/cy", textgrid=speech / "34-1-0001.TextGrid")]  # fmt: skip
+    files = write_manifest(tmp_path / "clips.csv", entries), write_manifest(tmp_path / "said.jsonl", entries[2:])
+    main(["--films", str(files[0]), "--speech", str(files[1]), "--out", str(tmp_path)])
+    assert sorted(path.name for path in tmp_path.glob("clips/*")) == ["film_set-ann_ann_1", "speech_34-1-0001"]
