@@ -17,6 +17,7 @@ COMMANDS = (
     "reenact",
     "run",
     "corpus",
+    "prepare",
     "train",
     "export",
     "evaluate",

@@ -133,8 +133,9 @@ class VideoWriter:
     the block removes it. Odd sizes are padded to even ones by repeating the last row or column, as yuv420p requires,
     and this is logged. audio: (waveform (N,) or (C,N) or (1,C,N) in [-1,1], rate), or a file that is read as the film
     grows, all of it written; mono and stereo are kept, more channels are mixed to stereo as FFmpeg mixes them. `mark`
-    blends a small visible badge into each frame. The tags of provenance.py are always written. crf: x264's constant
-    rate factor (18 is visually lossless), preset: its speed.
+    blends a small visible badge into each frame. The tags of provenance.py are always written, but where a film of real
+    people is cut for training (`generated` False). crf: x264's constant rate factor (18 is visually lossless), preset:
+    its speed.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class VideoWriter:
         mark: bool = False,
         crf: int = 18,
         preset: str = "veryfast",
+        generated: bool = True,
     ) -> None:
         self.path = Path(path)
         if self.path.suffix.lower() not in CONTAINERS:
@@ -159,7 +161,7 @@ class VideoWriter:
         self._mark, self._badge = mark, None
         self._options = {"crf": str(crf), "preset": preset}
         self._voice = None if audio is None else AudioFeed(audio)
-        self._metadata = provenance_metadata(title, detail)
+        self._metadata = provenance_metadata(title, detail) if generated else {}
         self._file = self._container = self._video = self._audio = self._size = None
 
     def __enter__(self) -> "VideoWriter":

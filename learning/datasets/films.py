@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from .manifest import SUFFIXES as LISTS
-from .manifest import Entry, read_manifest
+from .manifest import Entry, clip_of, read_manifest
 from .splits import split_of
 
 SUFFIXES = (".mkv", ".mp4", ".mov", ".avi")
@@ -43,9 +43,14 @@ class Film:
         return self.textgrid or self.path.with_suffix(".TextGrid")
 
     @property
+    def name(self) -> str:
+        """The clip's name."""
+        return clip_of(self.path)
+
+    @property
     def split(self) -> str:
         """train, val, or test for what is held out of every training."""
-        return self.listed or split_of(self.speaker, self.path.stem)
+        return self.listed or split_of(self.speaker, self.name)
 
 
 def speaker_of(path: Path) -> str:

@@ -54,13 +54,18 @@ class Entry:
 
     @property
     def clip(self) -> str:
-        """The name of its file without suffix; not unique where several clips are cut from one film."""
-        return (self.video or self.audio).stem
+        """The name of its film; not unique where several clips are cut from one."""
+        return clip_of(self.video or self.audio)
 
     @property
     def sound(self) -> Path:
         """The file that holds its sound, if anything does: its own, or the film."""
         return self.audio or self.video
+
+
+def clip_of(file: Path) -> str:
+    """The name of a film: its file's without suffix, or its folder's where that holds one clip, as `prepare` writes."""
+    return file.parent.name if file.name in ("video.mp4", "audio.wav") else file.stem
 
 
 COLUMNS = tuple(field.name for field in fields(Entry))
@@ -131,7 +136,7 @@ def _entry(row: dict, folder: Path, where: str) -> Entry:
             raise ValueError(f"{where}: there is no file {values[name]} ({name}); paths are relative to the list.")
     for name in set(NUMBERS) & set(values):
         values[name] = _number(values[name], name, where)
-    clip = (values.get("video") or values["audio"]).stem
+    clip = clip_of(values.get("video") or values["audio"])
     split = values.setdefault("split", split_of(values["speaker"], clip))
     if split not in SPLITS:
         raise ValueError(f"{where}: there is no split '{split}'; use one of {', '.join(SPLITS)}.")

@@ -33,7 +33,7 @@ from ...corpus.speech.textgrid import read_phones
 from ...corpus.tracks import write_clip
 from ...datasets.films import Film, read_films, rest_of
 from ...datasets.manifest import SUFFIXES as LISTS
-from ...datasets.manifest import read_manifest
+from ...datasets.manifest import clip_of, read_manifest
 from ...datasets.splits import held_out
 
 RECORDINGS = (".wav", ".flac")
@@ -82,7 +82,7 @@ def write_films(films: Sequence[Film], out: Path, sound_late: float, weight: flo
         said = [[phone.moved(-sound_late) for phone in read_phones(film.phones)] for film in own]
         person = Person.of(own, said)
         for film, phones in zip(own, said, strict=True):
-            path = out / f"film_{speaker.replace('/', '-')}_{film.path.stem}"
+            path = out / f"film_{speaker.replace('/', '-')}_{film.name}"
             written.append(path)
             if (path / "meta.json").exists():
                 continue
@@ -118,7 +118,7 @@ def read_recordings(folders: Sequence[str | Path]) -> list[Recording]:
         found += [Recording(file, file.with_suffix(".TextGrid"), file.stem.split("-")[0]) for file in files]
     return [
         one for one in sorted(found, key=lambda one: one.path)
-        if one.phones.is_file() and not held_out(one.speaker, one.path.stem)
+        if one.phones.is_file() and not held_out(one.speaker, clip_of(one.path))
     ]  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def write_recordings(recordings: Sequence[Recording], out: Path) -> list[Path]:
     written = []
     speakers = sorted({one.speaker for one in recordings})
     for one in tqdm(recordings, desc="recordings", unit="clip"):
-        path = out / f"speech_{one.path.stem}"
+        path = out / f"speech_{clip_of(one.path)}"
         written.append(path)
         if (path / "meta.json").exists():
             continue

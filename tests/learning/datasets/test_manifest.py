@@ -110,4 +110,5 @@ def test_training_on_a_judge_is_refused_in_one_sentence():
     with pytest.raises(HeldOutError, match=f"^clip {clip} of grid/s1 is held out"):
         check_training("grid/s1", clip)
     check_training("grid/s30", "bbaf2n")
-    assert split_of("grid/s33") == "test" and split_of("grid/s30") == "train"
+    assert split_of("grid/s33") == "test" and split_of("grid/s30") == "train" and split_of("ravdess/21") == "val"
+    check_training("ravdess/21")
