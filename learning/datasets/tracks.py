@@ -2,7 +2,7 @@
 
 A clip is a folder with audio.wav (16 kHz mono, 16 bit), meta.json, and either labels.npz (`parameters` (T, 24) of a
 drawn head) or a motion file ((T, 768), a real video read by the motion encoder;
-learning/training/motion_model/clips.py).
+learning/training/motion_model/clips.py). Folders may be packed into tar files (clip_files.py).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ...vocabulary import COUNT, INDEX, REGIONS, SAMPLE_RATE, SAMPLES_A_FRAME
 from .batch_slice import BatchSlice
+from .clip_files import ClipFiles, beside, clips_of
 from .splits import check_training
 
 MOUTH = [INDEX[name] for name in REGIONS["mouth"]]
@@ -32,7 +33,7 @@ Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 class Track:
     """One clip. `values` (T, 24) are parameters where `drawn`, else (T, 768) motion."""
 
-    folder: Path
+    folder: ClipFiles
     values: np.ndarray
     drawn: bool
     augmented: bool
@@ -40,7 +41,7 @@ class Track:
 
     def audio(self, start: int, stop: int) -> np.ndarray:
         """Samples of frames start .. stop as float32 in [-1, 1], zeros outside the clip."""
-        with wave.open(str(self.folder / "audio.wav"), "rb") as file:
+        with (self.folder / "audio.wav").open("rb") as opened, wave.open(opened) as file:
             first, last = max(start * SAMPLES_A_FRAME, 0), min(stop * SAMPLES_A_FRAME, file.getnframes())
             file.setpos(min(first, file.getnframes()))
             inside = np.frombuffer(file.readframes(max(last - first, 0)), "<i2").astype(np.float32) / 32768
@@ -53,13 +54,6 @@ class Track:
         return self.values[np.clip(np.arange(start, stop), 0, len(self.values) - 1)]
 
 
-def clip_folders(root: str | Path) -> list[Path]:
-    """The folders of all finished clips under root/clips (or root), in the order of their names."""
-    root = Path(root)
-    folder = root / "clips" if (root / "clips").is_dir() else root
-    return [file.parent for file in sorted(folder.glob("*/meta.json"))]
-
-
 def load_tracks(root: str | Path, split: str | None = "train", motion_file: str = "motion.npy") -> list[Track]:
     """All clips of one split, None = all, that have audio and either labels or a motion file.
 
@@ -67,23 +61,23 @@ def load_tracks(root: str | Path, split: str | None = "train", motion_file: str 
     somebody held out of training in another split than test.
     """
     tracks = []
-    for clip in clip_folders(root):
+    for clip in clips_of(root):
         meta = json.loads((clip / "meta.json").read_text("utf8"))
         if split is not None and meta.get("split", "train") != split:
             continue
         if split in ("train", "val"):
             check_training(meta.get("speaker", ""), clip.name, clip)
-        drawn = (clip / "labels.npz").exists()
-        if not (drawn or (clip / motion_file).exists()) or not (clip / "audio.wav").exists():
+        drawn, motion = (clip / "labels.npz").exists(), beside(clip, motion_file)
+        if not (drawn or motion.exists()) or not (clip / "audio.wav").exists():
             continue
-        with wave.open(str(clip / "audio.wav"), "rb") as file:
+        with (clip / "audio.wav").open("rb") as opened, wave.open(opened) as file:
             if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (SAMPLE_RATE, 1, 2):
                 raise ValueError(f"{clip / 'audio.wav'} is not 16 kHz mono 16 bit; convert it with `prepare`")
         if drawn:
-            with np.load(clip / "labels.npz") as labels:
+            with (clip / "labels.npz").open("rb") as file, np.load(file) as labels:
                 values = labels["parameters"].astype(np.float32)
         else:
-            values = np.load(clip / motion_file, mmap_mode="r")
+            values = np.load(motion, mmap_mode="r")
         tracks.append(Track(clip, values, drawn, bool(meta.get("augmented", False)), meta.get("share", 1.0)))
     if not tracks:
         kind = f" of split {split!r}" if split else ""

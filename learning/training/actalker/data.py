@@ -22,8 +22,8 @@ from ....pipelines.actalker.masks import Box, Masks, face_masks
 from ....pipelines.actalker.stages import embed_face, encode_image
 from ....pipelines.actalker.voice import speech_windows
 from ....vocabulary import ACTALKER_FPS, SAMPLE_RATE
+from ...datasets.clip_files import ClipFiles, clips_of, local_file
 from ...datasets.splits import check_training
-from ...datasets.tracks import clip_folders
 
 REFERENCE_REACH = 25  # the reference picture lies at most so many frames outside the window (published)
 
@@ -44,10 +44,10 @@ class Window(NamedTuple):
     masks: Masks
 
 
-def painted_clips(data: str | Path) -> list[Path]:
+def painted_clips(data: str | Path) -> list[ClipFiles]:
     """The corpus's training clips that have a video; FileNotFoundError says how to make some."""
     clips = []
-    for clip in clip_folders(data):
+    for clip in clips_of(data):
         meta = json.loads((clip / "meta.json").read_text("utf8"))
         if (clip / "video.mp4").exists() and meta.get("split", "train") == "train":
             check_training(meta.get("speaker", ""), clip.name, clip)
@@ -65,10 +65,29 @@ def largest_face(picture: Tensor) -> Box:
     return choose_face(find_faces(picture)).box
 
 
+def _part(
+    film: Path, sound: Path, name: str, count: int, random: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Frames (F, H, W, 3) of a random window, a reference (H, W, 3) in it or near it, and the window's sound (N,)."""
+    total = int(probe_video(film).duration * ACTALKER_FPS)
+    if total < count:
+        raise ValueError(f"{name} has {total} frames at 12.5 a second; a window needs {count}.")
+    start = int(random.integers(total - count + 1))
+    first, last = max(0, start - REFERENCE_REACH), min(total, start + count + REFERENCE_REACH)
+    near = read_video(film, ACTALKER_FPS, start=float(first / ACTALKER_FPS), max_frames=last - first)
+    video = torch.stack(list(near))
+    frames = video[start - first :][:count]
+    reference = video[int(random.integers(len(video)))]
+    samples = int(SAMPLE_RATE / ACTALKER_FPS)
+    voice = to_mono_16k(*load_audio(sound)).reshape(-1)[start * samples : (start + count) * samples]
+    voice = torch.nn.functional.pad(voice, (0, count * samples - voice.numel()))
+    return frames, reference, voice
+
+
 @torch.no_grad()
 def read_window(
     model: ACTalker,
-    clip: Path,
+    clip: ClipFiles,
     random: np.random.Generator,
     image_size: int | None = None,
     find_box: Callable[[Tensor], Box] = largest_face,
@@ -80,19 +99,10 @@ def read_window(
     FileNotFoundError for absent files.
     """
     model.require(PARTS, "prepare a clip for training")
-    count, total = model.config.window, int(probe_video(clip / "video.mp4").duration * ACTALKER_FPS)
-    if total < count:
-        raise ValueError(f"{clip.name} has {total} frames at 12.5 a second; a window needs {count}.")
-    start = int(random.integers(total - count + 1))
-    first, last = max(0, start - REFERENCE_REACH), min(total, start + count + REFERENCE_REACH)
-    near = read_video(clip / "video.mp4", ACTALKER_FPS, start=float(first / ACTALKER_FPS), max_frames=last - first)
-    video = torch.stack(list(near))
-    frames = video[start - first :][:count]
-    reference = video[int(random.integers(len(video)))]
+    count = model.config.window
+    with local_file(clip / "video.mp4") as film, local_file(clip / "audio.wav") as voice:
+        frames, reference, voice = _part(film, voice, clip.name, count, random)
     boxes = [find_box(frame) for frame in frames]
-    samples = int(SAMPLE_RATE / ACTALKER_FPS)
-    voice = to_mono_16k(*load_audio(clip / "audio.wav")).reshape(-1)[start * samples : (start + count) * samples]
-    voice = torch.nn.functional.pad(voice, (0, count * samples - voice.numel()))
     size = prepared_size(*frames.shape[1:3], image_size or model.config.image_size)
     expression, rotation = read_faces(model, frames, ACTALKER_FPS, boxes)
     pictures = [lanczos(frame, size).movedim(-1, 0) for frame in (*frames, reference)]

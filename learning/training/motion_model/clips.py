@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ....files import whole_file
 from ....media.video import read_video
 from ....vocabulary import FPS
-from ...datasets.tracks import clip_folders
+from ...datasets.clip_files import beside, clips_of, local_file
 
 BATCH = 16
 
@@ -37,12 +37,13 @@ def encode_clips(data: str | Path, renderer) -> str:
     name = motion_file(renderer)
     waiting = [
         clip
-        for clip in clip_folders(data)
-        if (clip / "video.mp4").exists() and not (clip / "labels.npz").exists() and not (clip / name).exists()
+        for clip in clips_of(data)
+        if (clip / "video.mp4").exists() and not (clip / "labels.npz").exists() and not beside(clip, name).exists()
     ]
     for clip in tqdm(waiting, desc="encoding motion", unit="clip", disable=not waiting):
-        motion = np.concatenate(list(_encode(clip / "video.mp4", renderer)))
-        with whole_file(clip / name) as partial, open(partial, "wb") as file:
+        with local_file(clip / "video.mp4") as video:
+            motion = np.concatenate(list(_encode(video, renderer)))
+        with whole_file(beside(clip, name)) as partial, open(partial, "wb") as file:
             np.save(file, motion)
     return name
 
