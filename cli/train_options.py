@@ -28,7 +28,7 @@ def add_checkpoints(parser: argparse.ArgumentParser, default: str = "120") -> No
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
-    """--fresh, --accumulate."""
+    """--fresh, --accumulate, --checkpointing, --compile."""
     parser.add_argument("--fresh", action="store_true", help="begin anew instead of resuming the run in --out")
     parser.add_argument(
         "--accumulate",
@@ -36,6 +36,17 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         default=1,
         metavar="PARTS",
         help="compute each batch in so many parts, for less memory (%(default)s)",
+    )
+    parser.add_argument(
+        "--checkpointing", action="store_true", help="compute activations a second time instead of keeping them"
+    )
+    parser.add_argument(
+        "--compile",
+        nargs="?",
+        const="inductor",
+        default="",
+        metavar="BACKEND",
+        help="compile the networks' blocks with torch.compile (needs a C++ compiler, on a GPU Triton)",
     )
 
 
@@ -53,6 +64,8 @@ def plan(options: argparse.Namespace, machine: Machine, **changes):
         precision="bf16" if machine.bf16 else "fp32",
         seed=options.seed,
         accumulate=options.accumulate,
+        checkpointing=options.checkpointing,
+        compile=options.compile,
         resume=not options.fresh,
         **changes,
     )

@@ -65,6 +65,8 @@ class Plan:
     precision: str = "fp32"  # or "bf16", by autocast
     seed: int = 0
     accumulate: int = 1  # parts that a batch is computed in, one after the other, where it does not fit into memory
+    checkpointing: bool = False  # activations of blocks are computed again in the backward pass (blocks.py)
+    compile: str = ""  # a backend of torch.compile for the blocks, such as inductor; empty: none
     resume: bool = True
     saves: Every = Every(seconds=CHECKPOINT_SECONDS)
     reports: Every | None = None  # lines of the log; None: the task's own

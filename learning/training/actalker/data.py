@@ -65,9 +65,7 @@ def largest_face(picture: Tensor) -> Box:
     return choose_face(find_faces(picture)).box
 
 
-def _part(
-    film: Path, sound: Path, name: str, count: int, random: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def _part(film: Path, sound: Path, name: str, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Frames (F, H, W, 3) of a random window, a reference (H, W, 3) in it or near it, and the window's sound (N,)."""
     total = int(probe_video(film).duration * ACTALKER_FPS)
     if total < count:

@@ -11,6 +11,7 @@ from ....model_loaders.actalker.load import load_actalker, save_actalker
 from ....model_loaders.actalker.reduced import reduced_actalker
 from .. import processes
 from ..alone import alone_in
+from ..blocks import prepare_blocks
 from ..loop import Descent, Every, Plan, fit
 from ..run import Run
 from .data import painted_clips
@@ -42,6 +43,7 @@ def train_actalker(data: str | Path, out: str | Path, plan: Plan, settings: ACTa
     plan = replace(plan, device=processes.join(plan.device))
     weights, path = settings.weights, Path(out) / "actalker.safetensors"
     model = reduced_actalker(plan.seed) if weights is None else load_actalker(weights, dtype=torch.float32)
+    prepare_blocks(model, plan)
     task = ACTalkerTask(model.to(plan.device), TrainingSettings(rate=settings.rate), clips, settings.image_size)
 
     run, optimizers = Run(path.with_suffix(".pt"), None, {"config": model.config.to_dict()}), [task.optimizer()]

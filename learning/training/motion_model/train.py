@@ -16,6 +16,7 @@ from ....networks.motion_model.model import MotionModel
 from ...datasets.tracks import Augment, Track, TrackBatches, load_tracks
 from .. import processes
 from ..alone import alone_in
+from ..blocks import prepare_blocks
 from ..loop import Descent, Every, Plan, fit
 from ..run import Average, Run
 from .clips import encode_clips
@@ -64,6 +65,7 @@ def train_stage2(
     if settings.init is None:
         task.measure_motion(tracks, plan.seed)
     processes.copy_from_main(model)
+    prepare_blocks(model, plan)
 
     facts = {"config": model.config.to_dict(), "motion_language": renderer.motion_language}
     run, optimizers = Run(Path(out) / "stage2.pt", Average(model), facts), [_optimizer(task, settings.rate)]

@@ -20,6 +20,7 @@ from ...datasets.stills import StillSet
 from ...evaluation.sheets import driven_sheet
 from .. import processes
 from ..alone import alone_in
+from ..blocks import prepare_blocks
 from ..loop import Descent, Plan, fit
 from ..run import Average, Run
 from .calibration import calibrate
@@ -62,6 +63,7 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
     torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
 
     renderer = _begun(settings, plan)
+    prepare_blocks(renderer, plan)
     if on_gpu:  # on a CPU steps take a seventh longer with it: norms and copies of narrow layers lose more than is won
         channels_last(renderer)
     resident = plan.device if on_gpu else None
