@@ -1,4 +1,4 @@
-"""train: either stage, or the whole way from nothing to weights; ACTalker beside them."""
+"""train: either stage, the whole way from nothing to weights, or an experiment; ACTalker beside them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ def add(commands) -> list[argparse.ArgumentParser]:
     parser = command(
         commands,
         "train",
-        "train the renderer (stage1), the motion model (stage2), all from nothing, or actalker",
-        None,
+        "train the renderer (stage1), the motion model (stage2), all from nothing, actalker, or an experiment",
+        run_named,
         """
 train stage1 --data data/train --validation data/held_out --out runs/a --minutes 60
 train stage2 --data data/train --renderer runs/renderer.safetensors --out runs/b --minutes 30
 export runs/a/stage1.pt -o runs/renderer.safetensors
 train all --data data/train --out runs/c --minutes 30 --device cuda
+train --experiment implicit-motion/drawn-no-attention --data data/train --out runs/d --minutes 90
+train --experiments
 """,
     )
-    stages = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
+    _add_experiment(parser)
+    stages = parser.add_subparsers(dest="stage", metavar="STAGE")
     first = command(stages, "stage1", "from labelled stills to a renderer", run_stage1)
     second = command(stages, "stage2", "from talking clips to a motion model", run_stage2)
     whole = command(stages, "all", "draw, train both stages, measure and write weights in a given time", run_all)
@@ -68,7 +71,60 @@ train all --data data/train --out runs/c --minutes 30 --device cuda
     whole.add_argument("--jobs", type=processes, help="processes that draw (default: all cores)")
     whole.add_argument("--stills", type=count, metavar="GROUPS", help="groups drawn at most (default: as many as fit)")
     whole.add_argument("--clips", type=count, help="clips drawn at most (default: as many as fit)")
-    return [first, second, whole, train_actalker.add(stages)]
+    return [parser, first, second, whole, train_actalker.add(stages)]
+
+
+def _add_experiment(parser: argparse.ArgumentParser) -> None:
+    """The options of an experiment, without a stage."""
+    group = parser.add_argument_group("experiments (instead of a STAGE)")
+    group.add_argument("--experiment", metavar="NAME", help="a row of the papers' tables, or a .yaml file of your own")
+    group.add_argument("--experiments", action="store_true", help="list them, and say which cannot be trained here")
+    group.add_argument("--data", metavar="DIR", help="what it is trained on")
+    group.add_argument("--out", metavar="DIR", help="gets its runs and weights")
+    minutes = number(Range(0.0, 525_600.0))
+    group.add_argument("--minutes", type=minutes, default=60.0, help="of both stages, over all resumed runs (60)")
+    group.add_argument("--steps", type=positive_int, help="of each part, instead of the clock")
+    group.add_argument("--seed", type=seed, default=0)
+    group.add_argument("--renderer", metavar="FILE", help="a trained renderer of the same switches, for stage 2 alone")
+    group.add_argument("--weights", metavar="PATH", help="ACTalker's published files, for its experiment")
+    group.add_argument("--validation", metavar="DIR", help="a corpus of other people, to measure on")
+    group.add_argument("--vgg", metavar="FILE", help="torchvision's VGG-19 weights, for the perceptual loss")
+    workers = number(Range(0, 1024))
+    group.add_argument("--workers", type=workers, default=0, help="processes that prepare batches (%(default)s)")
+    add_checkpoints(parser)
+    add_run(parser)
+    add_machine(parser)
+
+
+def run_named(options: argparse.Namespace) -> None:
+    """Train an experiment, or list them; prints its folder."""
+    from ..learning.training.experiment import names, read_experiment, run_experiment
+
+    if options.experiments:
+        for name in names():
+            print(_line(read_experiment(name)))
+        return
+    if not options.experiment:
+        raise ValueError("Say what to train: a STAGE (stage1, stage2, all, actalker) or --experiment NAME.")
+    experiment = read_experiment(options.experiment)
+    experiment.check()
+    if not (options.data and options.out):
+        raise ValueError(f"{experiment.name} needs --data DIR and --out DIR; it is trained on {experiment.data}.")
+    check_folder(options.out)
+    with use_machine(options) as machine:
+        if experiment.actalker is not None:
+            show(train_actalker.run_row(options, machine, experiment.actalker))
+            return
+        more = {name: getattr(options, name) for name in ("renderer", "validation", "vgg", "workers")}
+        show(run_experiment(experiment, options.data, options.out, plan(options, machine), **more))
+
+
+def _line(experiment) -> str:
+    try:
+        experiment.check()
+    except ValueError as reason:
+        return f"{experiment.name}: not here ({reason})"
+    return f"{experiment.name}: {experiment.row}"
 
 
 def run_stage1(options: argparse.Namespace) -> None:

@@ -51,3 +51,11 @@ def run(options: argparse.Namespace) -> None:
     with use_machine(options) as machine:
         settings = ACTalkerSettings(options.weights, options.batch_size, options.rate, options.size)
         show(train_actalker(options.data, options.out, plan(options, machine, saves=SAVES), settings))
+
+
+def run_row(options: argparse.Namespace, machine, fields: dict):
+    """Train ACTalker as an experiment says; the file."""
+    from ..learning.training.actalker.train import SAVES, ACTalkerSettings, train_actalker  # needs the extra
+
+    settings = ACTalkerSettings(options.weights, **fields)
+    return train_actalker(options.data, options.out, plan(options, machine, saves=SAVES), settings)
