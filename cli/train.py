@@ -64,6 +64,9 @@ train --experiments
         "motion encoder and the rendering may so be trained side by side, and put together by export --motion-encoder",
     )
     second.add_argument("--renderer", metavar="FILE", help="the renderer it speaks through (default: the shipped one)")
+    second.add_argument(
+        "--sample", metavar="PHOTO", help="speaks a clip kept for validation at every checkpoint: a film"
+    )
     second.add_argument("--batch-size", type=number(Range(1, 65536)), default=32, help="windows a step (%(default)s)")
     second.add_argument(
         "--workers", type=number(Range(0, 1024)), default=0, help="processes that prepare batches (%(default)s)"
@@ -161,8 +164,19 @@ def run_stage2(options: argparse.Namespace) -> None:
             augment=augment,
             appearances=appearances(renderer, options.data) if count_stills(options.data) else None,
             workers=options.workers,
+            sample=_portrait(options.sample) if options.sample else None,
         )
         show(train_stage2(options.data, options.out, whole, settings, renderer))
+
+
+def _portrait(file: str):
+    """The portrait (S,S,3) around the face of a photograph."""
+    from ..media.crop import crop_portrait
+    from ..media.faces import find_face
+    from ..media.photo import load_photo
+
+    photo = load_photo(file)
+    return crop_portrait(photo, find_face(photo))[0]
 
 
 def run_all(options: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from ...files import whole_file, writing
 from ...model_loaders.pickles import read_pickle
 from . import processes
+from .board import Board
 
 CHECKPOINT = 2  # version of the checkpoints that can be resumed
 PLACE = ("step", "samples", "spent", "begun_step", "begun_spent", "reported")  # of a run, in its checkpoint
@@ -72,6 +73,10 @@ class Run:
         """A line of the log at this step, with the samples seen so far."""
         if self.log is not None:
             self.log.write(self.step, samples=self.samples, **values)
+
+    def show(self) -> Board | None:
+        """Where pictures, sound and films of this run go; None on all processes but the main one."""
+        return None if self.log is None else Board(self.file.parent, self.log.board)
 
     def begin_part(self) -> None:
         """Count a part's budget from here; most runs have one part only."""

@@ -22,6 +22,7 @@ from ..run import Average, Run
 from .clips import encode_clips
 from .losses import Stage2Weights
 from .measure import measure_voices
+from .sampler import Sampler
 from .task import AUDIO_FIRST, Stage2Task
 
 
@@ -39,6 +40,7 @@ class Stage2Settings:
     augment: Augment | None = None  # changes half of the clips that were not drawn changed
     appearances: Tensor | None = None  # (K, F_A) of stills, given to clips at random
     workers: int = 0  # processes that prepare batches
+    sample: Tensor | None = None  # a photograph (S,S,3) that speaks a clip kept for validation at every checkpoint
     measure: bool = False  # end with figures on the clips kept for validation
 
 
@@ -75,7 +77,15 @@ def train_stage2(
 
     model.train()
     descent = Descent(optimizers, settings.batch, reports=Every(steps=25), title="stage 2")
-    fit(task, run, plan, descent, on_report=lambda: {"spent": run.spent})
+    sampler = None if settings.sample is None else Sampler(settings.sample, renderer, data)
+    fit(
+        task,
+        run,
+        plan,
+        descent,
+        on_report=lambda: {"spent": run.spent},
+        on_save=None if sampler is None else lambda: sampler.show(run, plan.device),
+    )
     if settings.measure and processes.is_main():
         plan.say(f"voices held out: {_measure(run.file, renderer, data, plan.device)}")
     plan.say(f"stage 2: {run.step} steps, {run.samples} windows, {run.spent / 60:.1f} min -> {run.file}")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ....media.photo import load_photo, to_uint8
 from ....model_loaders.checkpoint import load_renderer
 from ....model_loaders.described import network_of
 from ....model_loaders.pickles import read_pickle
@@ -160,6 +161,8 @@ def _measure(task: Task, part: Part, held_out: StillSet | None, run: Run, plan: 
     if isinstance(task, RenderingTask) and processes.is_main():
         sheet = run.file.parent / "sheets" / f"{run.samples:09d}.jpg"
         driven_sheet(task.renderer, held_out, sheet, groups=4)
+        if (board := run.show()) and board.writer is not None:
+            board.writer.add_image("sheets", to_uint8(load_photo(sheet)), run.step, dataformats="HWC")
     task.renderer.train()
     run.write(part=part.name, **{f"held_out/{k}": v for k, v in values.items()})
     plan.say(f"{part.name} {run.samples} samples, {len(task.stills)} groups: {values}")
