@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from tqdm import tqdm
@@ -59,8 +61,33 @@ prepare photos --layout portraits --list-only photos.csv
     group.add_argument("--turn", type=float, metavar="DEGREES", help="of the head to a side, at most (any)")
     group.add_argument("--moves", type=float, metavar="PART", help="of a face that it may leave its place (0.4)")
     group.add_argument("--seconds", type=float, metavar="S", help="at least (1)")
+    group.add_argument("--sync-judge", metavar="FILE", help="a trained sync judge: sound and lips must be together")
+    group.add_argument("--offset", type=float, metavar="FRAMES", help="between them, by that judge, at most (2)")
     group.add_argument("--loudness", type=float, metavar="DB", help="of its loudest tenth of a second (-55)")
     return parser
+
+
+@dataclass(frozen=True)
+class SyncJudge:
+    """By how many frames the sound of a prepared film is late, as the sync judge of a file finds it."""
+
+    file: str
+
+    def __call__(self, video: Path, audio: Path) -> float:
+        from ..learning.evaluation.sync.judge import judge_film
+
+        found = judge_film(_network(self.file), video)
+        if found is None:
+            raise ValueError("the sync judge finds no mouth")
+        return float(found.offset)
+
+
+@lru_cache(maxsize=1)
+def _network(file: str):
+    """The judge, read once in each process."""
+    from ..learning.evaluation.sync.judge import load_sync_judge
+
+    return load_sync_judge(file)
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -113,7 +140,10 @@ def _prepare(sources: list, notes: list[str], options: argparse.Namespace, filte
 
         require_webdataset()
     check_folder(options.out)
-    settings = Settings(options.framing, options.size, filters)
+    if options.sync_judge:
+        _network(options.sync_judge)  # a wrong file is told now
+    sync = SyncJudge(options.sync_judge) if options.sync_judge else None
+    settings = Settings(options.framing, options.size, filters, sync)
     with tqdm(total=len(sources), desc="clips", unit="clip", disable=None) as bar:
 
         def progress(done: int, total: int) -> None:

@@ -112,6 +112,7 @@ def _check_settings(out: Path, settings: Settings) -> None:
     """Remember how this folder is prepared, so that no run mixes two ways."""
     file = out / "settings.json"
     now = {"framing": settings.framing, "size": settings.size, "filters": asdict(settings.filters)}
+    now["sync"] = settings.sync is not None
     if file.is_file():
         before = json.loads(file.read_text("utf8"))
         if before != now:

@@ -17,6 +17,7 @@ import torch
 
 from ....model_loaders.checkpoint import save_checkpoint
 from ...datasets.films import SUFFIXES, speaker_of
+from ...datasets.splits import held_out
 from ...evaluation.sync.judge import KIND
 from ...evaluation.sync.network import SyncConfig, SyncNetwork
 from .. import processes
@@ -63,9 +64,10 @@ def train_sync_judge(
 
 
 def films_of(folders: Sequence[str], leave_out: Sequence[str], only: Sequence[str]) -> list[tuple[Path, str]]:
-    """(film, speaker) of all films in the folders but those of the speakers `leave_out`, or of `only` these."""
+    """(film, speaker) of all films in the folders but those held out of every training and of the speakers `leave_out`,
+    or of `only` these."""
     films = sorted(path for folder in folders for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
-    pairs = [(path, speaker_of(path)) for path in films]
+    pairs = [(path, speaker_of(path)) for path in films if not held_out(speaker_of(path), path.stem)]
     return [(path, name) for path, name in pairs if name not in leave_out and (not only or name in only)]
 
 

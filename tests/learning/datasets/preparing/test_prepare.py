@@ -259,6 +259,23 @@ def test_lists_alone(films, tmp_path, capsys):
         assert told in capsys.readouterr().err
 
 
+def test_a_sync_judge_is_asked_where_one_is_named(films, tmp_path, monkeypatch, capsys):
+    class Found:
+        offset = 4
+
+    folder = tree(films, tmp_path / "mine", ["good"])
+    command = ["prepare", str(folder), "--layout", "films", "--size", "32", "--sync-judge", str(tmp_path / "judge")]
+    assert main([*command, "--out", str(tmp_path / "none")]) == 2  # before anything is prepared
+    assert not (tmp_path / "none" / "clips").exists()
+    judge = "mamba_portrait.learning.evaluation.sync.judge."
+    monkeypatch.setattr(judge + "load_sync_judge", lambda path: path)
+    monkeypatch.setattr(judge + "judge_film", lambda network, film: Found)
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    assert "out of sync: the sound is +4.0 frames late" in (tmp_path / "out/rejected.csv").read_text("utf8")
+    assert main([*command, "--out", str(tmp_path / "wide"), "--offset", "4"]) == 0
+    assert (tmp_path / "wide/clips/ann_good/meta.json").exists()
+
+
 def test_a_clip_that_ends_its_process_is_left_out_at_last(films, tmp_path):
     partial = tmp_path / "clips" / ".good.part"
     partial.mkdir(parents=True)
