@@ -155,8 +155,8 @@ def test_phones_and_landmarks_follow_the_part_and_the_square(films, tmp_path):
     meta = prepare_clip(given, tmp_path, Settings(size=32, filters=Filters(seconds=0.5)))
     left, top, side = meta["square"]
     rows = np.load(tmp_path / "clips/good/landmarks.npy")
-    assert rows.shape == (20, 478, 2) and rows[:, 0, 0] == pytest.approx((np.arange(5, 25) - left) * 32 / side)
-    assert rows[:, 0, 1] == pytest.approx(-top * 32 / side)
+    assert rows.shape == (20, 478, 2) and rows[:, 0, 0] == pytest.approx((np.arange(5, 25) - left) * 32 / side, abs=0.02)
+    assert rows[:, 0, 1] == pytest.approx(-top * 32 / side, abs=0.02)
     said = [
         (round(p.start, 3), round(p.end, 3))
         for p in read_phones(tmp_path / "clips/good/phones.TextGrid")
