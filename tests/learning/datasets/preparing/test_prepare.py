@@ -155,7 +155,9 @@ def test_phones_and_landmarks_follow_the_part_and_the_square(films, tmp_path):
     meta = prepare_clip(given, tmp_path, Settings(size=32, filters=Filters(seconds=0.5)))
     left, top, side = meta["square"]
     rows = np.load(tmp_path / "clips/good/landmarks.npy")
-    assert rows.shape == (20, 478, 2) and rows[:, 0, 0] == pytest.approx((np.arange(5, 25) - left) * 32 / side, abs=0.02)
+    assert rows.shape == (20, 478, 2) and rows[:, 0, 0] == pytest.approx(
+        (np.arange(5, 25) - left) * 32 / side, abs=0.02
+    )
     assert rows[:, 0, 1] == pytest.approx(-top * 32 / side, abs=0.02)
     said = [
         (round(p.start, 3), round(p.end, 3))
@@ -321,3 +323,40 @@ def test_kill_9_loses_nothing(films, tmp_path):
     assert main([*command[3:], "--size", "32"]) == 0
     assert len(list(out.glob("clips/*/meta.json"))) == 6 and not list(out.glob("clips/.*"))
     assert all(file.stat().st_mtime_ns == when for file, when in done.items())
+
+
+def test_data_sets_go_the_whole_way(films, face, tmp_path, capsys):
+    """GRID with its words, CREMA-D with its sound beside the film, HDTF and PATS with the lists' parts and windows."""
+    one = films["good"].read_bytes()
+    pictures = scene(face, (240, 320), (20, 60), 3 * 25)
+    grid, crema, hdtf, pats = (tmp_path / name for name in ("grid", "crema", "hdtf", "pats"))
+    (grid / "s30").mkdir(parents=True)
+    (grid / "s30" / "bbaf2n.mpg").write_bytes(one)
+    (grid / "s30" / "bbaf2n.align").write_text("0 10000 sil\n10000 20000 bin\n", "utf8")
+    (crema / "VideoFlash").mkdir(parents=True)
+    film(
+        crema / "VideoFlash" / "1001_DFA_ANG_XX.flv", scene(face, (240, 320), (20, 60), 30), sound=tone(1.2, level=1e-6)
+    )
+    wav(crema / "AudioWAV" / "1001_DFA_ANG_XX.wav", 1.2)
+    (hdtf / "lists").mkdir(parents=True)
+    film(hdtf / "Ann0.mp4", pictures)
+    (hdtf / "lists" / "WRA_annotion_time.txt").write_text("Ann0.mp4 00:01-00:02\n", "utf8")
+    (hdtf / "lists" / "WRA_crop_wh.txt").write_text("Ann0_0.mp4 120 600 30 600\n", "utf8")
+    (hdtf / "lists" / "WRA_resolution.txt").write_text("Ann0.mp4 720\n", "utf8")
+    (pats / "oliver").mkdir(parents=True)
+    film(pats / "oliver" / "abcdefghijk.mp4", pictures)
+    (pats / "cmu_intervals_df.csv").write_text(
+        "speaker,interval_id,start_time,end_time,video_link,dataset\n"
+        "oliver,7,0 days 00:00:01,0 days 00:00:02.2,https://host/youtube?v=abcdefghijk,test\n", "utf8"
+    )  # fmt: skip
+    given = {"grid": grid, "crema-d": crema, "hdtf": hdtf, "pats": pats}
+    clips = {}
+    for layout, folder in given.items():
+        out = tmp_path / "out" / layout
+        assert main(["prepare", str(folder), "--layout", layout, "--out", str(out), "--size", "32"]) == 0
+        (clips[layout],) = read_manifest(out / "clips.csv")
+    metas = {name: json.loads((entry.video.parent / "meta.json").read_text("utf8")) for name, entry in clips.items()}
+    assert '"bin"' in clips["grid"].textgrid.read_text("utf8") and metas["grid"]["text"] == "bin blue at f two now"
+    assert float(load_audio(clips["crema-d"].audio)[0].abs().max()) > 0.1  # not the film's own, which is silent
+    assert (metas["hdtf"]["square"], metas["hdtf"]["frames"], metas["hdtf"]["start"]) == ([40, 10, 200], 25, 1.0)
+    assert (metas["pats"]["square"], metas["pats"]["frames"]) == ([122, 0, 240], 30) and clips["pats"].split == "test"
