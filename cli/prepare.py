@@ -16,6 +16,7 @@ NAMES = (
     "grid", "hdtf", "mead", "crema-d", "ravdess", "cmlr", "pats", "films", "list", "corpus", "speech", "facegood",
     "portraits",
 )  # fmt: skip
+LISTED = ("corpus", "facegood", "portraits")  # what they hold is as it should be
 FILTERS = ("face", "turn", "moves", "seconds", "loudness", "offset")  # of preparing/faces.py
 
 
@@ -123,8 +124,8 @@ def run(options: argparse.Namespace) -> None:
         check_place(options.list_only)
         print(write_manifest(options.list_only, [source.entry for source in sources]))
         return
-    if options.layout == "portraits":
-        raise ValueError("Photographs need no preparing: write their list with --list-only FILE.")
+    if options.layout in LISTED:
+        raise ValueError(f"The layout {options.layout} needs no preparing: write its list with --list-only FILE.")
     if options.piece:
         sources = in_pieces(sources, options.piece, filters.seconds)
     _prepare(sources[: options.first], layout.notes, options, filters)

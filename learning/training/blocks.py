@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
@@ -33,7 +34,9 @@ def blocks_of(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def prepare_blocks(network: nn.Module, plan: Plan) -> None:
-    """Compute the blocks of a network as the plan says."""
+    """Compute the blocks of a network as the plan says. ValueError for a backend that torch.compile has not."""
+    if plan.compile and plan.compile not in (known := torch.compiler.list_backends(exclude_tags=())):
+        raise ValueError(f"torch.compile has no backend '{plan.compile}' here; use {' or '.join(known)}.")
     for block in blocks_of(network):
         if plan.compile:
             block.compile(backend=plan.compile)

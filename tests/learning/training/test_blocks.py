@@ -116,6 +116,11 @@ def test_checkpointing_computes_activations_twice(drawn_clips, make):
     assert counts[0] < counts[1] <= 2 * counts[0]
 
 
+def test_a_backend_that_is_not_there_is_told():
+    with pytest.raises(ValueError, match="no backend 'fast' here; use .*eager"):
+        prepare_blocks(MotionModel(MOTION_MODEL), Plan(steps=1, compile="fast"))
+
+
 def _counted(network):
     """A list that grows with every call of one layer in each block."""
     calls, layers = [], torch.nn.Linear | torch.nn.Conv2d | torch.nn.Conv3d

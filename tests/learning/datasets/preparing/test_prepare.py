@@ -250,11 +250,15 @@ def test_lists_alone(films, tmp_path, capsys):
     assert len(read_manifest(tmp_path / "list.jsonl")) == 4
     again = ["prepare", str(tmp_path / "list.jsonl"), "--layout", "list", "--out", str(tmp_path / "out")]
     assert main([*again, "--first", "1", "--size", "32"]) == 0
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").touch()
     for wrong, told in (
         ([str(folder), "--layout", "films"], "--out DIR"),
         ([str(tmp_path / "none"), "--layout", "grid", "--out", "o"], "There is no folder"),
         ([str(folder), "--layout", "grid", "--out", "o"], "holds no clip of the layout grid"),
         ([str(folder), "--layout", "portraits", "--out", "o"], "holds no clip"),
+        ([str(photos), "--layout", "portraits", "--out", "o"], "portraits needs no preparing: write its list"),
     ):
         capsys.readouterr()
         assert main(["prepare", *wrong]) == 2
