@@ -68,7 +68,8 @@ class Film:
 def prepare_clip(source: Source, out: Path, settings: Settings) -> dict | None:
     """Prepare a clip under out/clips; its meta.json. None where it was rejected: out/rejected has the reason.
 
-    Finished clips are left as they are. A clip that ended its process ATTEMPTS times is rejected."""
+    Finished clips are left as they are. A clip that ended its process ATTEMPTS times is rejected. Raises OSError where
+    a disk is full or a film is gone: nothing is said of the clip then."""
     final, began = out / "clips" / source.name, time.process_time()
     if (final / "meta.json").exists():
         return json.loads((final / "meta.json").read_text("utf8"))
@@ -79,9 +80,7 @@ def prepare_clip(source: Source, out: Path, settings: Settings) -> dict | None:
         _begin(partial)
         try:
             meta = _write(source, partial, out, settings)
-        except (ValueError, OSError) as error:
-            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-                raise  # a full disk is no clip's fault
+        except ValueError as error:  # a full disk, or one that is gone, is no clip's fault
             raise Rejected(f"cannot be read: {' '.join(str(error).split())}") from error
         meta["cpu_seconds"] = round(time.process_time() - began, 3)
         (partial / "meta.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf8")
@@ -93,8 +92,9 @@ def prepare_clip(source: Source, out: Path, settings: Settings) -> dict | None:
         facts |= {"start": source.entry.start, "speaker": source.entry.speaker, "split": source.entry.split}
         with whole_file(out / "rejected" / f"{source.name}.json") as file:
             file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf8")
-        shutil.rmtree(partial, ignore_errors=True)
         return None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)  # only a kill leaves it
 
 
 def _begin(partial: Path) -> None:
@@ -228,8 +228,6 @@ def _sound(source: Source, part: Path, info: VideoInfo | None, frames: int | Non
             late = Fraction(0) if begin is None else begin - info.zero - Fraction(entry.start)
             sound = SoundFile(part, late, seconds)
         samples = sound.mono_16k()[0].numpy() if sound is not None else np.zeros(0, np.float32)
-    except FileNotFoundError:
-        raise
     except ValueError as error:
         raise Rejected(f"no sound: {' '.join(str(error).split())}") from error
     if frames is None:

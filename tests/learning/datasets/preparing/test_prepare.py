@@ -282,6 +282,19 @@ def test_a_sync_judge_is_asked_where_one_is_named(films, tmp_path, monkeypatch, 
     assert (tmp_path / "wide/clips/ann_good/meta.json").exists()
 
 
+def test_a_disk_that_is_gone_says_nothing_of_a_clip(films, tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError):
+        prepare_clip(source(tmp_path / "gone.mp4"), tmp_path, Settings(size=32))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(clip_module, "write_wav", full)
+    with pytest.raises(OSError, match="No space"):
+        prepare_clip(source(films["good"]), tmp_path, Settings(size=32))
+    assert not (tmp_path / "rejected").exists() and not list((tmp_path / "clips").iterdir())
+
+
 def test_a_clip_that_ends_its_process_is_left_out_at_last(films, tmp_path):
     partial = tmp_path / "clips" / ".good.part"
     partial.mkdir(parents=True)
