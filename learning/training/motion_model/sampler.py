@@ -29,17 +29,21 @@ from ..run import Run
 SECONDS, SIZE = 3.0, 256
 
 
-class Sampler:
-    """photo (S,S,3) in [0,1]. The voice is the first clip of the split val of `data`, or, where there is none, of the
-    split train."""
+def kept_voice(data: str | Path, motion_file: str) -> np.ndarray:
+    """The first SECONDS of the first clip of the split val or, where there is none, of the split train: (N,) at 16 kHz,
+    whole frames."""
+    try:
+        track = load_tracks(data, "val", motion_file)[0]
+    except FileNotFoundError:
+        track = load_tracks(data, "train", motion_file)[0]
+    return track.audio(0, min(len(track.values), round(SECONDS * FPS)))
 
-    def __init__(self, photo: Tensor, renderer: Renderer, data: str | Path):
-        self.photo, self.renderer = photo, renderer
-        try:
-            track = load_tracks(data, "val")[0]
-        except FileNotFoundError:
-            track = load_tracks(data, "train")[0]
-        self.audio = track.audio(0, min(len(track.values), round(SECONDS * FPS)))
+
+class Sampler:
+    """photo (S,S,3) in [0,1]; audio (N,) at 16 kHz, whole frames."""
+
+    def __init__(self, photo: Tensor, renderer: Renderer, audio: np.ndarray):
+        self.photo, self.renderer, self.audio = photo, renderer, audio
 
     @torch.inference_mode()
     def frames(self, model: MotionModel) -> np.ndarray:

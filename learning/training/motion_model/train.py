@@ -22,7 +22,7 @@ from ..run import Average, Run
 from .clips import encode_clips
 from .losses import Stage2Weights
 from .measure import measure_voices
-from .sampler import Sampler
+from .sampler import Sampler, kept_voice
 from .task import AUDIO_FIRST, Stage2Task
 
 
@@ -59,7 +59,8 @@ def train_stage2(
     renderer = load_renderer(None) if renderer is None else renderer
     if isinstance(renderer, nn.Module):
         renderer = renderer.to(plan.device).eval().requires_grad_(False)
-    tracks = load_tracks(data, "train", _motion_file(data, renderer))
+    motion_file = _motion_file(data, renderer)
+    tracks = load_tracks(data, "train", motion_file)
 
     torch.manual_seed(plan.seed)
     model = _begun(settings, renderer.motion_language).to(plan.device)
@@ -77,7 +78,7 @@ def train_stage2(
 
     model.train()
     descent = Descent(optimizers, settings.batch, reports=Every(steps=25), title="stage 2")
-    sampler = None if settings.sample is None else Sampler(settings.sample, renderer, data)
+    sampler = None if settings.sample is None else Sampler(settings.sample, renderer, kept_voice(data, motion_file))
     fit(
         task,
         run,

@@ -1,6 +1,7 @@
 """Runs show pictures, sound and films: as files always, in TensorBoard where it is installed."""
 
 import io
+import json
 import sys
 
 import av
@@ -10,9 +11,10 @@ import torch
 
 from mamba_portrait.learning.training.board import GIF_SIDE, Board, gif
 from mamba_portrait.learning.training.loop import Every, Plan
+from mamba_portrait.learning.training.motion_model.sampler import kept_voice
 from mamba_portrait.learning.training.motion_model.train import Stage2Settings, train_stage2
 from mamba_portrait.learning.training.run import Log
-from mamba_portrait.media.audio import load_audio
+from mamba_portrait.media.audio import load_audio, write_wav
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.media.video import probe_video
 from mamba_portrait.networks.renderer.model import Renderer
@@ -76,3 +78,16 @@ def test_a_photograph_speaks_at_every_checkpoint(drawn_clips, tiny_config, tiny_
     assert made == [f"{tag}/{step}{end}" for tag, end in (("films", ".mp4"), ("frames", ".jpg"), ("voices", ".wav"))
                     for step in steps]  # fmt: skip
     assert not list((tmp_path / "without").rglob("00*"))
+
+
+def test_the_voice_is_one_kept_for_validation_or_else_any(tmp_path):
+    for number, split in enumerate(("train", "val")):
+        clip = tmp_path / "clips" / f"clip_{number}"
+        clip.mkdir(parents=True)
+        write_wav(clip / "audio.wav", torch.full((1, 10 * 640), 0.1 + 0.2 * number), 16_000)
+        (clip / "meta.json").write_text(json.dumps({"speaker": "set/ann", "split": split}), "utf8")
+        np.save(clip / "seen.npy", np.zeros((10, 768), np.float16))
+    heard = kept_voice(tmp_path, "seen.npy")
+    assert heard.shape == (10 * 640,) and heard[0] == pytest.approx(0.3, abs=1e-3)
+    (tmp_path / "clips" / "clip_1" / "seen.npy").unlink()
+    assert kept_voice(tmp_path, "seen.npy")[0] == pytest.approx(0.1, abs=1e-3)
