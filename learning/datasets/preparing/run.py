@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from ....files import whole_file
 from ....media.video import probe_video
 from .clip import ATTEMPTS, Settings, prepare_clip
 from .source import Source
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 PER_JOB = 8  # clips that wait in the pool for each process
 
@@ -36,7 +42,8 @@ def prepare_all(
 ) -> list[str]:
     """Prepare the clips of one shard (number, of how many) that are not prepared yet; the names of all of the shard.
 
-    ValueError where OUT was begun with other settings, or two clips have one name."""
+    ValueError where OUT was begun with other settings, where another run works on this shard, or where two clips have
+    one name."""
     out = Path(out)
     names = [source.name for source in sources]
     if len(set(names)) < len(names):
@@ -44,11 +51,26 @@ def prepare_all(
         raise ValueError(f"Two clips would be named {twice}; prepare their folders one by one, into others.")
     _check_settings(out, settings)
     own = sorted(sources, key=lambda source: source.name)[shard[0] - 1 :: shard[1]]
-    waiting = [source for source in own if not is_done(out, source.name)]
-    for done in _prepared(waiting, out, settings, jobs):
-        if progress:
-            progress(len(own) - len(waiting) + done, len(own))
+    with _alone(out, shard):
+        waiting = [source for source in own if not is_done(out, source.name)]
+        for done in _prepared(waiting, out, settings, jobs):
+            if progress:
+                progress(len(own) - len(waiting) + done, len(own))
     return [source.name for source in own]
+
+
+@contextmanager
+def _alone(out: Path, shard: tuple[int, int]) -> Iterator[None]:
+    """Keep other runs from a shard for the block; the system frees it when this process ends, however it ends."""
+    with (out / f".shard-{shard[0]}-of-{shard[1]}.lock").open("w") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(
+                    f"Another run prepares part {shard[0]} of {shard[1]} in {out}; wait for it, or give each its own part."
+                ) from None
+        yield
 
 
 def is_done(out: Path, name: str) -> bool:

@@ -22,7 +22,7 @@ from mamba_portrait.learning.datasets.preparing import clip as clip_module
 from mamba_portrait.learning.datasets.preparing.clip import ATTEMPTS, Settings, prepare_clip
 from mamba_portrait.learning.datasets.preparing.faces import Filters, cuts, turn_of
 from mamba_portrait.learning.datasets.preparing.report import write_report
-from mamba_portrait.learning.datasets.preparing.run import in_pieces, prepare_all
+from mamba_portrait.learning.datasets.preparing.run import _alone, in_pieces, prepare_all
 from mamba_portrait.learning.datasets.preparing.source import Source, Window
 from mamba_portrait.media.audio import load_audio
 from mamba_portrait.media.finders.face import Face
@@ -280,6 +280,14 @@ def test_a_sync_judge_is_asked_where_one_is_named(films, tmp_path, monkeypatch, 
     assert "out of sync: the sound is +4.0 frames late" in (tmp_path / "out/rejected.csv").read_text("utf8")
     assert main([*command, "--out", str(tmp_path / "wide"), "--offset", "4"]) == 0
     assert (tmp_path / "wide/clips/ann_good/meta.json").exists()
+
+
+def test_two_runs_do_not_work_on_one_shard(films, tmp_path):
+    pytest.importorskip("fcntl")
+    given = [source(films["empty"])]
+    with _alone(tmp_path, (1, 1)), pytest.raises(ValueError, match="Another run prepares part 1 of 1"):
+        prepare_all(given, tmp_path, Settings(size=32))
+    assert prepare_all(given, tmp_path, Settings(size=32), shard=(1, 1)) == ["empty"]
 
 
 def test_a_disk_that_is_gone_says_nothing_of_a_clip(films, tmp_path, monkeypatch):
