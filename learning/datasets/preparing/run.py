@@ -68,7 +68,7 @@ def _alone(out: Path, shard: tuple[int, int]) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ValueError(
-                    f"Another run prepares part {shard[0]} of {shard[1]} in {out}; wait for it, or give each its own part."
+                    f"Another run prepares part {shard[0]} of {shard[1]} in {out}; wait for it, or give each a part."
                 ) from None
         yield
 
