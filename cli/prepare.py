@@ -10,7 +10,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..files import check_folder, check_place
-from .options import command, positive_int, seconds
+from ..pipelines.settings import Range
+from .options import command, number, positive_int, processes, seconds
 
 NAMES = (
     "grid", "hdtf", "mead", "crema-d", "ravdess", "cmlr", "pats", "films", "list", "corpus", "speech", "facegood",
@@ -50,21 +51,31 @@ prepare photos --layout portraits --list-only photos.csv
         default="auto",
         help="auto: the window that the data set publishes, else the face with hair and shoulders",
     )
-    parser.add_argument("--size", type=positive_int, default=256, help="side of the pictures (%(default)s)")
+    parser.add_argument("--size", type=number(Range(16, 4096)), default=256, help="side of the pictures (%(default)s)")
     parser.add_argument("--piece", type=seconds, metavar="S", help="cut longer clips into pieces of so many seconds")
     parser.add_argument("--first", type=positive_int, metavar="N", help="only the first N clips, for a trial")
     group = parser.add_argument_group("machines")
-    group.add_argument("--jobs", type=positive_int, default=1, help="processes (%(default)s)")
+    group.add_argument("--jobs", type=processes, default=1, help="processes (%(default)s)")
     group.add_argument("--shard", type=shard, default=(1, 1), metavar="I/N", help="only part I of N, on N machines")
     group.add_argument("--tar", type=positive_int, metavar="MB", help="then pack the clips into WebDataset tar files")
     group = parser.add_argument_group("what a clip must have")
-    group.add_argument("--face", type=float, metavar="PIXELS", help="side of the face in the film, at least (64)")
-    group.add_argument("--turn", type=float, metavar="DEGREES", help="of the head to a side, at most (any)")
-    group.add_argument("--moves", type=float, metavar="PART", help="of a face that it may leave its place (0.4)")
-    group.add_argument("--seconds", type=float, metavar="S", help="at least (1)")
+    group.add_argument(
+        "--face", type=number(Range(0.0, 65535.0)), metavar="PIXELS", help="side of the face in the film, at least (64)"
+    )
+    group.add_argument(
+        "--turn", type=number(Range(0.0, 90.0)), metavar="DEGREES", help="of the head to a side, at most (any)"
+    )
+    group.add_argument(
+        "--moves", type=number(Range(0.0, 100.0)), metavar="PART", help="of a face that it may leave its place (0.4)"
+    )
+    group.add_argument("--seconds", type=number(Range(0.0, 86_400.0)), metavar="S", help="at least (1)")
     group.add_argument("--sync-judge", metavar="FILE", help="a trained sync judge: sound and lips must be together")
-    group.add_argument("--offset", type=float, metavar="FRAMES", help="between them, by that judge, at most (2)")
-    group.add_argument("--loudness", type=float, metavar="DB", help="of its loudest tenth of a second (-55)")
+    group.add_argument(
+        "--offset", type=number(Range(0.0, 100.0)), metavar="FRAMES", help="between them, by that judge, at most (2)"
+    )
+    group.add_argument(
+        "--loudness", type=number(Range(-200.0, 0.0)), metavar="DB", help="of its loudest tenth of a second (-55)"
+    )
     return parser
 
 

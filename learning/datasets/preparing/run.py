@@ -19,14 +19,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ....files import whole_file
+from ....locks import FileLock
 from ....media.video import probe_video
 from .clip import ATTEMPTS, Settings, prepare_clip
 from .source import Source
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 PER_JOB = 8  # clips that wait in the pool for each process
 
@@ -62,15 +58,15 @@ def prepare_all(
 @contextmanager
 def _alone(out: Path, shard: tuple[int, int]) -> Iterator[None]:
     """Keep other runs from a shard for the block; the system frees it when this process ends, however it ends."""
-    with (out / f".shard-{shard[0]}-of-{shard[1]}.lock").open("w") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ValueError(
-                    f"Another run prepares part {shard[0]} of {shard[1]} in {out}; wait for it, or give each a part."
-                ) from None
+    lock = FileLock(out / f".shard-{shard[0]}-of-{shard[1]}.lock")
+    if not lock.take():
+        raise ValueError(
+            f"Another run prepares part {shard[0]} of {shard[1]} in {out}; wait for it, or give each a part."
+        )
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def is_done(out: Path, name: str) -> bool:

@@ -283,7 +283,6 @@ def test_a_sync_judge_is_asked_where_one_is_named(films, tmp_path, monkeypatch, 
 
 
 def test_two_runs_do_not_work_on_one_shard(films, tmp_path):
-    pytest.importorskip("fcntl")
     given = [source(films["empty"])]
     with _alone(tmp_path, (1, 1)), pytest.raises(ValueError, match="Another run prepares part 1 of 1"):
         prepare_all(given, tmp_path, Settings(size=32))
