@@ -70,6 +70,8 @@ class Networks:
         """A network with the file's weights, ready to measure. `keep` gives each key's name in the network, or None for
         what the network does not have. ValueError where keys or shapes do not fit."""
         state = {new: value for key, value in self.state(name).items() if (new := keep(key)) is not None}
+        counts = {key: value for key, value in network.state_dict().items() if key.endswith("num_batches_tracked")}
+        state = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")} | counts
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
