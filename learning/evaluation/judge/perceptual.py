@@ -32,9 +32,9 @@ def lpips(networks: Networks, backbone: str) -> Callable[[Tensor, Tensor], Tenso
     except ImportError as fault:
         raise ImportError("LPIPS is measured by the library lpips: pip install 'mamba-portrait[judge]'") from fault
     measure = LPIPS(net=backbone, pnet_rand=True, verbose=False)
-    state = networks.state(BACKBONES[backbone])
+    state = {key.removeprefix("features."): value for key, value in networks.state(BACKBONES[backbone]).items()}
     places = {key.split(".", 1)[1]: key for key in measure.net.state_dict()}  # N.weight: sliceK.N.weight
-    wanted = {places[key.removeprefix("features.")]: value for key, value in state.items() if "features." in key}
+    wanted = {places[key]: value for key, value in state.items() if key in places}
     missing = set(measure.net.state_dict()) - set(wanted)
     if missing:
         raise ValueError(

@@ -9,12 +9,12 @@ import numpy as np
 
 from ....media.audio import load_audio
 from ....media.crop import resize
-from ....media.photo import to_uint8
+from ....media.photo import load_photo, to_uint8
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
 from ....pipelines.portrait import prepare_voice
 from ....vocabulary import FPS, SAMPLES_A_FRAME
-from ..real import SPEAKER, VOICE, portrait_of
+from ..real import SPEAKER, VOICE
 from ..speed import describe_machine
 from . import protocols
 from .filming import film_of
@@ -28,7 +28,9 @@ def seconds_a_second(
 ) -> dict[str, dict[str, float]]:
     """{device: {column of the paper: seconds}}: everything from a photo and 25 pictures, or a second of sound, to 25
     frames of `size`, without reading and writing files; the median of three runs after one to warm up."""
-    photo = to_uint8(resize(portrait_of(SPEAKER), size, size))
+    photo = load_photo(SPEAKER)
+    side = min(photo.shape[:2])
+    photo = to_uint8(resize(photo[:side, :side], size, size))
     frames = np.stack([np.roll(photo, i % 5, axis=1) for i in range(FPS)])
     sound = prepare_voice(*load_audio(VOICE)).waveform[0, : FPS * SAMPLES_A_FRAME]
     device = next(renderer.parameters()).device

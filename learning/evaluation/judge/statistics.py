@@ -80,6 +80,7 @@ class Statistics:
         self.draws, self.set_draws = draws, max(2, draws * SET_DRAWS // DRAWS)
         self.runs = runs_of(verdict.methods)
         self._known: dict[tuple[str, ...], Figure | Interval | None] = {}
+        self._draws: dict[tuple, list[np.ndarray]] = {}
 
     def figure(self, name: str, method: str) -> Figure | None:
         """A measure of a method; None where it was not computed."""
@@ -155,12 +156,18 @@ class Statistics:
         values = np.array([self._value(name, group, samples) for group in groups])
         if len(samples) < 2:
             return values, np.zeros((0, len(groups)))
-        units = [self.unit_of.get(sample, sample) for sample in samples]
         if not MEASURES[name].features:
             rows = np.stack([self._row(name, group, samples) for group in groups])
-            return values, np.stack([rows[:, places].mean(1) for places in draws_of(units, self.draws)])
+            return values, np.stack([rows[:, places].mean(1) for places in self._places(samples, self.draws)])
         drawn = [
             [self._value(name, group, [samples[i] for i in places]) for group in groups]
-            for places in draws_of(units, self.set_draws)
+            for places in self._places(samples, self.set_draws)
         ]
         return values, np.array(drawn) + values - np.median(drawn, axis=0)
+
+    def _places(self, samples: Sequence[str], count: int) -> list[np.ndarray]:
+        """`draws_of` these samples, made once."""
+        key = (*samples, count)
+        if key not in self._draws:
+            self._draws[key] = draws_of([self.unit_of.get(sample, sample) for sample in samples], count)
+        return self._draws[key]
