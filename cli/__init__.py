@@ -20,6 +20,8 @@ COMMANDS = (
     "train",
     "export",
     "evaluate",
+    "compare",
+    "study",
     "test-set",
     "bench",
     "convert-actalker",

@@ -14,6 +14,9 @@ from ....media.faces import find_faces
 from ....networks.renderer.model import Renderer
 from ...corpus.speech.textgrid import read_phones
 from ..metrics import psnr, ssim
+from ..sync.judge import judge as judge_sync
+from ..sync.judge import load_sync_judge
+from ..sync.mouths import find_mouths
 from . import perceptual
 from .frechet import frechet_distance, joined
 from .lips import closures, compare_lips
@@ -56,6 +59,7 @@ class Judge:
             "emoca": perceptual.emoca,
             "efficientnet": perceptual.efficientnet_features,
             "syncnet": lambda files: files.load("syncnet", SyncNet()),
+            "sync_judge": lambda files: load_sync_judge(files.check("sync_judge")).to(files.device),
         }
         self.tools = {name: build(networks) for name, build in builders.items() if networks.has(name)}
         self.lpips = {
@@ -81,6 +85,8 @@ class Judge:
             seen.motion = self._motion(seen.pictures)
             seen.values["div"] = diversity(seen.motion)
         seen.values |= flow_measures(optical_flow(frames))
+        if "sync_judge" in self.tools and sound is not None:
+            seen.values |= self._own_sync(frames, sound)
         self._faces(seen, frames, sound)
         self._features(seen)
         return seen
@@ -88,6 +94,17 @@ class Judge:
     def _motion(self, pictures: Tensor) -> Tensor:
         device = next(self.renderer.parameters()).device
         return perceptual.in_batches(lambda part: self.renderer.encode_motion(part.to(device)).float().cpu(), pictures)
+
+    def _own_sync(self, frames: np.ndarray, sound: Tensor) -> dict[str, float]:
+        mouths = find_mouths(torch.from_numpy(frame).float() / 255 for frame in frames)
+        if mouths is None:
+            return {}
+        found = judge_sync(self.tools["sync_judge"], mouths.to(self.networks.device), sound.to(self.networks.device))
+        return {
+            "sync_score": found.score,
+            "sync_confidence": found.confidence,
+            "sync_offset": float(found.offset),
+        }
 
     def _faces(self, seen: Observation, frames: np.ndarray, sound: Tensor | None) -> None:
         if seen.box is None:

@@ -43,6 +43,9 @@ MEASURES: dict[str, Measure] = {
     "lips_width": Measure("lips: width, correlation at its best lag", "up", MESH, ours=True),
     "lips_width_reach": Measure("reach of width, of the truth's", "truth", MESH, 2, ours=True),
     "closures": Measure("p b m: lowest opening, of the clip's 90th percentile", "truth", MESH, ours=True),
+    "sync_score": Measure("sync by our judge: cosine as it stands", "up", "sync_judge", ours=True),
+    "sync_confidence": Measure("sync by our judge: best shift over the median", "up", "sync_judge", ours=True),
+    "sync_offset": Measure("sync by our judge: offset of the sound (frames)", "truth", "sync_judge", 2, ours=True),
     "frechet_frames": Measure("Frechet, frames (EfficientNet-Lite0)", "down", "efficientnet", 2, "frames", True),
     "frechet_changes": Measure("Frechet, changes of frames (the same)", "down", "efficientnet", 2, "changes", True),
     "div": Measure("DIV (our motion)", "truth", digits=2, ours=True),
@@ -51,7 +54,11 @@ MEASURES: dict[str, Measure] = {
     "flow_variance": Measure("variance of motion vectors (px² of 256)", "truth", ours=True),
 }
 
-ALWAYS = tuple(name for name, measure in MEASURES.items() if measure.ours or name in ("psnr", "ssim"))
+ALWAYS = tuple(
+    name
+    for name, measure in MEASURES.items()
+    if name in ("psnr", "ssim") or (measure.ours and measure.needs != "sync_judge")
+)
 NOT_COMPUTED = "not computed"
 
 

@@ -14,7 +14,8 @@ from ....files import whole_file
 from .judging import Judge, Judged
 from .samples import Sample, films_in, read_frames, read_sound, read_truth
 
-ALONE = ("lse_d", "lse_c", "div", "flow_change", "flow_variance", "closures")  # measures that need no truth
+SYNC = ("lse_d", "lse_c", "sync_score", "sync_confidence", "sync_offset")
+ALONE = (*SYNC, "div", "flow_change", "flow_variance", "closures")  # measures that need no truth
 TRUTH = "the films themselves"
 
 Progress = Callable[[str, int, int], None]  # what, done, total

@@ -33,6 +33,7 @@ FILES = {
         NetworkFile("vgg16", "LPIPS with VGG", ("vgg16-397923af.pth",), "397923af"),
         NetworkFile("arcface", "identity similarity", ("backbone.pth",)),
         NetworkFile("emoca", "pose distance and expression similarity by EMOCA", ("emoca.ckpt", "deca-epoch.ckpt")),
+        NetworkFile("sync_judge", "our own score of sync", ("sync_judge.safetensors",)),
         NetworkFile("efficientnet", "our Frechet distances", ("efficientnet-lite0-57934424.pth",), "57934424"),
     )
 }

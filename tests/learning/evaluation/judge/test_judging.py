@@ -15,6 +15,7 @@ from mamba_portrait.learning.evaluation.judge.motion import MIDLINE, SIDES
 from mamba_portrait.learning.evaluation.judge.run import ALONE, judge_methods, method_of, write_rows
 from mamba_portrait.learning.evaluation.judge.samples import films_in, read_frames, read_samples, read_sound, read_truth
 from mamba_portrait.learning.evaluation.judge.weights import Networks
+from mamba_portrait.learning.evaluation.sync.judge import Sync
 from mamba_portrait.model_loaders.checkpoint import load_renderer
 
 
@@ -112,8 +113,15 @@ def test_networks_on_faces_see_the_face(judge, judged_set, samples, monkeypatch)
     monkeypatch.setattr(judging, "measure_sync", sync)
     judge.tools |= {"arcface": embed, "emoca": codes, "syncnet": None, "i3d": lambda clips: clips.mean((2, 3, 4)),
                     "inception": Brightness()}  # fmt: skip
+    judge.tools["sync_judge"] = None
+    monkeypatch.setattr(judging, "find_mouths", lambda frames: torch.stack(list(frames)))
+    monkeypatch.setattr(
+        judging, "judge_sync", lambda network, mouths, sound: Sync(-2, 0.25, float(len(mouths)), torch.zeros(1))
+    )
     verdict = judge_methods(judge, samples[:2], [method_of(f"near={judged_set / 'near'}", samples)], 64)
     found = verdict.judged["near"].means(verdict.truth)
+    assert [found[name] for name in ("sync_score", "sync_confidence", "sync_offset")] == [0.25, 30, -2]
+    assert verdict.truth.rows["a_1"]["sync_offset"] == -2
     assert seen["face"][1:] == (3, 32, 32) and seen["emoca"][1:] == (3, 40, 40)
     assert seen["sync"] == ((30, 3, 224, 224), 30 * 640)
     assert found["identity"] > 0.99 and found["expression"] > 0.9 and 0 < found["pose_emoca"] < 0.05
