@@ -37,9 +37,10 @@ release-check: $(VENV)/.ready
 judge: $(JUDGE)/.ready
 
 $(JUDGE)/.ready:
-	@test -n "$(PYTHON)" || { echo "Python 3.10 to 3.12 with its venv module is needed; name one: make judge PYTHON=..."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.10 to 3.12 is needed; name one: make judge PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(JUDGE)
-	$(JUDGE)/bin/python -m pip --disable-pip-version-check install --quiet 'mediapipe==0.10.21'
+	$(JUDGE)/bin/python -m pip --disable-pip-version-check install --quiet 'mediapipe==0.10.21' || { rm -rf $(JUDGE); \
+		echo "MediaPipe 0.10.21 is made for Python 3.9 to 3.12: name one, make judge PYTHON=python3.12"; exit 1; }
 	$(JUDGE)/bin/python -c 'import mediapipe; mediapipe.solutions.face_mesh'
 	@touch $@
 

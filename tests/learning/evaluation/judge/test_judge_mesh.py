@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from mamba_portrait.learning.evaluation import face_mesh
 from mamba_portrait.learning.evaluation.judge import mesh
 from mamba_portrait.learning.evaluation.judge.mesh import MeshProcess, judge_python, mesh_process, without_gaps
 
@@ -59,6 +60,23 @@ def test_gaps_are_filled_between_their_neighbours():
     assert without_gaps(holes) is None
     assert without_gaps(landmarks[:0]) is None
     assert without_gaps(landmarks) is landmarks
+
+
+def test_the_cards_measures_use_the_process_where_this_one_has_no_mediapipe(stand_in, monkeypatch):
+    def absent():
+        raise ImportError("make judge")
+
+    monkeypatch.setattr(face_mesh, "_solutions", absent)
+    monkeypatch.setattr(face_mesh, "mesh_process", lambda: stand_in)
+    look = face_mesh.media_pipe()
+    picture = np.zeros((40, 60, 3), np.uint8)
+    assert look(picture) is None
+    picture[10, 30, 0] = 255
+    assert look(picture).shape == (478, 2) and look(picture)[7].tolist() == [0.5, 0.25]
+    stand_in.__exit__()
+    monkeypatch.setattr(face_mesh, "mesh_process", lambda: None)
+    with pytest.raises(ImportError, match="make judge"):
+        face_mesh.media_pipe()
 
 
 def test_where_mediapipe_lies(monkeypatch, tmp_path, caplog):
