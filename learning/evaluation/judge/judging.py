@@ -20,7 +20,7 @@ from ..sync.mouths import find_mouths
 from . import perceptual
 from .frechet import frechet_distance, joined
 from .lips import closures, compare_lips
-from .measures import MEASURES
+from .measures import FIGURES, MEASURES
 from .mesh import MeshProcess, without_gaps
 from .motion import diversity, flow_measures, landmark_distance, optical_flow, pose_distance, temporal_distance
 from .networks.syncnet import SyncNet
@@ -153,7 +153,7 @@ class Judge:
             row["pose_emoca"] = float((pose[:length] - true_pose[:length]).abs().mean())
             alike = torch.cosine_similarity(expression[:length], true_expression[:length], dim=1)
             row["expression"] = float(alike.mean())
-        return {name: value for name, value in row.items() if name in MEASURES}
+        return {name: value for name, value in row.items() if name in FIGURES}
 
 
 def face_box(frames: np.ndarray) -> np.ndarray | None:
@@ -179,9 +179,10 @@ class Judged:
                 if pairs:
                     found[name] = frechet_distance(*(joined(parts) for parts in zip(*pairs, strict=True)))
             else:
-                values = [row[name] for row in self.rows.values() if math.isfinite(row.get(name, math.nan))]
-                if values:
-                    found[name] = sum(values) / len(values)
+                rows = [row for row in self.rows.values() if math.isfinite(row.get(name, math.nan))]
+                if rows:
+                    whole = sum(row[measure.over] for row in rows) if measure.over else len(rows)
+                    found[name] = sum(row[name] for row in rows) / max(whole, 1e-6)
         return found
 
     def pairs(self, truth: Judged, name: str) -> list[tuple[np.ndarray, np.ndarray]]:

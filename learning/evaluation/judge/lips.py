@@ -15,7 +15,7 @@ import torch
 from ....visemes.phones import Phone
 from ....vocabulary import FPS
 from ...datasets.films import measure_lips
-from ..metrics import best_lag, correlation, reach, reach_ratios
+from ..metrics import best_lag, correlation, reach
 
 CLOSED = "p"  # the viseme class of p, b and m
 NEAR = 0.06  # seconds around the middle of a closure
@@ -25,24 +25,19 @@ WIDE = 0.9  # quantile of a clip's openings that closures are measured by
 def compare_lips(made: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Of landmarks (T,K,2 or 3): `lips` and `lips_width`, correlations at the best lag of at most 6 frames; `lips_lag`
     of the opening, positive where the film is late; `lips_now`, the opening's correlation without a lag; `lips_reach`
-    and `lips_width_reach`, how far they go of how far the truth goes."""
+    and `width_reach`, how far opening and width go, and `true_reach` and `true_width_reach`, how far the truth's do."""
     ours, theirs = (torch.tensor(np.stack(measure_lips(points[..., :2]), 1)) for points in (made, truth))
     opening, lag = best_lag(ours[:, 0], theirs[:, 0])
-    ratios = reach_ratios(ours, theirs)
     return {
         "lips": opening,
         "lips_lag": float(lag),
         "lips_now": correlation(ours[:, 0], theirs[:, 0]),
-        "lips_reach": ratios["reach"],
+        "lips_reach": reach(ours[:, 0]),
+        "true_reach": reach(theirs[:, 0]),
         "lips_width": best_lag(ours[:, 1], theirs[:, 1])[0],
-        "lips_width_reach": ratios["width_reach"],
+        "width_reach": reach(ours[:, 1]),
+        "true_width_reach": reach(theirs[:, 1]),
     }
-
-
-def own_reach(points: np.ndarray) -> dict[str, float]:
-    """How far opening and width of landmarks (T,K,2 or 3) go, in distances of the eyes."""
-    opening, width = measure_lips(points[..., :2])
-    return {"opening_reach": reach(torch.tensor(opening)), "width_reach": reach(torch.tensor(width))}
 
 
 def closures(points: np.ndarray, phones: Sequence[Phone]) -> float:

@@ -11,7 +11,8 @@ MESH = "MediaPipe (make judge)"
 class Measure:
     """better: "up", "down", or "truth" where the truth's own value is best. needs: names in weights.FILES, MESH, or
     "textgrid". `features` names the features that a Frechet distance is of; other measures are means over samples.
-    ours: defined here, or by another detector than the papers'."""
+    over: the figure of a sample whose mean divides it (of the means: a clip that hardly moves would rule a mean of
+    ratios). ours: defined here, or by another detector than the papers'."""
 
     title: str
     better: str
@@ -19,6 +20,7 @@ class Measure:
     digits: int = 3
     features: str = ""
     ours: bool = False
+    over: str = ""
 
 
 MEASURES: dict[str, Measure] = {
@@ -39,9 +41,9 @@ MEASURES: dict[str, Measure] = {
     "lips": Measure("lips: opening, correlation at its best lag", "up", MESH, ours=True),
     "lips_lag": Measure("that lag (frames)", "truth", MESH, 2, ours=True),
     "lips_now": Measure("lips: opening, correlation without a lag", "up", MESH, ours=True),
-    "lips_reach": Measure("reach of opening, of the truth's", "truth", MESH, 2, ours=True),
+    "lips_reach": Measure("reach of opening, of the truth's", "truth", MESH, 2, ours=True, over="true_reach"),
     "lips_width": Measure("lips: width, correlation at its best lag", "up", MESH, ours=True),
-    "lips_width_reach": Measure("reach of width, of the truth's", "truth", MESH, 2, ours=True),
+    "width_reach": Measure("reach of width, of the truth's", "truth", MESH, 2, ours=True, over="true_width_reach"),
     "closures": Measure("p b m: lowest opening, of the clip's 90th percentile", "truth", MESH, ours=True),
     "sync_score": Measure("sync by our judge: cosine as it stands", "up", "sync_judge", ours=True),
     "sync_confidence": Measure("sync by our judge: best shift over the median", "up", "sync_judge", ours=True),
@@ -54,6 +56,8 @@ MEASURES: dict[str, Measure] = {
     "flow_variance": Measure("variance of motion vectors (px² of 256)", "truth", ours=True),
 }
 
+FIGURES = (*MEASURES, *(measure.over for measure in MEASURES.values() if measure.over))
+"""What is kept of a sample."""
 ALWAYS = tuple(
     name
     for name, measure in MEASURES.items()

@@ -137,12 +137,17 @@ class Statistics:
 
     def _value(self, name: str, runs: Sequence[Method], samples: Sequence[str]) -> float:
         if not MEASURES[name].features:
-            return float(self._row(name, runs, samples).mean())
+            own, over = self._row(name, runs, samples)
+            return float(own.mean() / over.mean())
         return float(np.mean([self._distance(name, run, samples) for run in runs]))
 
     def _row(self, name: str, runs: Sequence[Method], samples: Sequence[str]) -> np.ndarray:
-        """(N,) means over the runs."""
-        return np.mean([[self._judged(run).rows[sample][name] for sample in samples] for run in runs], axis=0)
+        """(2,N) means over the runs: of the figure, and of what its mean is divided by."""
+        own, over = (
+            [[self._judged(run).rows[sample][each] if each else 1.0 for sample in samples] for run in runs]
+            for each in (name, MEASURES[name].over)
+        )
+        return np.stack([np.mean(own, axis=0), np.maximum(np.mean(over, axis=0), 1e-6)])
 
     def _distance(self, name: str, run: Method, samples: Sequence[str]) -> float:
         own, truth, features = self._judged(run).features, self.verdict.truth.features, MEASURES[name].features
@@ -157,8 +162,9 @@ class Statistics:
         if len(samples) < 2:
             return values, np.zeros((0, len(groups)))
         if not MEASURES[name].features:
-            rows = np.stack([self._row(name, group, samples) for group in groups])
-            return values, np.stack([rows[:, places].mean(1) for places in self._places(samples, self.draws)])
+            rows = np.stack([self._row(name, group, samples) for group in groups])  # (groups,2,N)
+            drawn = np.stack([rows[:, :, places].mean(2) for places in self._places(samples, self.draws)])
+            return values, drawn[:, :, 0] / drawn[:, :, 1]
         drawn = [
             [self._value(name, group, [samples[i] for i in places]) for group in groups]
             for places in self._places(samples, self.set_draws)

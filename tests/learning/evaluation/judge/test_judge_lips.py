@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mamba_portrait.learning.datasets.films import CORNERS, EYES, LIPS
-from mamba_portrait.learning.evaluation.judge.lips import closures, compare_lips, own_reach
+from mamba_portrait.learning.evaluation.judge.lips import closures, compare_lips
 from mamba_portrait.visemes.phones import Phone
 
 
@@ -32,15 +32,14 @@ def test_half_as_far_and_two_frames_late(curve):
     assert found["lips_lag"] == 2
     assert found["lips"] == pytest.approx(1, abs=1e-4) and found["lips_width"] == pytest.approx(1, abs=1e-4)
     assert found["lips_now"] < 0.8
-    low, high = (np.quantile(np.roll(curve, s)[10:110], (0.1, 0.9)) for s in (2, 0))
-    assert found["lips_reach"] == pytest.approx(0.5 * (low[1] - low[0]) / (high[1] - high[0]), abs=1e-4)
-    assert found["lips_width_reach"] == pytest.approx(0.25, abs=1e-4)
+    assert found["width_reach"] == pytest.approx(0.25 * found["true_width_reach"], abs=1e-4)
 
 
-def test_own_reach_is_from_the_tenth_to_the_ninetieth_percentile():
+def test_reach_is_from_the_tenth_to_the_ninetieth_percentile():
     ramp = np.linspace(0, 1, 101)
-    found = own_reach(face(ramp, ramp / 2))
-    assert found == pytest.approx({"opening_reach": 0.8, "width_reach": 0.4}, abs=1e-4)
+    found = compare_lips(face(ramp / 4, ramp), face(ramp, ramp / 2))
+    reaches = {"lips_reach": 0.2, "true_reach": 0.8, "width_reach": 0.8, "true_width_reach": 0.4}
+    assert {name: found[name] for name in reaches} == pytest.approx(reaches, abs=1e-4)
 
 
 def test_closures_are_the_lowest_opening_near_the_middle_over_the_wide_one():

@@ -89,6 +89,20 @@ def test_frechet_distances_have_intervals_around_their_value():
     assert not statistics.difference("frechet_frames", "near", "far").is_noise
 
 
+def test_reach_is_of_the_means(hard):
+    """A clip that hardly moves does not rule: its ratio is 9, that of the means is 1.8 / 1.1."""
+    verdict = verdict_of({("a", ""): hard[:2], ("b", ""): hard[:2]})
+    for label, reached in (("a", (0.9, 0.9)), ("b", (1.0, 0.1))):
+        for row, own, true in zip(verdict.judged[label].rows.values(), reached, (1.0, 0.1), strict=True):
+            row |= {"lips_reach": own, "true_reach": true}
+    statistics = Statistics(verdict, draws=200)
+    assert statistics.figure("lips_reach", "a").whole.value == pytest.approx(1.8 / 1.1)
+    assert verdict.judged["a"].means(verdict.truth)["lips_reach"] == pytest.approx(1.8 / 1.1)
+    found = statistics.difference("lips_reach", "a", "b")
+    assert found.value == pytest.approx(1.8 / 1.1 - 1)
+    assert (found.low, found.high) == pytest.approx((-0.1, 8))  # one of the two clips drawn twice
+
+
 def test_one_sample_has_no_interval():
     found = interval(3.0, [], 1)
     assert found.value == 3 and np.isnan(found.low) and found.is_noise
