@@ -147,6 +147,22 @@ def test_samples_are_named_and_cut_as_the_list_says(judged_set, tmp_path, sample
         read_samples(listed)
 
 
+def test_phones_are_those_of_the_clip(judge, judged_set, tmp_path):
+    """A clip that begins 0.5 s into its film has the film's phones half a second earlier."""
+    film, textgrid = judged_set / "truth" / "a_1.mkv", judged_set / "a_1.TextGrid"
+    found = {}
+    for name, row in (("whole", f"{film},s,test,{textgrid},0,1.2"), ("cut", f"{film},s,test,{textgrid},0.48,0.48")):
+        (tmp_path / "list.csv").write_text(f"video,speaker,split,textgrid,start,seconds\n{row}\n")
+        [sample] = read_samples(tmp_path / "list.csv")
+        frames = read_truth(sample, 64)
+        seen = judge.observe(frames, None)
+        opening = seen.landmarks[:, LIPS[1], 1] - 40
+        near = slice(12, 15) if name == "whole" else slice(0, 3)  # frames within 60 ms of the middle of b, 0.55 s
+        found[name] = judge.compare(seen, seen, sample)["closures"]
+        assert found[name] == pytest.approx(opening[near].min() / np.quantile(opening, 0.9), abs=1e-4)
+    assert math.isfinite(found["cut"])
+
+
 def test_films_that_cannot_be_judged_are_told(judged_set, samples, tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder of films"):
         films_in(tmp_path / "none", samples)

@@ -171,6 +171,9 @@ def test_the_page_asks_and_saves(made, browser, tmp_path, capsys):
     browser.until("document.readyState == 'complete' && typeof begin == 'function' && order.length == 0", 60)
     browser.evaluate(begin.replace("const w", "var w"))
     assert browser.evaluate("JSON.stringify(order)") == before and browser.evaluate("place") == 1
+    browser.evaluate("document.getElementById('back').click()")
+    assert browser.evaluate("document.querySelectorAll('input:checked').length") == 3  # what was chosen is shown
+    browser.evaluate("document.getElementById('next').click()")
     browser.evaluate(CHOOSE)
     browser.evaluate("document.getElementById('next').click()")
     assert browser.evaluate("!document.getElementById('end').hidden")
