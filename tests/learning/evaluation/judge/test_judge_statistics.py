@@ -81,8 +81,12 @@ def test_frechet_distances_have_intervals_around_their_value():
     truth = {f"clip{i}": {"frames": generator.normal(0, 1, (8, 5))} for i in range(12)}
     near = {name: {"frames": f["frames"] + generator.normal(0, 0.1, (8, 5))} for name, f in truth.items()}
     far = {name: {"frames": f["frames"] + 1} for name, f in truth.items()}
-    runs = {("near", ""): [0] * 12, ("far", ""): [0] * 12}
-    statistics = Statistics(verdict_of(runs, {"truth": truth, ("near", ""): near, ("far", ""): far}), draws=800)
+    other = {name: {"frames": generator.normal(0, 1, (8, 5))} for name in truth}  # of the same distribution
+    runs = {("near", ""): [0] * 12, ("far", ""): [0] * 12, ("other", ""): [0] * 12}
+    features = {"truth": truth, ("near", ""): near, ("far", ""): far, ("other", ""): other}
+    statistics = Statistics(verdict_of(runs, features), draws=800)
+    same = statistics.figure("frechet_frames", "other").whole
+    assert same.low < same.value < same.high  # draws with fewer different clips would all be larger
     found = statistics.figure("frechet_frames", "far").whole
     assert found.value == pytest.approx(5, abs=1e-6) and found.low <= found.value <= found.high
     assert found.count == 12
