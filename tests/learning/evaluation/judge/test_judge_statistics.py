@@ -45,6 +45,7 @@ def test_pairs_are_those_that_both_have(hard):
     statistics = Statistics(verdict_of({("a", ""): hard, ("b", ""): other}))
     found = statistics.difference("psnr", "b", "a")
     assert found.count == COUNT // 2 and (found.value, found.low, found.high) == pytest.approx((1, 1, 1))
+    assert statistics.difference("psnr", "a", "b").count == COUNT // 2
     assert statistics.figure("psnr", "b").whole.count == COUNT // 2
     assert statistics.difference("ssim", "b", "a") is None and statistics.figure("ssim", "a") is None
 
