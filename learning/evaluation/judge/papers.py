@@ -70,7 +70,7 @@ PATS_ABLATION = PaperTable(
     },
 )
 SECONDS = PaperTable(
-    f"{PAPER}, seconds for a second of film at 25 fps (its GPU is not named in what we read)",
+    f"{PAPER}, seconds for a second of film at 25 fps (of a machine that is not named in what we read)",
     ("img2img (s)", "audio2video (s)"),
     {
         "X-Portrait": (36.973, None),
