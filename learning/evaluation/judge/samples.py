@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ....media.audio import load_audio, to_mono_16k
 from ....media.crop import resize
 from ....media.photo import to_uint8
-from ....media.video import read_video
-from ....vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
+from ....media.sound_file import SoundFile, film_sound
+from ....media.video import probe_video, read_video
+from ....vocabulary import FPS, SAMPLES_A_FRAME
 from ...datasets.manifest import Entry, read_manifest
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm")
@@ -50,14 +50,17 @@ def read_samples(manifest: str | Path, split: str | None = "test", most: int | N
 
 def read_truth(sample: Sample, size: int) -> np.ndarray:
     """The frames (T,size,size,3) uint8 of a clip itself, at 25 fps."""
-    seconds = min(sample.entry.seconds or MOST_SECONDS, MOST_SECONDS)
-    return read_frames(sample.entry.video, size, sample.entry.start, seconds)
+    entry = sample.entry
+    seconds = min(entry.seconds or MOST_SECONDS, MOST_SECONDS)
+    return read_frames(entry.video, size, entry.start, seconds, probe_video(entry.video).zero)
 
 
-def read_frames(path: Path, size: int, start: float = 0.0, seconds: float = MOST_SECONDS) -> np.ndarray:
+def read_frames(
+    path: Path, size: int, start: float = 0.0, seconds: float = MOST_SECONDS, zero: Fraction | None = None
+) -> np.ndarray:
     """(T,size,size,3) uint8 at 25 fps. ValueError for pictures that are not square: they cannot be laid on others."""
     frames = []
-    for frame in read_video(path, Fraction(FPS), start, max_frames=round(seconds * FPS)):
+    for frame in read_video(path, Fraction(FPS), start, round(seconds * FPS), zero):
         height, width = frame.shape[:2]
         if abs(height - width) > 2:
             raise ValueError(f"{path.name} is {width}x{height}: films that are judged are square; `prepare` cuts them")
@@ -66,15 +69,19 @@ def read_frames(path: Path, size: int, start: float = 0.0, seconds: float = MOST
 
 
 def read_sound(sample: Sample, frames: int) -> Tensor | None:
-    """The sound of a clip at 16 kHz (640 * frames,); None where it has none."""
-    try:
-        waveform, rate = load_audio(sample.entry.sound)
-    except ValueError:
-        return None
-    mono = to_mono_16k(waveform, rate).flatten()
-    begin = round(sample.entry.start * SAMPLE_RATE) if sample.entry.audio is None else 0
-    piece = mono[begin : begin + frames * SAMPLES_A_FRAME]
-    return torch.nn.functional.pad(piece, (0, frames * SAMPLES_A_FRAME - len(piece)))
+    """The sound of a clip at 16 kHz (640 * frames,), with silence where it ends; None for a film without sound. A sound
+    file of its own begins with the film. ValueError for a damaged one."""
+    entry, seconds = sample.entry, frames / FPS
+    if entry.audio is not None:
+        sound = SoundFile(entry.audio, -Fraction(entry.start), seconds)
+    else:
+        info = probe_video(entry.video)
+        if not info.has_audio:
+            return None
+        sound = film_sound(entry.video, info.zero, entry.start, seconds)
+    mono = torch.zeros(0) if sound is None else sound.mono_16k()[0]
+    length = frames * SAMPLES_A_FRAME
+    return torch.nn.functional.pad(mono[:length], (0, max(0, length - len(mono))))
 
 
 def films_in(folder: str | Path, samples: list[Sample]) -> dict[str, Path]:

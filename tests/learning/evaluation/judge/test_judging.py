@@ -16,6 +16,7 @@ from mamba_portrait.learning.evaluation.judge.run import ALONE, judge_methods, m
 from mamba_portrait.learning.evaluation.judge.samples import films_in, read_frames, read_samples, read_sound, read_truth
 from mamba_portrait.learning.evaluation.judge.weights import Networks
 from mamba_portrait.learning.evaluation.sync.judge import Sync
+from mamba_portrait.media.audio import write_wav
 from mamba_portrait.model_loaders.checkpoint import load_renderer
 
 
@@ -142,6 +143,12 @@ def test_samples_are_named_and_cut_as_the_list_says(judged_set, tmp_path, sample
     whole = read_frames(film, 64)
     assert np.array_equal(read_truth(first, 64), whole[5:15]) and np.array_equal(read_truth(second, 64), whole[15:25])
     assert torch.allclose(read_sound(second, 10), read_sound(samples[0], 30)[15 * 640 : 25 * 640], atol=1e-3)
+    whole = read_sound(samples[0], 30)
+    write_wav(tmp_path / "own.wav", whole[None], 16000)  # a sound of its own, beside the film
+    listed.write_text(f"video,audio,speaker,split,start,seconds\n{film},own.wav,s,test,0.6,0.4\n")
+    [cut] = read_samples(listed)
+    assert torch.allclose(read_sound(cut, 10), whole[15 * 640 : 25 * 640], atol=1e-3)
+    assert read_sound(cut, 20)[15 * 640 :].abs().max() == 0  # silence after its end
     listed.write_text(f"video,speaker,split\n{film},s,test\n{film},t,test\n")
     with pytest.raises(ValueError, match="two films named a_1_0.00"):
         read_samples(listed)
