@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .judging import add_judging, open_judge, report_judged, samples_of
-from .options import add_machine, add_networks, command, positive_int, use_machine
+from .options import add_machine, add_networks, command, positive_int, seed, use_machine
 
 REAL = {
     "portraits": "photographs of one face: commanded motion, and a voice",
@@ -43,7 +43,7 @@ evaluate --out runs/judged --protocol implicit-motion-talking-head --manifest da
     for name, what in REAL.items():
         group.add_argument(f"--{name}", nargs="+", metavar="PATH", default=[], help=what)
     add_judging(parser, None)
-    parser.add_argument("--seed", type=int, default=0, help="of the sampler, for films driven by the voice")
+    parser.add_argument("--seed", type=seed, default=0, help="of the sampler, for films driven by the voice")
     parser.add_argument("--no-seconds", action="store_true", help="do not measure the time of inference")
     add_networks(parser, motion_model=True)
     add_machine(parser)

@@ -7,8 +7,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from .options import positive_int
+from ..pipelines.settings import Range
+from .options import count, number, positive_int
 
+SIZES = Range(16, 4096)
 PROTOCOLS = ("implicit-motion-talking-head", "implicit-motion-gesture", "actalker")
 
 
@@ -19,13 +21,13 @@ def add_judging(parser: argparse.ArgumentParser, protocol: str | None) -> None:
     group.add_argument("--manifest", metavar="FILE", help="CSV or JSON lines of the true films, as `prepare` writes it")
     group.add_argument("--split", default="test", help="of the manifest: train, val, test, or all (%(default)s)")
     group.add_argument("--most", type=positive_int, metavar="N", help="films at most, spread evenly over the split")
-    group.add_argument("--size", type=positive_int, metavar="PIXELS", help="side of the pictures (the protocol's)")
+    group.add_argument("--size", type=number(SIZES), metavar="PIXELS", help="side of the pictures (the protocol's)")
     group.add_argument("--by-speaker", action="store_true", help="draw whole speakers, not films, for the intervals")
     group.add_argument("--networks", metavar="PLACE", help="folder, or JSON or YAML list, of the networks of measures")
     group.add_argument(
         "--network", action="append", default=[], metavar="NAME=FILE", help="one of them, such as syncnet or i3d"
     )
-    group.add_argument("--films-shown", type=int, default=3, metavar="N", help="films put side by side (%(default)s)")
+    group.add_argument("--films-shown", type=count, default=3, metavar="N", help="films put side by side (%(default)s)")
 
 
 def samples_of(options: argparse.Namespace):
@@ -67,6 +69,6 @@ def report_judged(options: argparse.Namespace, samples, verdict, tables, against
     write_tables(out, text, figures_of(statistics, against) | (extra or {}))
     pictures.plot_figures(statistics, out / "plots.png")
     size = options.size or protocol_of(options.protocol).size
-    for sample in samples[: max(0, options.films_shown)]:
+    for sample in samples[: options.films_shown]:
         pictures.side_by_side(sample, verdict.methods, out / "side_by_side" / f"{sample.name}.mp4", size)
     return text
