@@ -30,7 +30,7 @@ def lpips(networks: Networks, backbone: str) -> Callable[[Tensor, Tensor], Tenso
     try:
         from lpips import LPIPS
     except ImportError as fault:
-        raise ImportError("LPIPS is measured by the library lpips: pip install 'mamba-portrait[judge]'") from fault
+        raise ImportError("LPIPS is measured by the library lpips: pip install 'mamba-portrait[metrics]'") from fault
     measure = LPIPS(net=backbone, pnet_rand=True, verbose=False)
     state = {key.removeprefix("features."): value for key, value in networks.state(BACKBONES[backbone]).items()}
     places = {key.split(".", 1)[1]: key for key in measure.net.state_dict()}  # N.weight: sliceK.N.weight
@@ -50,7 +50,7 @@ def inception_features(networks: Networks) -> Callable[[Tensor], Tensor]:
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as fault:
-        raise ImportError("FID needs the library torch-fidelity: pip install 'mamba-portrait[judge]'") from fault
+        raise ImportError("FID needs the library torch-fidelity: pip install 'mamba-portrait[metrics]'") from fault
     networks.state("inception")  # read as weights alone before the library opens it
     path = str(networks.files["inception"])
     network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=path)

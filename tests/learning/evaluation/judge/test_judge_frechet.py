@@ -30,8 +30,8 @@ def test_a_shift_and_a_scale_are_known():
 
 
 def test_it_is_torchmetrics_fid():
-    torchmetrics = pytest.importorskip("torchmetrics.image.fid", reason="extra judge is not installed")
-    pytest.importorskip("torch_fidelity", reason="extra judge is not installed")
+    torchmetrics = pytest.importorskip("torchmetrics.image.fid", reason="extra metrics is not installed")
+    pytest.importorskip("torch_fidelity", reason="extra metrics is not installed")
     import torch
 
     class Corner(torch.nn.Module):

