@@ -1,15 +1,16 @@
-# demo, test, test-all, bench, lint. Each makes its own .venv from a bare Python 3.10 or newer and works offline from then on.
+# demo, test, test-all, bench, lint, judge. Each makes its own .venv from a bare Python 3.10 or newer and works offline from then on.
 # release-check needs a clean tree and COMFYUI_PATH.
 
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))
 PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.13 python3.10; do \
 	$$name -c '$(SUITS)' 2>/dev/null && { echo $$name; break; }; done)
 VENV := .venv
+JUDGE := .venv-judge
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO ?= output/demo.mp4
 
-.PHONY: demo test test-all bench lint release-check clean
+.PHONY: demo test test-all bench lint judge release-check clean
 
 demo: $(VENV)/.ready
 	@echo "A photo (assets/portrait_2.jpg) speaks a recorded sentence (assets/greeting.flac): 6.4 seconds of video."
@@ -32,8 +33,19 @@ lint: $(VENV)/.ready
 release-check: $(VENV)/.ready
 	$(BIN)/python tests/release.py
 
+# MediaPipe, which measures lips and poses for `evaluate` and `compare`, in an environment of its own: it needs NumPy 1.
+judge: $(JUDGE)/.ready
+
+$(JUDGE)/.ready:
+	@test -n "$(PYTHON)" || { echo "Python 3.10 to 3.12 is needed; name one: make judge PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(JUDGE)
+	$(JUDGE)/bin/python -m pip --disable-pip-version-check install --quiet 'mediapipe==0.10.21' || { rm -rf $(JUDGE); \
+		echo "MediaPipe 0.10.21 is made for Python 3.9 to 3.12: name one, make judge PYTHON=python3.12"; exit 1; }
+	$(JUDGE)/bin/python -c 'import mediapipe; mediapipe.solutions.face_mesh'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(JUDGE) build *.egg-info
 
 # The large wheels first and for themselves, so that a change of the package's own needs does not touch them.
 $(VENV)/.torch: requirements-torch.txt

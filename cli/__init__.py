@@ -21,6 +21,8 @@ COMMANDS = (
     "train",
     "export",
     "evaluate",
+    "compare",
+    "study",
     "test-set",
     "bench",
     "convert-actalker",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .options import add_machine, add_networks, command, positive_int, use_machine
+from .judging import add_judging, open_judge, report_judged, samples_of
+from .options import add_machine, add_networks, command, positive_int, seed, use_machine
 
 REAL = {
     "portraits": "photographs of one face: commanded motion, and a voice",
@@ -29,6 +30,7 @@ def add(commands) -> argparse.ArgumentParser:
 evaluate --out runs/figures
 evaluate --corpus data/held_out --out runs/figures --renderer runs/renderer.safetensors
 evaluate --out runs/real --no-drawn --portraits photos --videos films --speakers talks --faces crowds --faceless views
+evaluate --out runs/judged --protocol implicit-motion-talking-head --manifest data/grid.csv --networks networks
 """,
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="for figures.json, figures.md and contact sheets")
@@ -40,13 +42,19 @@ evaluate --out runs/real --no-drawn --portraits photos --videos films --speakers
     group = parser.add_argument_group("real files", "files or folders, evaluated with MediaPipe (extra eval)")
     for name, what in REAL.items():
         group.add_argument(f"--{name}", nargs="+", metavar="PATH", default=[], help=what)
+    add_judging(parser, None)
+    parser.add_argument("--seed", type=seed, default=0, help="of the sampler, for films driven by the voice")
+    parser.add_argument("--no-seconds", action="store_true", help="do not measure the time of inference")
     add_networks(parser, motion_model=True)
     add_machine(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the command; prints the tables of the card."""
+    """Run the command; prints the tables of the card, or those of a protocol."""
+    if options.protocol:
+        run_protocol(options)
+        return
     from ..learning.evaluation.real import PICTURES, VIDEOS, RealFiles, evaluate_real, files_of, real_table
     from ..learning.evaluation.report import evaluate, table, write_report
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
@@ -82,3 +90,49 @@ def run(options: argparse.Namespace) -> None:
         write_report(figures, "\n".join(tables), options.out)
     print("\n".join(tables), end="")
     print(Path(options.out) / "figures.json")
+
+
+def run_protocol(options: argparse.Namespace) -> None:
+    """Make films of the networks for every clip of the manifest, and judge them."""
+    from ..files import check_folder
+    from ..learning.evaluation.judge.filming import make_films
+    from ..learning.evaluation.judge.papers import SECONDS
+    from ..learning.evaluation.judge.protocols import DRIVES, VIDEO, VOICE, protocol_of
+    from ..learning.evaluation.judge.run import Bar, Method, judge_methods
+    from ..learning.evaluation.judge.samples import films_in
+    from ..learning.evaluation.judge.seconds import seconds_a_second
+    from ..learning.evaluation.judge.tables import paper_table, seconds_table
+    from ..model_loaders.checkpoint import load_motion_model, load_renderer
+
+    out = check_folder(options.out)
+    protocol, samples = protocol_of(options.protocol), samples_of(options)
+    size, drives = options.size or protocol.size, (VIDEO,) if options.no_voice else DRIVES
+    with use_machine(options) as machine:
+        renderer = load_renderer(options.renderer).to(machine.device)
+        model = None if options.no_voice else load_motion_model(options.motion_model).to(machine.device)
+        bar, methods = Bar(), []
+        for drive in drives:
+
+            def report(done: int, total: int, drive: str = drive) -> None:
+                bar(f"films driven by {drive}", done, total)
+
+            folder = make_films(
+                *(renderer, model, samples, out / "films" / drive, drive, size),
+                seed=options.seed if drive == VOICE else 0,
+                bf16=machine.bf16,
+                progress=report,
+            )
+            methods.append(Method(f"ours, {drive}", "", films_in(folder, samples)))
+        with open_judge(options, renderer, machine.device) as judge:
+            verdict = judge_methods(judge, samples, methods, size, bar)
+        bar.close()
+        times = {}
+        if model is not None and not options.no_seconds:
+            times = seconds_a_second(renderer, model, size, machine.bf16)
+
+    def tables(statistics) -> list[str]:
+        made = [seconds_table(times, SECONDS)] if times else []
+        return [paper_table(statistics, protocol, drives), *made]
+
+    print(report_judged(options, samples, verdict, tables, extra={"seconds": times} if times else None), end="")
+    print(out / "table.md")

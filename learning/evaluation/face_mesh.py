@@ -18,6 +18,7 @@ from torch import Tensor
 from ...networks.renderer.model import Renderer
 from ...vocabulary import LANDMARKS
 from ..corpus.clips import clip_scene
+from .judge.mesh import MeshProcess, mesh_process
 from .metrics import correlation, mouth_opening, slope
 from .sheets import parameters_of, render_parameters
 
@@ -44,12 +45,31 @@ DRAWN_HEADS = 12
 
 
 def media_pipe() -> FaceMesh:
-    """MediaPipe's face mesh for still pictures; ImportError that names the extra where it is not installed."""
-    mesh = _solutions().face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True, max_num_faces=1)
+    """MediaPipe's face mesh for still pictures: in this process, or in the environment that `make judge` builds.
+    ImportError where it is in neither."""
+    try:
+        solutions = _solutions()
+    except ImportError:
+        process = mesh_process()
+        if process is None:
+            raise
+        return _elsewhere(process)
+    mesh = solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True, max_num_faces=1)
 
     def look(picture: np.ndarray) -> np.ndarray | None:
         found = mesh.process(np.ascontiguousarray(picture)).multi_face_landmarks
         return None if not found else np.array([[p.x, p.y] for p in found[0].landmark], np.float32)
+
+    return look
+
+
+def _elsewhere(process: MeshProcess) -> FaceMesh:
+    """The mesh of a process, which ends with this one."""
+    process.__enter__()
+
+    def look(picture: np.ndarray) -> np.ndarray | None:
+        [points] = process.landmarks(picture[None])
+        return points[:, :2] / np.float32(picture.shape[1::-1]) if np.isfinite(points).all() else None
 
     return look
 
@@ -81,7 +101,7 @@ def _solutions():
         return mediapipe.solutions
     except (ImportError, AttributeError) as fault:
         raise ImportError(
-            "faces are measured by MediaPipe with its `solutions`: pip install mediapipe==0.10.21"
+            "faces are measured by MediaPipe with its `solutions`: make judge, or pip install mediapipe==0.10.21"
         ) from fault
 
 

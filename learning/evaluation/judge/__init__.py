@@ -1,0 +1,1 @@
+"""Finished films judged against the truth: measures, protocols of the papers, comparison of methods, a user study."""

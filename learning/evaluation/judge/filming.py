@@ -1,0 +1,119 @@
+"""Films of our own weights for every sample: its first frame, driven by its pictures or by its sound."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ....files import whole_file
+from ....networks.motion_model.model import MotionModel
+from ....networks.renderer.model import Renderer
+from ....pipelines.portrait import (
+    Voice,
+    assemble,
+    encode_driving_video,
+    encode_source,
+    extract_appearance,
+    extract_global_audio,
+    extract_local_audio,
+    generate_motion,
+    render,
+)
+from ....pipelines.settings import RenderingSettings, SamplingSettings
+from ....vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
+from .protocols import VIDEO, VOICE
+from .samples import Sample, read_sound, read_truth
+
+QUALITY = 10  # x264's constant rate factor: coding hardly adds to the differences
+
+
+@torch.inference_mode()
+def film_of(
+    renderer: Renderer,
+    model: MotionModel | None,
+    frames: np.ndarray,
+    sound: Tensor | None,
+    drive: str,
+    seed: int = 0,
+    bf16: bool = False,
+):
+    """Batches of frames (b,S,S,3) in [0,1] of the first of `frames` (T,S,S,3) uint8, driven by all of them (drive
+    "video") or by their sound (640 * T,) at 16 kHz ("voice")."""
+    pictures = torch.from_numpy(frames).float() / 255
+    source = encode_source(renderer, pictures[0], bf16=bf16)
+    appearance = extract_appearance(renderer, source, bf16=bf16)
+    if drive == VIDEO:
+        motion = encode_driving_video(renderer, pictures, Fraction(FPS), bf16=bf16)
+    else:
+        voice = Voice(sound[None], len(sound) // SAMPLES_A_FRAME)
+        heard = extract_global_audio(model, voice, bf16=bf16), extract_local_audio(model, voice, bf16=bf16)
+        motion = generate_motion(model, *heard, appearance, SamplingSettings(seed=seed), bf16=bf16)
+    return render(renderer, source, appearance, motion, RenderingSettings(size=frames.shape[1]), bf16=bf16)
+
+
+def make_films(
+    renderer: Renderer,
+    model: MotionModel | None,
+    samples: Sequence[Sample],
+    folder: str | Path,
+    drive: str,
+    size: int,
+    *,
+    seed: int = 0,
+    bf16: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """FOLDER/NAME.mp4 for each sample; those that exist are kept, so that a run that was stopped goes on. Samples
+    without sound have no film driven by the voice. ValueError where the films there are of other weights or settings.
+    """
+    folder = Path(folder)
+    networks = (renderer,) if drive == VIDEO else (renderer, model)
+    _check_same(folder, {"weights": [fingerprint(each) for each in networks], "size": size, "seed": seed})
+    for number, sample in enumerate(samples):
+        path = folder / f"{sample.name}.mp4"
+        if not path.exists():
+            frames = read_truth(sample, size)
+            sound = read_sound(sample, len(frames))
+            if sound is not None or drive != VOICE:
+                made = film_of(renderer, model, frames, sound, drive, seed, bf16)
+                heard = {} if sound is None else {"waveform": sound[None], "rate": SAMPLE_RATE}
+                assemble(path, made, Fraction(FPS), quality=QUALITY, **heard)
+        if progress is not None:
+            progress(number + 1, len(samples))
+    return folder
+
+
+def fingerprint(network: torch.nn.Module) -> str:
+    """A hash of all weights."""
+    whole = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        whole.update(name.encode())
+        whole.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return whole.hexdigest()[:16]
+
+
+def _check_same(folder: Path, settings: dict) -> None:
+    note = folder / "made.json"
+    if note.is_file():
+        if json.loads(note.read_text("utf8")) != settings:
+            raise ValueError(f"{folder} holds films of other weights or settings; name another folder with --out")
+        return
+    with whole_file(note) as partial:
+        partial.write_text(json.dumps(settings, indent=1) + "\n", "utf8")
+
+
+def weights_in(folder: str | Path) -> tuple[Path | None, Path | None] | None:
+    """The renderer and the motion model in a folder of weights, such as a training run's; None for other folders. What
+    the folder lacks is None, and the shipped one takes its place."""
+    for place in (Path(folder), Path(folder) / "weights"):
+        found = [next(iter(sorted(place.glob(f"{part}_*.safetensors"))), None) for part in ("renderer", "motion")]
+        if any(found):
+            return tuple(found)
+    return None

@@ -1,0 +1,1 @@
+"""Networks that measures need, with the parameter names of their published checkpoints."""
