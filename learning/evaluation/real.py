@@ -19,6 +19,7 @@ from ...networks.renderer.model import Renderer
 from ...pipelines.framing import frame_portrait
 from ...pipelines.portrait import prepare_voice
 from ...vocabulary import FPS, SAMPLES_A_FRAME
+from .actalker.mouth_boxes import measure_mouth_box
 from .face_mesh import FaceBoxes, FaceMesh, measure_portrait, media_pipe, media_pipe_faces
 from .films import measure_films
 from .finding import measure_finder
@@ -52,6 +53,8 @@ ROWS: tuple[tuple[str, str, str, str], ...] = (
     ("portraits", "voice", "mouth seen in speaking portraits: correlation with the commanded one", ""),
     ("portraits", "voice_lowest", "the same on the worst portrait", ""),
     ("portraits", "follows", "part of the portraits whose mouth follows the voice (0.5 and above)", "1"),
+    ("portraits", "mouth_covered", "ACTalker's mouth box: part of the lips (MediaPipe) inside it", "1"),
+    ("portraits", "mouth_larger", "its area, in areas of the lips' box", ""),
     ("portraits", "count", "portraits", ">= 10"),
     ("videos", "gain", "real films from their first frame, over copying it (dB)", ""),
     ("videos", "better", "part of the films that are better than the copy", "1"),
@@ -144,7 +147,7 @@ def _measure_portraits(renderer, motion_model, photos, mesh, out: Path, progress
         photo, values = portrait_of(path), {}
         if photo is not None:
             squares.append(photo.movedim(-1, 0))
-            values = measure_portrait(renderer, squares[-1], mesh)
+            values = measure_portrait(renderer, squares[-1], mesh) | measure_mouth_box(photo, mesh)
             if motion_model is not None:
                 spoken, frames = measure_talking_portrait(renderer, motion_model, photo, heard, mesh)
                 values |= spoken
