@@ -1,6 +1,7 @@
 """Small checkpoints, motion files and pickles, made anew, and what can be altered in them beside their bytes: config,
 metadata, tensors, and code planted in a pickle. For harness.py."""
 
+import contextlib
 import io
 import json
 import math
@@ -17,14 +18,16 @@ from torch import nn
 
 from mamba_portrait.media.motion import Motion, save_motion
 from mamba_portrait.model_loaders import checkpoint
-from mamba_portrait.model_loaders.actalker.load import save_actalker
-from mamba_portrait.networks.actalker.config import ACTalkerConfig
-from mamba_portrait.networks.actalker.model import ACTalker
 from mamba_portrait.networks.face_finder import FaceFinder, FaceFinderConfig
 from mamba_portrait.networks.motion_model.config import MotionModelConfig
 from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.networks.renderer.config import RendererConfig
 from mamba_portrait.networks.renderer.model import Renderer
+
+with contextlib.suppress(ImportError):  # diffusers is optional; without it, there are no files of ACTalker's
+    from mamba_portrait.model_loaders.actalker.load import save_actalker
+    from mamba_portrait.networks.actalker.config import ACTalkerConfig
+    from mamba_portrait.networks.actalker.model import ACTalker
 
 RENDERER = RendererConfig(
     image_size=64, motion_size=64, encoder_widths=(8, 8, 8), skip_widths=(4, 8), depth_planes=2, depth_channels=4,
@@ -119,16 +122,19 @@ KINDS = {
     "face_finder": {
         "finder.safetensors": lambda: _checkpoint(_network(lambda: FaceFinder(FACE_FINDER)), "face_finder")
     },
-    "actalker": {"actalker.safetensors": lambda: _bytes(lambda path: save_actalker(_actalker(), path))},
     "index": {INDEX: lambda: shards()[INDEX]},
     "motion": {"motion.safetensors": _motion},
-    "part": {
-        "motion_projector.pth": lambda: _part("motion_projector"),
-        "audio_projector.pth": lambda: _part("audio_projector", _use_new_zipfile_serialization=False),
-        "head_pose.ckpt": _vasa,
-    },
     "run": {"stage1.pt": lambda: _run(_renderer(), "renderer"), "stage2.pt": lambda: _run(_motion_model(), "model")},
 }
+if "ACTalker" in globals():
+    KINDS |= {
+        "actalker": {"actalker.safetensors": lambda: _bytes(lambda path: save_actalker(_actalker(), path))},
+        "part": {
+            "motion_projector.pth": lambda: _part("motion_projector"),
+            "audio_projector.pth": lambda: _part("audio_projector", _use_new_zipfile_serialization=False),
+            "head_pose.ckpt": _vasa,
+        },
+    }
 
 
 # ------------------------------------------------- alterations: (bytes, random, another file) -> bytes

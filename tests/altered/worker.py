@@ -23,10 +23,7 @@ from mamba_portrait.media.finders.own import load_face_finder
 from mamba_portrait.media.motion import load_motion
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.media.video import probe_video, read_video
-from mamba_portrait.model_loaders.actalker.files import check_part, read_part
-from mamba_portrait.model_loaders.actalker.load import _assign, _empty, load_actalker
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
-from mamba_portrait.networks.actalker.config import ACTalkerConfig
 from mamba_portrait.nodes.values.video_input import open_video
 from mamba_portrait.pipelines import portrait
 from mamba_portrait.pipelines.settings import RenderingSettings, SamplingSettings
@@ -98,6 +95,8 @@ def face_finder(path: Path) -> None:
 
 def actalker(path: Path) -> None:
     """As Load ACTalker with a converted file."""
+    from mamba_portrait.model_loaders.actalker.load import load_actalker
+
     load_actalker(path, dtype=torch.float32)
 
 
@@ -108,6 +107,10 @@ def motion(path: Path) -> None:
 
 def part(path: Path) -> None:
     """As Load ACTalker with published files, up to this one."""
+    from mamba_portrait.model_loaders.actalker.files import check_part, read_part
+    from mamba_portrait.model_loaders.actalker.load import _assign, _empty
+    from mamba_portrait.networks.actalker.config import ACTalkerConfig
+
     name = path.stem
     model = _empty(ACTalkerConfig.reduced(), (name,))
     state = read_part(name, path)
