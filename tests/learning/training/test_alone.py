@@ -92,6 +92,8 @@ def test_the_time_between_checkpoints_is_a_positive_number(capsys, given):
 
 @pytest.mark.parametrize("stage", ["stage1", "stage2", "actalker", "all"])
 def test_the_time_between_checkpoints_reaches_the_run(tmp_path, monkeypatch, stage):
+    if stage == "actalker":
+        pytest.importorskip("diffusers", reason="ACTalker needs diffusers (extra actalker)")
     found = []
     monkeypatch.setattr(Plan, "__post_init__", lambda plan: found.append(plan.saves.seconds))
     order = ["train", stage, "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--checkpoint-every", "7.5"]
