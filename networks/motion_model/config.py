@@ -124,7 +124,7 @@ class MotionModelConfig:
 
     @classmethod
     def paper(cls) -> MotionModelConfig:
-        """The paper's size: about 107 M parameters, extractors included."""
+        """Full width: about 107 M parameters, extractors included. The paper's own widths are open."""
         return cls(
             stem="waveform",
             global_width=512,
