@@ -29,6 +29,7 @@ def add(commands) -> argparse.ArgumentParser:
         """
 evaluate --out runs/figures
 evaluate --corpus data/held_out --out runs/figures --renderer runs/renderer.safetensors
+evaluate --method --out runs/method --groups 24
 evaluate --out runs/real --no-drawn --portraits photos --videos films --speakers talks --faces crowds --faceless views
 evaluate --out runs/judged --protocol implicit-motion-talking-head --manifest data/grid.csv --networks networks
 """,
@@ -39,6 +40,11 @@ evaluate --out runs/judged --protocol implicit-motion-talking-head --manifest da
     parser.add_argument("--clips", type=positive_int, default=16, help="talking clips (%(default)s)")
     parser.add_argument("--no-voice", action="store_true", help="the renderer alone")
     parser.add_argument("--no-drawn", action="store_true", help="measure on real files only, without the drawn corpus")
+    parser.add_argument(
+        "--method",
+        action="store_true",
+        help="instead of the figures: what each branch of the method contributes, by replacing what it says",
+    )
     group = parser.add_argument_group("real files", "files or folders, evaluated with MediaPipe (extra eval)")
     for name, what in REAL.items():
         group.add_argument(f"--{name}", nargs="+", metavar="PATH", default=[], help=what)
@@ -55,6 +61,7 @@ def run(options: argparse.Namespace) -> None:
     if options.protocol:
         run_protocol(options)
         return
+    from ..learning.evaluation.method import method_figures, method_table, probe_method
     from ..learning.evaluation.real import PICTURES, VIDEOS, RealFiles, evaluate_real, files_of, real_table
     from ..learning.evaluation.report import evaluate, table, write_report
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
@@ -71,7 +78,18 @@ def run(options: argparse.Namespace) -> None:
         renderer = load_renderer(options.renderer).to(machine.device)
         model = None if options.no_voice else load_motion_model(options.motion_model).to(machine.device)
         figures, tables = {}, []
-        if not options.no_drawn:
+        if options.method:
+            found = probe_method(
+                renderer,
+                model,
+                corpus=options.corpus,
+                out=options.out,
+                groups=options.groups,
+                clips=options.clips,
+                progress=report,
+            )
+            figures, tables = {"method": method_figures(found)}, [method_table(found)]
+        elif not options.no_drawn:
             figures = evaluate(
                 renderer,
                 model,
