@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ...messages import shown
 from ...vocabulary import COUNT, FRAMING, LANDMARKS
 from ..fields import check_fields, check_names
 
@@ -20,6 +21,8 @@ RETIRED = frozenset(
     "parameter_standing".split()
 )
 """Fields of earlier configs, which stand in shipped weights; their values are in vocabulary.py now."""
+DEVIATION_NORMS = ("features", "motion")
+WARPS = ("field", "planes", "volume")
 RANGES = {
     **dict.fromkeys("encoder_blocks resnet3d_blocks motion_blocks deviation_layers decoder_blocks".split(), (0, 64)),
     "deviation_blocks": (0, 64),
@@ -81,6 +84,20 @@ class RendererConfig:
     # beta's start [P: beta controls articulation]; the value of the authors' earlier work
     articulation_slope: float = 0.14159
 
+    # What the paper prints, where ours differs: docs/method.md has the equations, `method` all of them together.
+    omega_channels: bool = False  # omega_m: one weight a channel and plane, in place of one a plane
+    omega_after: bool = False  # omega_m weighs after ResNet3D, in place of before
+    deviation_norm: str = "features"  # or "motion": V is normed before the 3-D convolutions, in place of after
+    own_variance: bool = False  # delta^2 is the frame's own, in place of the mean of frame and source
+    relative_shift: bool = True  # k_sh less the source's, so that rest is a fixed point; False: k_sh as printed
+    deviation_linear: bool = True  # Delta has a term linear in M_i - M_0 besides
+    region_attention: bool = False  # focus maps see the motion and F_A, in place of the source alone
+    static_region: bool = True  # one region besides lambda, which does not move
+    warp: str = "field"  # what warps F_id: one "field" for all, each plane its own ("planes"), or a "volume"
+    single_slope: bool = False  # beta is one number, in place of one a channel
+    decoder_skips: bool = True  # U reads skips, warped photo, mask module and D besides; False: U(phi_r)
+    composite: bool = True  # the warped photo is blended with U's picture; False: I_R is U's picture
+
     use_appearance: bool = True  # the paper's ablations, each a switch
     use_transformer: bool = True
     use_attention: bool = True
@@ -114,6 +131,24 @@ class RendererConfig:
             decoder_blocks=3,
         )
 
+    @classmethod
+    def method(cls) -> RendererConfig:
+        """Every form as the paper prints it, at the widths of `lite`; all 12 depths of V are kept."""
+        return cls(
+            depth_planes=12,
+            deviation_norm="motion",
+            own_variance=True,
+            relative_shift=False,
+            deviation_linear=False,
+            region_attention=True,
+            static_region=False,
+            inversion_steps=0,
+            warp="volume",
+            single_slope=True,
+            decoder_skips=False,
+            composite=False,
+        )
+
     @property
     def motion_dim(self) -> int:
         """768 [P]."""
@@ -124,6 +159,11 @@ class RendererConfig:
             if isinstance(getattr(self, f.name), list):
                 object.__setattr__(self, f.name, tuple(getattr(self, f.name)))
         check_fields(self, RANGES)
+        for name, allowed in (("deviation_norm", DEVIATION_NORMS), ("warp", WARPS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {shown(getattr(self, name))}")
+        if self.warp == "volume" and self.inversion_steps:
+            raise ValueError(f"warp volume is not inverted: set inversion_steps to 0, not {self.inversion_steps}")
         coarsest = self.motion_size // 2 ** len(self.encoder_widths)
         if coarsest != self.motion_grid or self.motion_size % 2 ** len(self.encoder_widths):
             raise ValueError(

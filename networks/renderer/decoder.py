@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from .config import RendererConfig
 from .deviation import Deviation
+from .feature_decoder import FeatureDecoder
 from .layers import Modulate, blocks, concat_channels, conv, conv_of_upsampled, resize, shuffle_down, shuffle_up
 from .lmdd import MotionField
-from .warp import warp
+from .warp import warp, warp_planes, warp_volume
 
 
 class Synthesis(NamedTuple):
@@ -28,16 +29,24 @@ class ImageDecoder(nn.Module):
 
     The same blend is repeated with the texture skips. U outputs a picture and a mask: the mask keeps the warped photo
     wherever it is right, so that detail is copied rather than generated, and the output has the photo's own resolution.
+    Without `decoder_skips` U reads phi_r alone, and without `composite` the mask is zero: I_R is U's picture.
     """
 
     def __init__(self, config: RendererConfig):
         super().__init__()
         self.config = config
         folded = config.depth_channels * config.depth_planes
+        slopes = 1 if config.single_slope else folded
+        self.beta = nn.Parameter(torch.full((slopes,), config.articulation_slope))
+        if config.decoder_skips:
+            self._init_with_skips(folded, config)
+        else:
+            self.picture = FeatureDecoder(folded, config)
+
+    def _init_with_skips(self, folded: int, config: RendererConfig) -> None:
         half, quarter = config.skip_widths
         low, middle, high = config.decoder_widths
         n, refine = config.decoder_blocks, config.refine_width
-        self.beta = nn.Parameter(torch.full((folded,), config.articulation_slope))
         self.enter = conv(folded + refine + 1, low)
         self.modulate_low = Modulate(config.deviation_dim, low)
         self.appearance = Modulate(config.appearance_dim, low) if config.use_appearance else None
@@ -66,12 +75,38 @@ class ImageDecoder(nn.Module):
         articulation scales beta, the negative slope of the activation: 0.5 weakens, 1.5 exaggerates.
         """
         size = image.shape[-1]
-        half, quarter = skips
         keep = motion.visible.sigmoid().to(identity.dtype)  # delta_phi
         source = identity.flatten(1, 2)
-        warped = warp(source, motion.field)  # phi'
+        warped = self._warped(identity, motion)  # phi'
         x = self._blend(source, warped, keep)  # phi_m
         x = x.clamp_min(0) + articulation * self.beta.view(1, -1, 1, 1).to(x.dtype) * x.clamp_max(0)  # phi_r
+        if self.config.decoder_skips:
+            picture, logits = self._with_skips(x, image, skips, appearance, motion, deviation, keep)
+        else:
+            picture, logits = self.picture(resize(x, size // 8)), resize(motion.visible, size)
+        return Synthesis(picture, logits.sigmoid() if self.config.composite else torch.zeros_like(logits), warped)
+
+    def _warped(self, identity: Tensor, motion: MotionField) -> Tensor:
+        """phi' (B,C*S_d,h,w): F_id moved by one field, or each of its planes by its own, or as a volume."""
+        if motion.volume is None:
+            return warp(identity.flatten(1, 2), motion.field)
+        if self.config.warp == "planes":
+            return warp_planes(identity, motion.volume[:, :2]).flatten(1, 2)
+        return warp_volume(identity, motion.volume).flatten(1, 2)
+
+    def _with_skips(
+        self,
+        x: Tensor,
+        image: Tensor,
+        skips: list[Tensor],
+        appearance: Tensor,
+        motion: MotionField,
+        deviation: Deviation,
+        keep: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """U's picture (B,3,S,S) in [0,1] and the logits of its mask (B,1,S,S), from phi_r and everything else."""
+        size = image.shape[-1]
+        half, quarter = skips
         at = size // 8
         x = self.enter(concat_channels(resize(x, at), resize(motion.features, at), resize(keep, at)))
         x = self.modulate_low(x, deviation.vector)
@@ -86,7 +121,7 @@ class ImageDecoder(nn.Module):
         x = conv_of_upsampled(self.join_high, x, self._blend(half, warp(half, motion.field), keep), detail)
         out = shuffle_up(self.leave(F.silu(self.high(x))).float())
         logits = resize(motion.visible, size) + 2 * out[:, 3:]
-        return Synthesis(out[:, :3].sigmoid(), logits.sigmoid(), warped)
+        return out[:, :3].sigmoid(), logits
 
     @staticmethod
     def _blend(source: Tensor, warped: Tensor, keep: Tensor) -> Tensor:

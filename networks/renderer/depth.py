@@ -33,13 +33,18 @@ class DepthExpansion(nn.Module):
         self.planes, self.channels = config.depth_planes, config.depth_channels
         self.expand = nn.Conv2d(channels, self.channels * self.planes, 1)
         # The paper calls omega_m depth-wise weights, but its global mean leaves C numbers: so FC maps C to S_d, one
-        # weight a plane.
+        # weight a plane, or (`omega_channels`) to C * S_d.
+        weights = self.planes * (self.channels if config.omega_channels else 1)
         self.plane_weights = nn.Sequential(
-            nn.Linear(self.channels, self.channels), nn.SiLU(), nn.Linear(self.channels, self.planes)
+            nn.Linear(self.channels, self.channels), nn.SiLU(), nn.Linear(self.channels, weights)
         )
         self.refine = nn.Sequential(*(ResBlock3D(self.channels) for _ in range(config.resnet3d_blocks)))
+        self.weighs_after = config.omega_after
 
     def forward(self, features: Tensor) -> Tensor:
         volume = self.expand(features).unflatten(1, (self.channels, self.planes))  # F_m
+        return self._weighed(self.refine(volume)) if self.weighs_after else self.refine(self._weighed(volume))
+
+    def _weighed(self, volume: Tensor) -> Tensor:
         omega = self.plane_weights(volume.mean((2, 3, 4))).sigmoid()  # omega_m
-        return self.refine(volume * omega[:, None, :, None, None])
+        return volume * omega.unflatten(1, (-1, self.planes))[..., None, None]

@@ -25,7 +25,7 @@ class SourceMotion(NamedTuple):
     """DIT's features of M_0, computed once per portrait."""
 
     motion: Tensor  # (B,768)
-    volume: Tensor  # mean-free E_0 (B,c,12,8,8)
+    volume: Tensor  # E_0 (B,c,12,8,8), mean-free where it is normed itself
     variance: Tensor  # (B,c,1,1,1)
     tokens: Tensor  # (B,64,d)
     shift: Tensor  # k_sh of the source against itself, subtracted so that M_i = M_0 gives zero deviation
@@ -53,10 +53,12 @@ class CrossBlock(nn.Module):
 class DeviationTransformer(nn.Module):
     """M_0, M_i (B,768) -> Deviation.
 
-    Delta_i = (V_nor^i - V_nor^0) / sqrt(delta^2 + 1e-5) * k_sc^i + k_sh^i  [P], with two choices of ours. k_sh is the
-    difference between the frame's head and the source's, so M_i = M_0 gives exactly zero: the printed formula does not
-    force it, and without it a still face drifts. And a region's shift has a term linear in M_i - M_0: large motion (a
-    turning head) is close to linear, and the transformer then only learns what is not.
+    Delta_i = (V_nor^i - V_nor^0) / sqrt(delta^2 + 1e-5) * k_sc^i + k_sh^i  [P], with choices of ours, each a switch of
+    the config. k_sh is the difference between the frame's head and the source's (`relative_shift`), so M_i = M_0 gives
+    exactly zero: the printed formula does not force it, and without it a still face drifts. A region's shift has a term
+    linear in M_i - M_0 (`deviation_linear`): large motion (a turning head) is close to linear, and the transformer then
+    only learns what is not. The norm is of the convolutions' features (`deviation_norm`), its variance the mean of
+    frame and source (`own_variance`).
 
     The vector, which modulates the decoder, is not bounded: with a tanh it saturated, a tenth of a blink had nearly the
     effect of a whole one, and lids and mouths were rendered either open or shut."""
@@ -79,7 +81,11 @@ class DeviationTransformer(nn.Module):
         nn.init.zeros_(self.scale_shift.bias)
         self.to_maps = nn.Conv3d(c, config.regions * 3, 3, padding=1, bias=False)
         nn.init.normal_(self.to_maps.weight, std=0.01)
-        self.linear_shift = nn.Linear(config.motion_dim, config.regions * 3 * config.depth_planes, bias=False)
+        self.linear_shift = (
+            nn.Linear(config.motion_dim, config.regions * 3 * config.depth_planes, bias=False)
+            if config.deviation_linear
+            else None
+        )
         self.to_vector = nn.Linear(config.motion_dim + c * depth, d, bias=False)
 
     def prepare(self, motion: Tensor) -> SourceMotion:
@@ -93,12 +99,14 @@ class DeviationTransformer(nn.Module):
         c, s = self.config, self.config.depth_planes
         volume, variance, tokens = self._embed(motion)
         scale, shift = self._head(tokens, source.tokens)
-        delta2 = (variance + source.variance) / 2
-        d = (volume - source.volume) / (delta2 + 1e-5).sqrt() * (1 + scale) + (shift - source.shift)
+        delta2 = variance if c.own_variance else (variance + source.variance) / 2
+        k_sh = shift - source.shift if c.relative_shift else shift
+        d = (volume - source.volume) / (delta2 + 1e-5).sqrt() * (1 + scale) + k_sh
         change = motion - source.motion
         planes = d.unflatten(2, (s, c.motion_depth // s)).mean(3)  # 12 -> S_d
         maps = self.to_maps(planes).unflatten(1, (c.regions, 3))
-        maps = maps + self.linear_shift(change).view(-1, c.regions, 3, s, 1, 1)
+        if self.linear_shift is not None:
+            maps = maps + self.linear_shift(change).view(-1, c.regions, 3, s, 1, 1)
         vector = self.to_vector(torch.cat([change, d.mean((3, 4)).flatten(1)], dim=1)).asinh()
         return Deviation(maps, d.flatten(1, 2), vector)
 
@@ -106,10 +114,11 @@ class DeviationTransformer(nn.Module):
         g, depth = self.config.motion_grid, self.config.motion_depth
         # V as (B,1,12,8,8): depth where a 3-D convolution expects it
         v = rearrange(motion, "b (h w s) -> b 1 s h w", h=g, w=g, s=depth)
-        e = self.convolutions(v)
+        normed = self.config.deviation_norm == "motion"
+        e = self.convolutions(F.layer_norm(v, v.shape[1:], eps=1e-5) if normed else v)
         mean, variance = e.mean((2, 3, 4), keepdim=True), e.var((2, 3, 4), keepdim=True, unbiased=False)
         tokens = self.embed(rearrange(e, "b c s h w -> b (h w) (c s)")) + self.position
-        return e - mean, variance, tokens
+        return e if normed else e - mean, variance, tokens
 
     def _head(self, driving: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
         """k_sc - 1 and the raw k_sh, each (B,c,12,8,8)."""

@@ -167,7 +167,7 @@ class Renderer(nn.Module):
             source = source.repeat(count)
             appearance = appearance.expand(count, -1)
         deviation = self.deviation(motion, source.pose)
-        field = self.lmdd(deviation, source.source_maps)
+        field = self.lmdd(deviation, source.source_maps, appearance)
         synthesis = self.decoder(
             source.small, source.skips, source.identity, appearance, field, deviation, articulation
         )

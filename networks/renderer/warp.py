@@ -38,6 +38,27 @@ def warp(features: Tensor, field: Tensor) -> Tensor:
         return F.grid_sample(features.float(), grid, padding_mode="border", align_corners=False).to(features.dtype)
 
 
+def warp_planes(features: Tensor, fields: Tensor) -> Tensor:
+    """Sample each depth plane of (B,C,D,H,W) at identity + its own field, (B,2,D,h,w)."""
+    planes = warp(features.transpose(1, 2).flatten(0, 1), fields.transpose(1, 2).flatten(0, 1))
+    return planes.unflatten(0, (-1, features.shape[2])).transpose(1, 2)
+
+
+def warp_volume(features: Tensor, displacement: Tensor) -> Tensor:
+    """Sample (B,C,D,H,W) at identity + displacement (B,3,D,h,w), x, y and depth in units of half the volume; trilinear,
+    in float32, with border padding."""
+    depth, height, width = features.shape[2:]
+    displacement = F.interpolate(displacement.float(), features.shape[2:], mode="trilinear", align_corners=False)
+    plane = identity_grid(height, width, features.device)[:, :, None].expand(-1, -1, depth, -1, -1)
+    z = torch.linspace(1 / depth - 1, 1 - 1 / depth, depth, device=features.device)
+    grid = torch.cat([plane, z.view(1, 1, -1, 1, 1).expand(1, 1, depth, height, width)], 1) + displacement
+    with torch.autocast(features.device.type, enabled=False):
+        sampled = F.grid_sample(
+            features.float(), grid.permute(0, 2, 3, 4, 1), padding_mode="border", align_corners=False
+        )
+    return sampled.to(features.dtype)
+
+
 def _sample_rows(features: Tensor, field: Tensor) -> Tensor:
     """The result of grid_sample as sums of four weighted rows of a table (pixels, channels): ten times faster, because
     grid_sample gathers single elements."""
