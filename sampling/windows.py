@@ -15,7 +15,7 @@ mouth_lead 0 and mouth_noise 1 give the paper's method.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import torch
@@ -51,10 +51,13 @@ def sample_motion(
     global_audio and local_audio are of one clip (batch 1), appearance (1, appearance_dim) or None. `history` (n, 768)
     is absolute motion before the first frame, of which the last four frames are used; None starts from zeros. Frame i
     uses the noise of index i + noise_offset, so that audio shifted by k frames can keep its noise. progress(done,
-    total) is called once a solver step and may raise to cancel. Raises ValueError for less than one frame, or for more
+    total) is called once a solver step and may raise to cancel. A model that was trained frame by frame is sampled in
+    mode "strict", whatever the settings say. Raises ValueError for less than one frame, or for more
     steps than the model has timesteps.
     """
     settings = settings or SamplingSettings()
+    if model.config.frame_by_frame:
+        settings = replace(settings, mode="strict")
     sampler = Sampler(model, global_audio, local_audio, appearance, settings, noise_offset)
     motion, past = after_history(model, history, frames), model.config.history
     spans, done = plan(frames, settings), count(1)

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from .selective_scan import selective_scan
 
+PIECE = 1024  # steps that the bidirectional layer processes at once
+
 
 class MambaState(NamedTuple):
     """The state of a Mamba block: the last d_conv - 1 inputs (batch, d_inner, d_conv - 1), and the scan's state."""
@@ -79,6 +81,28 @@ class Mamba(nn.Module):
         """One step: (batch, d_model) and the state before, to (batch, d_model) and the state after."""
         out, state = self.forward(x.unsqueeze(1), state, return_state=True)
         return out.squeeze(1), state
+
+
+class BidirectionalMamba(nn.Module):
+    """One block forward and one backward over the sequence, summed; (batch, L, d_model) to the same.
+
+    A long sequence is processed in pieces of PIECE steps with carried state, because the inner activations are many
+    times wider than the sequence."""
+
+    def __init__(self, d_model: int, **options):
+        super().__init__()
+        self.past, self.future = Mamba(d_model, **options), Mamba(d_model, **options)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _in_pieces(self.past, x) + _in_pieces(self.future, x.flip(1)).flip(1)
+
+
+def _in_pieces(layer: Mamba, x: torch.Tensor) -> torch.Tensor:
+    done, state = [], layer.initial_state(x.shape[0])
+    for piece in x.split(PIECE, 1):
+        y, state = layer(piece, state, return_state=True)
+        done.append(y)
+    return torch.cat(done, 1)
 
 
 def log_rates(channels: int, states: int) -> torch.Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..mamba.mamba1 import BidirectionalMamba
 from ..mamba.mamba2 import BidirectionalMamba2
 from ..mamba.norms import RMSNorm
 from .audio_stem import TOKEN, audio_stem, prepare
@@ -28,7 +29,7 @@ class GlobalAudio:
 
 
 class MambaGlobal(nn.Module):
-    """Bidirectional Mamba-2 over all tokens of the clip.
+    """Bidirectional Mamba-2, or Mamba (`scan`), over all tokens of the clip.
 
     Style is attention pooling with one learned query (the paper's "coarse speaking style", without style labels); the
     frame features, the mean of each frame's two tokens, add the prosody, which is longer than a 0.2 s slice.
@@ -37,10 +38,10 @@ class MambaGlobal(nn.Module):
     def __init__(self, config: MotionModelConfig):
         super().__init__()
         width = config.global_width
-        options = dict(d_state=config.d_state, d_conv=config.d_conv, expand=config.expand, headdim=config.headdim)
+        layer = {"ssd": BidirectionalMamba2, "selective": BidirectionalMamba}[config.scan]
         self.stem = audio_stem(config, width)
         self.norms = nn.ModuleList(RMSNorm(width) for _ in range(config.global_layers))
-        self.layers = nn.ModuleList(BidirectionalMamba2(width, **options) for _ in range(config.global_layers))
+        self.layers = nn.ModuleList(layer(width, **config.scan_options) for _ in range(config.global_layers))
         self.final_norm = RMSNorm(width)
         self.query = nn.Linear(width, 1)
 

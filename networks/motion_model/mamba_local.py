@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...vocabulary import SAMPLES_A_FRAME
+from ..mamba.mamba1 import Mamba
 from ..mamba.mamba2 import Mamba2
 from ..mamba.norms import RMSNorm
 from .audio_stem import TOKEN, NormalisedAudio, audio_stem, prepare
@@ -14,7 +15,7 @@ BLOCK = 256  # frames whose slices are encoded at once, so that memory does not 
 
 
 class MambaLocal(nn.Module):
-    """Mamba-2 over the 0.2 s slice centred on each frame, all slices in parallel.
+    """Mamba-2, or Mamba (`scan`), over the 0.2 s slice centred on each frame, all slices in parallel.
 
     The features of a frame come from its own two tokens, which by then have seen the slice up to them, and from the
     last token, which has seen the whole slice.
@@ -24,10 +25,10 @@ class MambaLocal(nn.Module):
         super().__init__()
         self.config = config
         width = config.local_width
-        options = dict(d_state=config.d_state, d_conv=config.d_conv, expand=config.expand, headdim=config.headdim)
+        layer = {"ssd": Mamba2, "selective": Mamba}[config.scan]
         self.stem = audio_stem(config, width)
         self.norms = nn.ModuleList(RMSNorm(width) for _ in range(config.local_layers))
-        self.layers = nn.ModuleList(Mamba2(width, **options) for _ in range(config.local_layers))
+        self.layers = nn.ModuleList(layer(width, **config.scan_options) for _ in range(config.local_layers))
         self.final_norm = RMSNorm(width)
         self.project = nn.Linear(2 * width, width)
 

@@ -59,6 +59,14 @@ def motion_losses(error: Tensor, continues: Tensor, history: int = 4) -> tuple[T
     return (velocity.square() * held[:, :-1]).mean(), (acceleration.square() * held[:, :-2]).mean()
 
 
+def summed_motion_losses(error: Tensor) -> tuple[Tensor, Tensor]:
+    """L_impvel and L_accel as printed, of a clean error (B, W, 768): squared norms over the 768 numbers, summed over
+    the window's frames and divided by W - 1 and W - 2; zero where the window is too short for one."""
+    velocity = error.diff(dim=1)
+    terms = velocity, velocity.diff(dim=1)
+    return tuple(x.square().sum(2).mean() if x.shape[1] else error.new_zeros(()) for x in terms)
+
+
 def readout_loss(error: Tensor, readout: Tensor, weights: Tensor) -> Tensor:
     """Squared error of linearly read parameters: error (B, W, 768), readout (768, 24), weights (24,)."""
     return ((error @ readout).square() * weights).mean()

@@ -24,12 +24,16 @@ from .losses import (
     parameter_weights,
     readout_loss,
     simple_loss,
+    summed_motion_losses,
 )
 
 DROP_AUDIO, DROP_APPEARANCE, DROP_BOTH = 0.15, 0.1, 0.05  # for classifier-free guidance
 NO_HISTORY = 0.25  # so that a clip's first window, whose history is zeros, is nothing new
 HISTORY_NOISE = 0.1  # at most; what a window continues at inference is a sample, not the truth
 AUDIO_FIRST = 0.25  # of a run: the audio extractors learn alone, at a third of a step's cost
+
+
+Audio = tuple[GlobalAudio, Tensor]  # F_ag and F_al
 
 
 class Noise(NamedTuple):
@@ -67,6 +71,40 @@ class Batch(NamedTuple):
     appearance: Tensor | None  # (B, appearance_dim)
 
 
+def _last(audio: Audio, count: int) -> Audio:
+    """The last frames of audio features."""
+    heard, local = audio
+    return heard.window(local.shape[1] - count, local.shape[1]), local[:, local.shape[1] - count :]
+
+
+def frames_apart(
+    noisy: Tensor,
+    t: Tensor,
+    heard: GlobalAudio,
+    local: Tensor,
+    appearance: Tensor | None,
+    previous: Tensor,
+    *dropped: Tensor,
+) -> tuple:
+    """Arguments of `MotionModel.denoise` for windows of W frames -> those for B * W windows of one frame, each with its
+    own previous frames out of `previous` (B, history + W, 768)."""
+    width = noisy.shape[1]
+    history = previous.unfold(1, previous.shape[1] - width, 1)[:, :width].transpose(2, 3)  # (B, W, history, 768)
+
+    def each(values: Tensor) -> Tensor:
+        return values.repeat_interleave(width, 0)
+
+    return (
+        noisy.flatten(0, 1)[:, None],
+        each(t),
+        GlobalAudio(each(heard.style), heard.frames.flatten(0, 1)[:, None]),
+        local.flatten(0, 1)[:, None],
+        None if appearance is None else each(appearance),
+        history.flatten(0, 1),
+        *(each(mask) for mask in dropped),
+    )
+
+
 class Stage2Task:
     """`renderer` gives motion_from_parameters, read_parameters and rest_motion (stage 1).
 
@@ -88,7 +126,8 @@ class Stage2Task:
         workers: int = 0,
     ):
         self.model, self.renderer, self.weights = model, renderer, weights or Stage2Weights()
-        self.windows, self.workers, self.audio_first = windows, workers, audio_first
+        self.windows, self.workers = windows, workers
+        self.audio_first = audio_first if model.config.regression else 0.0
         self.schedule = NoiseSchedule(model.config.timesteps, model.config.snr_shift)
         self.device = model.motion_mean.device
         self.appearances = None if appearances is None else appearances.to(self.device)
@@ -116,6 +155,8 @@ class Stage2Task:
         self.model.motion_mean.copy_(motion.mean(0))
         self.model.motion_std.copy_(deviation.clamp_min(0.05 * float(deviation.mean()) + 1e-6))
         self.model.rest_motion.copy_(self.renderer.rest_motion())
+        if not self.model.config.regression:
+            return  # nothing leads the mouth
         written = linear_map(self.renderer.motion_from_parameters, self.readout.shape[1], motion.device)
         self.model.mouth_writer.copy_(written[MOUTH] / self.model.motion_std)
         self.model.mouth_reader.copy_(self.readout[:, MOUTH] * self.model.motion_std[:, None])
@@ -140,12 +181,13 @@ class Stage2Task:
     def losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Unweighted terms and their weighted sum; of the audio extractors alone where the run begins."""
         tracks, past = batch.tracks, self.model.config.history
-        global_audio, local_audio = self._extract(tracks)
-        motion = self.motion(tracks)
-        terms = {"heard": self._audio_regression(motion[:, past:], global_audio, local_audio)}
+        audio = self._extract(tracks, past if self.model.config.predicted_history else 0)
+        motion, terms = self.motion(tracks), {}
+        if self.model.config.regression:
+            terms = {"heard": self._audio_regression(motion[:, past:], *_last(audio, motion.shape[1] - past))}
         if progress < self.audio_first:
             return terms | {"loss": terms["heard"]}
-        terms |= self._denoised(motion, batch, global_audio, local_audio)
+        terms |= self._denoised(motion, batch, audio)
         named = {name: getattr(self.weights, name, 1.0) * value for name, value in terms.items()}
         return terms | {"loss": torch.stack(list(named.values())).sum()}
 
@@ -157,10 +199,10 @@ class Stage2Task:
             motion = torch.where(tracks.drawn[:, None, None], motion, tracks.motion)
         return self.model.normalise(motion)
 
-    def _extract(self, tracks: TrackBatch) -> tuple[GlobalAudio, Tensor]:
-        """F_ag and F_al of the windows, from the audio around them."""
-        margin, samples = tracks.margin, SAMPLES_A_FRAME
-        window = tracks.parameters.shape[1] - self.model.config.history
+    def _extract(self, tracks: TrackBatch, before: int = 0) -> Audio:
+        """F_ag and F_al of the windows and of so many frames before them, from the audio around them."""
+        margin, samples = tracks.margin - before, SAMPLES_A_FRAME
+        window = tracks.parameters.shape[1] - self.model.config.history + before
         reach = min(margin, 4)  # frames that a slice and its stem see beyond the window
         near = tracks.audio[:, (margin - reach) * samples : (margin + window + reach) * samples]
         global_audio = self.model.extract_global(tracks.audio).window(margin, margin + window)
@@ -175,34 +217,56 @@ class Stage2Task:
         error[..., self.others] -= self.pose_head(condition).float()
         return (error.square() * self.parameter_weights).mean()
 
-    def _denoised(
-        self, motion: Tensor, batch: Batch, global_audio: GlobalAudio, local_audio: Tensor
-    ) -> dict[str, Tensor]:
-        """L_simple, velocity, acceleration and read-out of one denoising step; motion (B, history + W, 768)."""
+    def _denoised(self, motion: Tensor, batch: Batch, audio: Audio) -> dict[str, Tensor]:
+        """L_simple, velocity, acceleration and read-out of one denoising step; motion (B, history + W, 768), audio of
+        the W frames, or of those before them too where the previous frames are predicted."""
         model, past, noise = self.model, self.model.config.history, batch.noise
-        begins = batch.tracks.begins | noise.no_history
-        history = (motion[:, :past] + noise.history).masked_fill(begins[:, None, None], 0.0)
-        x0 = motion[:, past:]
-        predicted = model.denoise(
-            self.schedule.add_noise(x0, noise.eps, noise.t),
-            noise.t,
-            global_audio,
-            local_audio,
-            batch.appearance,
-            history,
-            noise.drop_audio,
-            noise.drop_appearance,
-        ).float()
-        kind = model.config.prediction
+        x0, kind = motion[:, past:], model.config.prediction
+        previous = self._previous(motion, batch, audio)
+        noisy = self.schedule.add_noise(x0, noise.eps, noise.t)
+        predicted = self._predict(noisy, noise.t, batch, _last(audio, x0.shape[1]), previous)
         target = self.schedule.target(x0, noise.eps, noise.t, kind)
         error = clean_error(predicted, target, self.schedule.scales(noise.t, x0), kind)
-        velocity, acceleration = motion_losses(error, ~begins, past)
-        return {
-            "simple": simple_loss(predicted, target),
-            "velocity": velocity,
-            "acceleration": acceleration,
-            "readout": readout_loss(error * model.motion_std, self.readout, self.parameter_weights),
-        }
+        simple = simple_loss(predicted, target)
+        if model.config.summed_losses:
+            simple = simple * model.config.motion_dim
+            velocity, acceleration = summed_motion_losses(error)
+        else:
+            velocity, acceleration = motion_losses(error, ~(batch.tracks.begins | noise.no_history), past)
+        terms = {"simple": simple, "velocity": velocity, "acceleration": acceleration}
+        if model.config.regression:
+            terms["readout"] = readout_loss(error * model.motion_std, self.readout, self.parameter_weights)
+        return terms
+
+    def _predict(self, noisy: Tensor, t: Tensor, batch: Batch, audio: Audio, previous: Tensor) -> Tensor:
+        """What the model predicts for noisy motion (B, W, 768), with the conditions of the batch. previous: the frames
+        before (B, 4, 768), or frame by frame those before and within the window (B, 4 + W, 768)."""
+        noise = batch.noise
+        given = noisy, t, *audio, batch.appearance, previous, noise.drop_audio, noise.drop_appearance
+        if self.model.config.frame_by_frame:
+            given = frames_apart(*given)
+        return self.model.denoise(*given).float().view_as(noisy)
+
+    def _previous(self, motion: Tensor, batch: Batch, audio: Audio) -> Tensor:
+        """The frames that `_predict` is told of, zeros where a clip begins: the true ones with noise before the window,
+        or those that the model predicts, from noise of half the level."""
+        config, noise, past = self.model.config, batch.noise, self.model.config.history
+        if config.predicted_history:
+            with torch.no_grad():
+                given = motion if config.frame_by_frame else motion[:, :past]
+                t, count = noise.t // 2, given.shape[1]
+                noisy = self.schedule.add_noise(given, torch.cat([noise.eps[:, :past], noise.eps], 1)[:, :count], t)
+                before = torch.cat([torch.zeros_like(given[:, :past]), given], 1)
+                told = before if config.frame_by_frame else before[:, :past]
+                heard, local = audio
+                told_of = heard.window(0, count), local[:, :count]
+                previous = self._predict(noisy, t, batch, told_of, told)
+                previous = self.schedule.to_x0(previous, noisy, t, config.prediction)
+        else:
+            previous = torch.cat([motion[:, :past] + noise.history, motion[:, past:]], 1)
+        begins = (batch.tracks.begins | noise.no_history)[:, None, None]
+        before = previous[:, :past].masked_fill(begins, 0.0)
+        return torch.cat([before, previous[:, past:]], 1) if config.frame_by_frame else before
 
     def state(self) -> dict[str, Any]:
         """The model, and the head that training alone uses."""
