@@ -10,6 +10,9 @@ from . import train_actalker
 from .options import add_machine, command, count, number, positive_int, processes, seed, use_machine
 from .train_options import add_checkpoints, add_run, plan, show
 
+BRANCHES = ("appearance", "transformer", "attention", "mamba-g", "mamba-l")
+"""What --ablate cuts; learning/training/ablation.py says of which stage. Named here, so that --help loads no torch."""
+
 
 def add(commands) -> list[argparse.ArgumentParser]:
     """Declare the command, its two stages, both with everything around them, and ACTalker."""
@@ -36,7 +39,10 @@ train --experiments
         stage.add_argument("--data", required=True, metavar="DIR", help="a corpus; it may still be growing")
         stage.add_argument("--out", required=True, metavar="DIR", help="the run's folder: checkpoints and logs")
         stage.add_argument(
-            "--preset", choices=("lite", "paper"), default="lite", help="size of the network (%(default)s)"
+            "--preset",
+            choices=("lite", "paper", "method"),
+            default="lite",
+            help="size of the network, or method: every form as the paper prints it (%(default)s)",
         )
         stage.add_argument(
             "--minutes",
@@ -52,6 +58,14 @@ train --experiments
         stage.add_argument("--steps", type=positive_int, help="a number of steps instead of the clock")
         add_run(stage)
         stage.add_argument("--init", metavar="FILE", help="weights to go on from, instead of new ones")
+        stage.add_argument(
+            "--ablate",
+            nargs="+",
+            choices=BRANCHES,
+            metavar="BRANCH",
+            default=(),
+            help=f"branches to cut, as in the paper's ablations: {', '.join(BRANCHES)}",
+        )
     for stage in (first, whole):
         stage.add_argument("--validation", metavar="DIR", help="a corpus of other people, to measure on")
         stage.add_argument("--vgg", metavar="FILE", help="torchvision's VGG-19 weights, for the perceptual loss")
@@ -142,6 +156,7 @@ def run_stage1(options: argparse.Namespace) -> None:
             init=options.init,
             parts=options.parts,
             vgg=options.vgg,
+            ablate=options.ablate,
         )
         show(train_stage1(options.data, options.out, plan(options, machine), settings))
 
@@ -165,6 +180,7 @@ def run_stage2(options: argparse.Namespace) -> None:
             appearances=appearances(renderer, options.data) if count_stills(options.data) else None,
             workers=options.workers,
             sample=_portrait(options.sample) if options.sample else None,
+            ablate=options.ablate,
         )
         show(train_stage2(options.data, options.out, whole, settings, renderer))
 

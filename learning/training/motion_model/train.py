@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.model import MotionModel
 from ...datasets.tracks import Augment, Track, TrackBatches, load_tracks
 from .. import processes
+from ..ablation import STAGE2, cut_config, cut_network
 from ..alone import alone_in
 from ..blocks import prepare_blocks
 from ..loop import Descent, Every, Plan, fit
@@ -41,6 +43,7 @@ class Stage2Settings:
     appearances: Tensor | None = None  # (K, F_A) of stills, given to clips at random
     workers: int = 0  # processes that prepare batches
     sample: Tensor | None = None  # a photograph (S,S,3) that speaks a clip kept for validation at every checkpoint
+    ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE2
     measure: bool = False  # end with figures on the clips kept for validation
 
 
@@ -104,8 +107,9 @@ def _motion_file(data: str | Path, renderer) -> str:
 def _begun(settings: Stage2Settings, language: str) -> MotionModel:
     """A new model, or a trained one of the same language. ValueError where it is another."""
     if settings.init is None:
-        return MotionModel(settings.config or getattr(MotionModelConfig, settings.preset)(), language)
-    model = load_motion_model(settings.init).requires_grad_(True)
+        config = settings.config or getattr(MotionModelConfig, settings.preset)()
+        return MotionModel(cut_config(config, settings.ablate, STAGE2), language)
+    model = cut_network(load_motion_model(settings.init), settings.ablate, STAGE2).requires_grad_(True)
     _check_language(str(settings.init), model.motion_language or language, language)
     model.motion_language = language
     return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +48,13 @@ class Stage1Weights:
     def for_gpu(cls) -> Stage1Weights:
         """With the paper's perceptual and adversarial losses."""
         return cls(perceptual=2.0, adversarial=0.1, features=1.0)
+
+    @classmethod
+    def printed(cls) -> Stage1Weights:
+        """The paper's three losses and nothing else: alpha_1 L_per + alpha_2 L_adv + alpha_3 L_pg. The alphas are open;
+        these give L_adv a tenth of the others' gradient, as peers do."""
+        none = {field.name: 0.0 for field in fields(cls)}
+        return cls(**none | {"perceptual": 2.0, "adversarial": 0.1, "threshold_mask": 1.0})
 
 
 @dataclass

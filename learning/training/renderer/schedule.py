@@ -46,6 +46,11 @@ def going_on(schedule: tuple[Part, ...]) -> tuple[Part, ...]:
     return tuple(replace(part, rate=part.rate * GENTLER) for part in schedule if part.name != "space")
 
 
+def printed(schedule: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The schedule with L_adv in all parts that learn to render: the paper's objective has it from the start."""
+    return tuple(replace(part, adversarial=part.name not in ("space", "motion")) for part in schedule)
+
+
 def chosen(schedule: tuple[Part, ...], names: Sequence[str]) -> tuple[Part, ...]:
     """The named parts with all of the time between them; the schedule as it is for no names."""
     if unknown := set(names) - {part.name for part in schedule}:

@@ -20,6 +20,7 @@ from ....networks.renderer.model import Renderer
 from ...datasets.stills import StillSet
 from ...evaluation.sheets import driven_sheet
 from .. import processes
+from ..ablation import STAGE1, cut_network
 from ..alone import alone_in
 from ..blocks import prepare_blocks
 from ..loop import Descent, Plan, fit
@@ -28,7 +29,7 @@ from .calibration import calibrate
 from .losses import Stage1Weights
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
 from .rendering import RenderingTask
-from .schedule import GPU_SCHEDULE, SCHEDULE, Part, chosen, going_on
+from .schedule import GPU_SCHEDULE, SCHEDULE, Part, chosen, going_on, printed
 
 Task = ParameterSpaceTask | MotionSpaceTask | RenderingTask
 
@@ -45,6 +46,7 @@ class Stage1Settings:
     parts: Sequence[str] = ()  # of the schedule only these, for which the whole time is; () are all
     weights: Stage1Weights | None = None  # of the losses; None: the device's
     vgg: str | Path | None = None  # torchvision's VGG-19 for L_per
+    ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE1
 
 
 @alone_in("out")
@@ -60,6 +62,8 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
     plan = replace(plan, device=processes.join(plan.device))
     on_gpu = plan.device.type == "cuda"
     usual = GPU_SCHEDULE if on_gpu else SCHEDULE
+    if settings.preset == "method":
+        usual = printed(usual)
     schedule = chosen(settings.schedule or (going_on(usual) if settings.init else usual), settings.parts)
     torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
 
@@ -105,6 +109,7 @@ def _begun(settings: Stage1Settings, plan: Plan) -> Renderer:
         renderer = load_renderer(settings.init)
     else:
         renderer = Renderer(settings.config or getattr(RendererConfig, settings.preset)())
+    renderer = cut_network(renderer, settings.ablate, STAGE1)
     renderer = renderer.train().requires_grad_(True).to(plan.device)
     processes.copy_from_main(renderer)
     return renderer
@@ -123,7 +128,8 @@ def _task(part: Part, renderer: Renderer, stills: StillSet, settings: Stage1Sett
         return ParameterSpaceTask(renderer, stills)
     if part.name == "motion":
         return MotionSpaceTask(renderer, stills)
-    weights = settings.weights or (Stage1Weights.for_gpu() if on_gpu else Stage1Weights())
+    usual = Stage1Weights.for_gpu() if on_gpu else Stage1Weights()
+    weights = settings.weights or (Stage1Weights.printed() if settings.preset == "method" else usual)
     options = {"written": part.written, "joint": part.joint, "adversarial": part.adversarial, "vgg": settings.vgg}
     task = RenderingTask(renderer, stills, part.size, weights, **options)
     if task.adversary is not None:
