@@ -143,7 +143,7 @@ class MotionModelConfig:
 
     @classmethod
     def paper(cls) -> MotionModelConfig:
-        """Full width: about 107 M parameters, extractors included. The paper's own widths are open."""
+        """Full width: about 110 M parameters, extractors included. The paper's own widths are open."""
         return cls(
             stem="waveform",
             global_width=512,

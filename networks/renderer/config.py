@@ -109,7 +109,7 @@ class RendererConfig:
 
     @classmethod
     def paper(cls) -> RendererConfig:
-        """The paper's modules at full width: 56 M parameters and 64 GFLOPs a frame. The paper's own widths are open."""
+        """The paper's modules at full width: 57 M parameters and 64 GFLOPs a frame. The paper's own widths are open."""
         return cls(
             encoder_widths=(64, 128, 256, 512),
             skip_widths=(64, 128),
