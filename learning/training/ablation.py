@@ -1,4 +1,5 @@
-"""The paper's ablations: a branch is cut from a network's config, and from the weights that it goes on from."""
+"""Networks of another form that go on from trained weights: branches cut, as in the paper's ablations, or switched to
+another form, with the layers that both forms must learn anew."""
 
 from __future__ import annotations
 
@@ -32,3 +33,23 @@ def cut_network(network: nn.Module, branches: Sequence[str], switches: dict[str,
     kept = set(cut.state_dict())
     cut.load_state_dict({name: value for name, value in network.state_dict().items() if name in kept})
     return cut.train(network.training)
+
+
+def changed_network(network: nn.Module, config: Any, renew: Sequence[str]) -> nn.Module:
+    """A new network of `config` with the trained one's weights wherever it has the same of the same shape, but for the
+    modules `renew` ("lmdd.focus"), which begin anew. Two forms that are compared renew the modules of both, so that
+    each learns its own from the start. ValueError for a module that neither form has."""
+    options = {"motion_language": network.motion_language} if "mouth" in vars(config) else {}
+    changed = type(network)(config, **options)
+    trained, own = network.state_dict(), changed.state_dict()
+    for name in renew:
+        if not any(key.startswith(f"{name}.") for key in (*trained, *own)):
+            raise ValueError(f"renew: the network has no module {name}; name one as its parameters do, or a part of it")
+    anew = tuple(f"{name}." for name in renew)
+    kept = {
+        key: value
+        for key, value in trained.items()
+        if key in own and own[key].shape == value.shape and not key.startswith(anew)
+    }
+    changed.load_state_dict(own | kept)
+    return changed.train(network.training)

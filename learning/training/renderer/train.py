@@ -20,7 +20,7 @@ from ....networks.renderer.model import Renderer
 from ...datasets.stills import StillSet
 from ...evaluation.sheets import driven_sheet
 from .. import processes
-from ..ablation import STAGE1, cut_network
+from ..ablation import STAGE1, changed_network, cut_network
 from ..alone import alone_in
 from ..blocks import prepare_blocks
 from ..loop import Descent, Plan, fit
@@ -47,6 +47,7 @@ class Stage1Settings:
     weights: Stage1Weights | None = None  # of the losses; None: the device's
     vgg: str | Path | None = None  # torchvision's VGG-19 for L_per
     ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE1
+    renew: Sequence[str] = ()  # with init: modules that begin anew, in a network of `config`
 
 
 @alone_in("out")
@@ -107,6 +108,8 @@ def _begun(settings: Stage1Settings, plan: Plan) -> Renderer:
     torch.manual_seed(plan.seed)
     if settings.init:
         renderer = load_renderer(settings.init)
+        if settings.renew:
+            renderer = changed_network(renderer, settings.config or renderer.config, settings.renew)
     else:
         renderer = Renderer(settings.config or getattr(RendererConfig, settings.preset)())
     renderer = cut_network(renderer, settings.ablate, STAGE1)

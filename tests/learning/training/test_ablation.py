@@ -1,9 +1,18 @@
 """The paper's ablations: what is cut has no say, what is left is as it was, and runs with cuts train."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from mamba_portrait.learning.training.ablation import BRANCHES, STAGE1, STAGE2, cut_config, cut_network
+from mamba_portrait.learning.training.ablation import (
+    BRANCHES,
+    STAGE1,
+    STAGE2,
+    changed_network,
+    cut_config,
+    cut_network,
+)
 from mamba_portrait.learning.training.loop import Plan
 from mamba_portrait.learning.training.motion_model.train import Stage2Settings, averaged_motion_model, train_stage2
 from mamba_portrait.learning.training.renderer.schedule import Part
@@ -109,3 +118,15 @@ def test_both_stages_train_with_branches_cut(
     whole = load_renderer(tiny_weights / "renderer_lite.safetensors")
     model = averaged_motion_model(train_stage2(drawn_clips, tmp_path / "2", plan, second, whole))
     assert model.mamba_global is None and model.mamba_local is not None
+
+
+def test_another_form_goes_on_from_trained_weights_but_for_what_begins_anew(renderer):
+    config = replace(renderer.config, region_attention=True, omega_channels=True)
+    changed, trained = changed_network(renderer, config, ["lmdd.focus", "lmdd.planes"]), renderer.state_dict()
+    own = changed.state_dict()
+    new = {key for key, value in own.items() if key not in trained or not torch.equal(value, trained[key])}
+    assert {key.rpartition(".")[0] for key in new} >= {"lmdd.planes", "depth.plane_weights.2"}
+    assert all(key.startswith(("lmdd.planes", "lmdd.attention", "depth.plane_weights.2")) for key in new)
+    assert changed.lmdd.focus is None and changed.motion_language == renderer.motion_language
+    with pytest.raises(ValueError, match="no module lmdd.crystal"):
+        changed_network(renderer, config, ["lmdd.crystal"])

@@ -42,7 +42,8 @@ def take_a_step(name, task, batch, optimizers, samples):
     assert share > 0.7 and len(moved) > 0.8 * len(before)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     flops = counter.get_total_flops() / 1e9
-    print(f"\n{name}: {flops / samples:.0f} GFLOPs a sample, {seconds:.0f} s a step of {samples}, {peak:.1f} GB at most")
+    cost = f"{flops / samples:.0f} GFLOPs a sample, {seconds:.0f} s a step of {samples}"
+    print(f"\n{name}: {cost}, {peak:.1f} GB at most")
 
 
 def test_stage_1_takes_a_step(drawn_discs):
