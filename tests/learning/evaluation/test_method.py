@@ -2,6 +2,7 @@
 
 import json
 import wave
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from mamba_portrait.cli import main
 from mamba_portrait.learning.datasets.stills import StillSet
 from mamba_portrait.learning.datasets.tracks import load_tracks
 from mamba_portrait.learning.evaluation.method import finding, interval, method_table, replaced_rows
+from mamba_portrait.learning.evaluation.method_cost import cost_of, cost_table, forms
 from mamba_portrait.learning.evaluation.method_pictures import probe_renderer
 from mamba_portrait.learning.evaluation.method_voices import probe_motion_model
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
@@ -152,3 +154,12 @@ def test_the_command_writes_the_table(shipped_tiny, drawn_clips, tmp_path, capsy
     rows = json.loads((tmp_path / "figures.json").read_text("utf8"))["method"]
     assert [row["branch"] for row in rows][0] == "F_A" and len(table.splitlines()) == len(rows) + 2
     assert method_table([]).count("\n") == 2
+
+
+def test_costs_of_the_printed_forms(tiny_config):
+    printed = replace(tiny_config, warp="volume", inversion_steps=0, decoder_skips=False)
+    configs = forms(tiny_config, printed)
+    assert {"ours", "warp volume", "inversion_steps 0", "decoder_skips false", "all together"} < set(configs)
+    costs = cost_of({name: configs[name] for name in ("ours", "decoder_skips false")})
+    assert costs["ours"][0] > costs["decoder_skips false"][0] > 0 < costs["ours"][1]
+    assert cost_table(costs).splitlines()[2].startswith("| ours | 0.")
