@@ -39,7 +39,7 @@ class Branch:
 
 
 def _picture_of(output: Tensor, replace: Callable[[Tensor], Tensor]) -> Tensor:
-    """U's picture: three of each four channels; the fourth is the mask."""
+    """U's picture: the first 12 channels, four sub-pixels of RGB; others are the mask."""
     return torch.cat([replace(output[:, :12]), output[:, 12:]], 1)
 
 
@@ -53,10 +53,11 @@ BRANCHES = (
     Branch("Delta's linear term", "flow", lambda r: r.deviation.linear_shift),
     Branch("DIT's vector in the decoder", "mouth", lambda r: r.deviation.to_vector),
     Branch("focus maps", "flow", lambda r: r.lmdd.focus, once=True),
+    Branch("focus maps", "flow", lambda r: r.lmdd.attention),  # the region-aware ones, of every frame
     Branch("depth planes", "flow", lambda r: r.lmdd.planes, once=True),
     Branch("Delta's features in the mask module", "uncovered", lambda r: r.lmdd.inject),
     Branch("mask", "uncovered", lambda r: r.lmdd, _mask_of),
-    Branch("U", "mouth", lambda r: r.decoder.leave, _picture_of),
+    Branch("U", "mouth", lambda r: r.decoder.leave if r.config.decoder_skips else r.decoder.picture.leave, _picture_of),
 )
 UNITS = {"flow": "px"}
 TITLES = {
@@ -125,8 +126,9 @@ def _probe_batch(renderer: Renderer, given: Groups) -> dict[str, dict[str, dict[
         for how in ("mean", "other") if branch.once else ("mean", "other", "frame"):
             with speaking_for(module, how, 1 if branch.once else FRAMES, branch.part):
                 found.setdefault(branch.name, {})[how] = truth.metrics(decoded(again=branch.once), painted)
-    with _one_slope(renderer.decoder.beta):
-        found["articulation"] = {"mean": truth.metrics(decoded(), painted)}
+    if not renderer.config.single_slope:
+        with _one_slope(renderer.decoder.beta):
+            found["articulation"] = {"mean": truth.metrics(decoded(), painted)}
     return found
 
 

@@ -2,7 +2,7 @@
 
 import json
 import wave
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,13 +11,15 @@ import torch
 from mamba_portrait.cli import main
 from mamba_portrait.learning.datasets.stills import StillSet
 from mamba_portrait.learning.datasets.tracks import load_tracks
-from mamba_portrait.learning.evaluation.method import finding, interval, method_table, replaced_rows
+from mamba_portrait.learning.evaluation.method import REPLACED, finding, interval, method_table, replaced_rows
 from mamba_portrait.learning.evaluation.method_cost import cost_of, cost_table, forms
 from mamba_portrait.learning.evaluation.method_pictures import probe_renderer
 from mamba_portrait.learning.evaluation.method_voices import probe_motion_model
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
 from mamba_portrait.networks.motion_model.config import MotionModelConfig
 from mamba_portrait.networks.motion_model.model import MotionModel
+from mamba_portrait.networks.renderer.config import RendererConfig
+from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.vocabulary import COUNT, INDEX
 
 
@@ -107,6 +109,22 @@ def test_branches_of_the_renderer_that_say_nothing_cost_nothing(renderer, drawn_
     found = by_branch(probe_renderer(renderer, stills, 4))
     assert all(most(found[name]) < 1e-6 for name in (*silent, "F_A", "articulation"))
     assert not any(found[name].alive for name in (*silent, "F_A"))
+
+
+def test_printed_forms_are_probed_too(tiny_config, drawn_discs):
+    torch.manual_seed(0)
+    printed = RendererConfig.method()
+    names = [f.name for f in fields(printed) if getattr(printed, f.name) != getattr(RendererConfig.lite(), f.name)]
+    renderer = Renderer(replace(tiny_config, **{name: getattr(printed, name) for name in names})).eval()
+    with torch.no_grad():
+        for p in renderer.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(p.numel())))
+    found = by_branch(probe_renderer(renderer, StillSet(drawn_discs), 3))
+    assert {"F_A", "omega_m", "Delta (without the linear term)", "focus maps", "depth planes", "mask", "U"} <= set(
+        found
+    )
+    assert not {"articulation", "Delta's linear term"} & set(found) and set(found["focus maps"].costs) == set(REPLACED)
+    assert all(most(found[name]) > 1e-6 for name in ("F_A", "focus maps", "U"))
 
 
 @torch.no_grad()
