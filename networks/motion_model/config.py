@@ -78,8 +78,8 @@ class MotionModelConfig:
     """Open. Mamba's defaults, with narrower heads: each head has one decay, and narrow layers need several."""
 
     scan: str = "ssd"
-    """"ssd": Mamba-2 in both extractors, several times faster on a CPU and as good in the field. "selective": Mamba's
-    selective scan, as the paper's name says; `headdim` has no meaning there."""
+    """"ssd": Mamba-2 in both extractors, whose scan is matrix products. "selective": Mamba's selective scan; `headdim`
+    has no meaning there."""
 
     width: int = 256
     layers: int = 6

@@ -52,7 +52,7 @@ class Stage1Weights:
     @classmethod
     def printed(cls) -> Stage1Weights:
         """The paper's three losses and nothing else: alpha_1 L_per + alpha_2 L_adv + alpha_3 L_pg. The alphas are open;
-        these give L_adv a tenth of the others' gradient, as peers do."""
+        the first two are those of `for_gpu`."""
         none = {field.name: 0.0 for field in fields(cls)}
         return cls(**none | {"perceptual": 2.0, "adversarial": 0.1, "threshold_mask": 1.0})
 
