@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...networks.renderer.layers import resize
 from ...networks.renderer.model import Rendered, Renderer
 from ..datasets.stills import Groups, StillSet, inside_mouth
-from .method import Finding, finding, people_first, replaced_rows
+from .method_findings import Finding, finding, people_first, replaced_rows
 
 SIZE = 128  # of the pictures: the motion field has that size, and a picture costs a third of one at 256
 FRAMES = 3  # of a person, driven from one source

@@ -17,7 +17,7 @@ from ...sampling.settings import SamplingSettings
 from ...vocabulary import COUNT
 from ..datasets.stills import StillSet
 from ..datasets.tracks import MOUTH, Track
-from .method import Finding, finding, replaced_rows
+from .method_findings import Finding, finding, replaced_rows
 
 LEVEL = 0.9  # of the noise schedule's steps: little but noise is left of the motion
 WINDOW = 40  # frames; shorter clips are left out

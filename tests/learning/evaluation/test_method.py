@@ -11,8 +11,9 @@ import torch
 from mamba_portrait.cli import main
 from mamba_portrait.learning.datasets.stills import StillSet
 from mamba_portrait.learning.datasets.tracks import load_tracks
-from mamba_portrait.learning.evaluation.method import REPLACED, finding, interval, method_table, replaced_rows
+from mamba_portrait.learning.evaluation.method import method_table
 from mamba_portrait.learning.evaluation.method_cost import cost_of, cost_table, forms
+from mamba_portrait.learning.evaluation.method_findings import REPLACED, finding, interval, replaced_rows
 from mamba_portrait.learning.evaluation.method_pictures import probe_renderer
 from mamba_portrait.learning.evaluation.method_voices import probe_motion_model
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
