@@ -12,7 +12,6 @@ from mamba_portrait.workflows.build import WORKFLOWS
 PACK = Path(__file__).resolve().parents[3]
 APP = "document.querySelector('#vue-app').__vue_app__.config.globalProperties"
 READY = "!!(window.app && app.graph && LiteGraph.registered_node_types['MambaPortraitLoadRenderer'])"
-LEAVE = "window.addEventListener('beforeunload', event => event.stopImmediatePropagation(), true)"  # asks nothing
 NODE = "MambaPortraitAssembleVideo"
 
 
@@ -28,7 +27,6 @@ def translated(request, comfyui, browser):
         yield browser, request.param
     finally:
         comfyui.post("/settings", {"Comfy.Locale": "en"})
-        browser.evaluate(LEAVE)
         browser.send("Page.navigate", url="about:blank")
 
 
