@@ -247,8 +247,16 @@ class Browser:
         os.close(theirs_in)
         os.close(theirs_out)
         self._count, self._buffer, self._session = 0, b"", None
-        targets = self.send("Target.getTargets")["targetInfos"]
-        page = next(t["targetId"] for t in targets if t["type"] == "page")
+        self.renew()
+
+    def renew(self) -> None:
+        """An empty page in place of the others, which are closed without a question. A page that asks before it is left
+        may swallow the next address when it is sent on by address."""
+        self._session = None
+        old = [t["targetId"] for t in self.send("Target.getTargets")["targetInfos"] if t["type"] == "page"]
+        page = self.send("Target.createTarget", url="about:blank")["targetId"]
+        for target in old:
+            self.send("Target.closeTarget", targetId=target)
         self._session = self.send("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
         self.send("Page.enable")
 
@@ -336,6 +344,7 @@ class Page:
     def __init__(self, browser: Browser, server: ComfyUI):
         self.server = server
         self.evaluate, self.until, self.send = browser.evaluate, browser.until, browser.send
+        self.leave = browser.renew
         self.again()
 
     def again(self) -> None:
@@ -343,10 +352,6 @@ class Page:
         self.leave()
         self.send("Page.navigate", url=self.server.url + "/")
         self.until(READY, 300)
-
-    def leave(self) -> None:
-        """Go to an empty page."""
-        self.send("Page.navigate", url="about:blank")
 
     @property
     def version(self) -> tuple[int, ...]:

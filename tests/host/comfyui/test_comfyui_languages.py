@@ -19,6 +19,7 @@ NODE = "MambaPortraitAssembleVideo"
 def translated(request, comfyui, browser):
     """The page in a language, and the language."""
     comfyui.post("/settings", {"Comfy.TutorialCompleted": True, "Comfy.Locale": request.param})
+    browser.renew()
     browser.send("Page.navigate", url=comfyui.url + "/")
     browser.until(READY, 300)
     try:
@@ -27,7 +28,7 @@ def translated(request, comfyui, browser):
         yield browser, request.param
     finally:
         comfyui.post("/settings", {"Comfy.Locale": "en"})
-        browser.send("Page.navigate", url="about:blank")
+        browser.renew()
 
 
 def stored(language: str) -> dict:
