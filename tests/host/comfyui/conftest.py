@@ -247,17 +247,17 @@ class Browser:
         os.close(theirs_in)
         os.close(theirs_out)
         self._count, self._buffer, self._session = 0, b"", None
+        targets = self.send("Target.getTargets")["targetInfos"]
+        self._page = next(t["targetId"] for t in targets if t["type"] == "page")
         self.renew()
 
     def renew(self) -> None:
-        """An empty page in place of the others, which are closed without a question. A page that asks before it is left
-        may swallow the next address when it is sent on by address."""
-        self._session = None
-        old = [t["targetId"] for t in self.send("Target.getTargets")["targetInfos"] if t["type"] == "page"]
-        page = self.send("Target.createTarget", url="about:blank")["targetId"]
-        for target in old:
-            self.send("Target.closeTarget", targetId=target)
-        self._session = self.send("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
+        """An empty page in place of the last one, which is closed without a question: one that asks before it is left
+        may swallow the address after the next."""
+        self._session, old = None, self._page
+        self._page = self.send("Target.createTarget", url="about:blank")["targetId"]
+        self.send("Target.closeTarget", targetId=old)
+        self._session = self.send("Target.attachToTarget", targetId=self._page, flatten=True)["sessionId"]
         self.send("Page.enable")
 
     def send(self, method: str, **params) -> dict:
