@@ -2,7 +2,7 @@
 
 CPUs without instructions for it (AVX-512 BF16 or AMX on x86) convert every number on the way. Measured on one core of
 an AMD EPYC whose instructions were held back: a 3x3 convolution took 1.5 times as long as in float32 with AVX-512, and
-30 times as long with AVX2; a matrix product up to 40 times.
+16 to 40 times as long with AVX2 (once, on a busy machine, 360 times).
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ Pixels outside the crop are not changed.
 """,
     "MambaPortraitAssembleVideo": """
 H.264 and AAC in MP4. Odd sides are padded to even ones, as the codec requires. The file's metadata says that it was
-generated. Cancel takes effect at the next batch and leaves no partial file.
+generated. Cancel takes effect within a batch and leaves no partial file.
 """,
     "MambaPortraitSaveMotion": """
 The file holds 768 numbers a frame, the reference, the frame rate and the id of the motion space (`motion_language`), as

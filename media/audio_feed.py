@@ -50,6 +50,15 @@ class AudioFeed:
             yield self._given, self._waiting[:, :length].clip(-1, 1)
             self._waiting, self._given = self._waiting[:, length:], self._given + length
 
+    def cut(self, until: int, leeway: int) -> bool:
+        """End the sound at sample `until` where more than `leeway` samples follow; whether that was so."""
+        self._read(until + leeway)
+        longer = self._given + self._waiting.shape[1] > until + leeway
+        if longer:
+            self._waiting, self._ended = self._waiting[:, : max(0, until - self._given)], True
+            self._pieces.close()
+        return longer
+
     def _read(self, until: int) -> None:
         """Read on until a sample beyond `until` waits, or none is left."""
         pieces, count = [self._waiting], self._waiting.shape[1]

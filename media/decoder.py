@@ -1,8 +1,9 @@
 """All use of PyAV's demuxers and decoders: values from files are checked before native code uses them.
 
-Three faults would end the process: with eight or more planar channels PyAV reads plane pointers beyond the frame; it
-frees a custom channel order twice; FFmpeg allocates gigabytes for the picture size of a false header. Every error here
-is a ValueError of one sentence with the file's name, or FileNotFoundError.
+Four faults would end the process: with eight or more planar channels PyAV reads plane pointers beyond the frame; it
+frees a custom channel order twice, and so the name of a colour profile in a frame's side data; FFmpeg allocates
+gigabytes for the picture size of a false header. Every error here is a ValueError of one sentence with the file's name,
+or FileNotFoundError.
 """
 
 import ctypes
@@ -28,6 +29,7 @@ MOST_PIXELS = 1 << 26  # of a frame of video: twice what any level of H.264 or H
 SLOWEST, FASTEST = Fraction(1, 100), Fraction(1000)  # frames a second: time lapse, high-speed camera
 LONGEST_HOLD = 3600  # longest duration of one frame in seconds
 LEAST_SILENCE, LONGEST_SILENCE = Fraction(1, 10), 600  # seconds between two audio frames that are a pause
+NAMING_DECODERS = ("png", "apng")
 PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<CompositionPlaylist", b"c=IN ")  # as in FFmpeg's probes
 FAULTS = (av.error.FFmpegError, ValueError, RuntimeError, MemoryError, OverflowError)  # raised by PyAV
 
@@ -251,6 +253,19 @@ def rgb(frame: av.VideoFrame, name: str) -> np.ndarray:
     """(H,W,3) uint8, as stored: not yet rotated upright."""
     with _as_value_error(f"{name} has pictures of a kind that cannot be converted to RGB"):
         return frame.to_ndarray(format="rgb24")
+
+
+def side_data(stream: av.video.stream.VideoStream, frame: av.VideoFrame, kind: str) -> bytes | None:
+    """What a frame carries of this kind (`av.sidedata.sidedata.Type`); None where nothing, and for PNG.
+
+    FFmpeg's PNG decoder, and no other, gives names to side data, and once `frame.side_data` has been looked at, PyAV
+    frees these as well as the frame."""
+    if stream.codec_context.name in NAMING_DECODERS:
+        return None
+    try:
+        return next((bytes(data) for data in frame.side_data if data.type.name == kind), None)
+    except (AttributeError, ValueError):  # kinds of side data that PyAV does not know
+        return None
 
 
 def frame_rate(stream: av.video.stream.VideoStream, name: str) -> Fraction:

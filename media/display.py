@@ -1,6 +1,7 @@
 """Display geometry of a film's pictures: rotation, mirrors and pixel aspect; and warnings of what is not honoured."""
 
 import logging
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -9,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from .crop import resize
-from .decoder import rgb
+from .decoder import rgb, side_data
 from .picture import unit_range
 
 log = logging.getLogger("mamba_portrait")
@@ -54,7 +55,7 @@ def display_geometry(stream: av.video.stream.VideoStream, frame: av.VideoFrame) 
     aspect = Fraction(stream.sample_aspect_ratio or 1)
     if abs(aspect - 1) < SQUARE or not Fraction(1, STRETCHED) <= aspect <= STRETCHED:
         aspect = Fraction(1)
-    matrix = _matrix(frame)
+    matrix = _matrix(stream, frame)
     if matrix is None:
         return DisplayGeometry(aspect=aspect)
     across, down = matrix[0], matrix[1]  # where a step to the right and a step down lead: (right, down) each
@@ -65,7 +66,7 @@ def display_geometry(stream: av.video.stream.VideoStream, frame: av.VideoFrame) 
 
 def warn_of_what_is_ignored(stream: av.video.stream.VideoStream, frame: av.VideoFrame, name: str) -> None:
     """Log what of a film's rotation, aspect and colours is not honoured."""
-    matrix = _matrix(frame)
+    matrix = _matrix(stream, frame)
     if matrix is not None and np.sort(np.abs(matrix), axis=None)[1] > SLANTED * np.abs(matrix).max():
         log.warning("%s is turned by no quarter; it is read at the nearest quarter turn.", name)
     aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -78,13 +79,12 @@ def warn_of_what_is_ignored(stream: av.video.stream.VideoStream, frame: av.Video
         log.info("%s does not tell its colours; they are read as BT.601, as FFmpeg does.", name)
 
 
-def _matrix(frame: av.VideoFrame) -> np.ndarray | None:
-    """(2,2): where a step to the right and a step down lead in the upright picture; None where nothing is told."""
-    try:
-        data = next((bytes(d) for d in frame.side_data if d.type.name == "DISPLAYMATRIX"), None)
-    except (AttributeError, ValueError):  # kinds of side data that PyAV does not know
-        data = None
+def _matrix(stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> np.ndarray | None:
+    """(2,2): where a step to the right and a step down lead in the upright picture; None where nothing is told. Of
+    PNG films the rotation, without mirrors."""
+    data = side_data(stream, frame, "DISPLAYMATRIX")
     if data is None or len(data) < 36:
-        return None
+        turn = math.radians(getattr(frame, "rotation", 0))
+        return np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) if turn else None
     values = np.frombuffer(data[:36], np.int32).reshape(3, 3)[:2, :2] / 65536
     return values if np.abs(values).max() > 0 else None

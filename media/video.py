@@ -2,6 +2,7 @@
 sound as they come."""
 
 import logging
+import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -132,10 +133,11 @@ class VideoWriter:
     The file is written in a hidden folder beside it and moved to its place on success (files.py); an exception inside
     the block removes it. Odd sizes are padded to even ones by repeating the last row or column, as yuv420p requires,
     and this is logged. audio: (waveform (N,) or (C,N) or (1,C,N) in [-1,1], rate), or a file that is read as the film
-    grows, all of it written; mono and stereo are kept, more channels are mixed to stereo as FFmpeg mixes them. `mark`
-    blends a small visible badge into each frame. The tags of provenance.py are always written, but where a film of real
-    people is cut for training (`generated` False). crf: x264's constant rate factor (18 is visually lossless), preset:
-    its speed.
+    grows; mono and stereo are kept, more channels are mixed to stereo as FFmpeg mixes them. Sound that lasts longer
+    than the pictures, by more than one of them, ends with them, and this is logged; after a shorter one the film is
+    silent. `mark` blends a small visible badge into each frame. The tags of provenance.py are always written, but where
+    a film of real people is cut for training (`generated` False). crf: x264's constant rate factor (18 is visually
+    lossless), preset: its speed.
     """
 
     def __init__(
@@ -236,11 +238,20 @@ class VideoWriter:
             frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
             self._container.mux(self._audio.encode(frame))
 
+    def _end_audio(self) -> None:
+        """Write what is left of the voice, up to the end of the pictures. Part of a frame may be left: motion for a
+        voice has whole frames."""
+        a_frame = self._voice.rate / self.fps
+        if self._voice.cut(math.ceil(self.frames * a_frame), math.ceil(a_frame)):
+            seconds = float(self.frames / self.fps)
+            log.warning("The sound lasts longer than the pictures; the film ends with these, after %.2f s.", seconds)
+        self._write_audio(None)
+
     def _finish(self) -> None:
         if self.frames == 0:
             raise ValueError(f"{self.path.name}: no frames were written, so there is no video to save.")
         if self._audio is not None:
-            self._write_audio(None)
+            self._end_audio()
             self._container.mux(self._audio.encode(None))
         self._container.mux(self._video.encode(None))
         self._container.close()

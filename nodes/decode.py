@@ -92,7 +92,7 @@ class DecodeMotion(io.ComfyNode):
             "Render",
             ["render", "animate", "talking head", "avatar", "warp", "latent motion decoupling", "lmdd"],
             description="Renders motion on the portrait and gives the frames as images. All frames are held in memory: "
-            "for long clips use Assemble Video, which writes them as they come. Cancel takes effect at the next batch.",
+            "for long clips use Assemble Video, which writes them as they come. Cancel takes effect within a batch.",
             inputs=rendering_inputs(),
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="The frames, as an image batch."),

@@ -40,9 +40,9 @@ function style() {
 }
 
 function watch() {
-  // a change of theme empties the tables, and then writes the theme's own colours to the page's root
+  // a change of theme empties the tables, and then changes attributes of the root: style, data-palette-switching
   const observer = new MutationObserver(colour);
-  observer.observe(document.documentElement, { attributes: true, attributeFilter: ["style"] });
+  observer.observe(document.documentElement, { attributes: true });
 }
 
 app.registerExtension?.({

@@ -250,6 +250,15 @@ def test_turned_and_mirrored_films_stand_upright(tmp_path, name):
     assert np.abs(read - first_by_ffmpeg(path, *read.shape[:2])).max() <= 3
 
 
+@with_ffmpeg
+@pytest.mark.parametrize("name", ["90", "180", "270"])
+def test_turned_films_of_png_stand_upright(tmp_path, name):
+    ffmpeg("-i", gradient(tmp_path), "-c:v", "png", tmp_path / "png.mov")
+    path = with_matrix(tmp_path / "png.mov", MATRICES[name])
+    read = first(path)
+    assert np.abs(read - first_by_ffmpeg(path, *read.shape[:2])).max() <= 3
+
+
 def test_a_slanted_film_is_told(tmp_path, caplog):
     path = with_matrix(gradient(tmp_path), (0.94, 0.34, -0.34, 0.94))
     assert first(path).shape == (96, 160, 3) and "turned by no quarter" in caplog.text

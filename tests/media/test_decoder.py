@@ -220,3 +220,22 @@ def test_a_playlist_leads_nowhere(tmp_path, kind):
     for read in (load_audio, probe_video, lambda file: next(read_video(file))):
         with pytest.raises(ValueError, match="voice.wav is a playlist of other files; give the (audio|video) file"):
             read(path)
+
+
+READ_AS_FILMS = """
+import gc, sys
+from mamba_portrait.media.video import probe_video, read_video
+gc.freeze()
+for _ in range(5):
+    for path in sys.argv[1:]:
+        probe_video(path), list(read_video(path))
+        gc.collect()
+"""
+
+
+def test_a_film_whose_frames_have_side_data_with_a_name_is_freed_once(samples, tmp_path):
+    """The colour profile of a PNG. Found by altered file 7.178 (wide.png) of altered/harness.py --kinds picture."""
+    (tmp_path / "profile.png").write_bytes(samples.with_profile(".png"))
+    command = [sys.executable, "-c", READ_AS_FILMS, str(tmp_path / "profile.png")]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from mamba_portrait.media.audio import load_audio
+from mamba_portrait.media.audio import load_audio, write_wav
+from mamba_portrait.media.sound_file import SoundFile
 from mamba_portrait.media.video import VideoWriter, probe_video, read_video
 
 RATES = [Fraction(25), Fraction(30000, 1001), Fraction(24)]
@@ -52,6 +53,30 @@ def test_duration_and_voice(tmp_path):
     lags = torch.arange(-40, 41)
     score = torch.stack([(heard[0, 15000 + int(k) : 18000 + int(k)] * click[0, 15000:18000]).sum() for k in lags])
     assert abs(int(lags[score.argmax()])) <= 2  # samples: the voice is where it was
+
+
+@pytest.mark.parametrize("kept_as", ["waveform", "file"])
+def test_sound_that_lasts_longer_than_the_pictures_ends_with_them_and_this_is_said_once(tmp_path, caplog, kept_as):
+    waveform = 0.3 * torch.sin(torch.arange(16000 * 3) * 0.2)[None]
+    write_wav(tmp_path / "voice.wav", waveform, 16000)
+    audio = (waveform, 16000) if kept_as == "waveform" else SoundFile(tmp_path / "voice.wav")
+    with VideoWriter(tmp_path / "film.mp4", fps=25, audio=audio) as writer:
+        writer.write(ramp(10))
+    heard, rate = load_audio(tmp_path / "film.mp4")
+    assert rate == 16000 and 6400 <= heard.shape[1] < 6400 + 1024 + 640  # and what fills AAC's last block
+    assert heard[0, 5800:6300].abs().max() > 0.2
+    (told,) = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert "lasts longer than the pictures" in told and "after 0.40 s" in told
+
+
+@pytest.mark.parametrize("samples", [6400, 6719, 3000])
+def test_sound_of_up_to_a_frame_more_is_kept_and_nothing_is_said(tmp_path, caplog, samples):
+    waveform = 0.3 * torch.sin(torch.arange(samples) * 0.2)[None]
+    with VideoWriter(tmp_path / "film.mp4", fps=25, audio=(waveform, 16000)) as writer:
+        writer.write(ramp(10))
+    heard, _ = load_audio(tmp_path / "film.mp4")
+    assert heard.shape[1] >= samples and heard[0, samples - 300 : samples - 20].abs().max() > 0.2
+    assert caplog.records == []
 
 
 def test_odd_rates_and_channels_of_sound_are_accepted(tmp_path):

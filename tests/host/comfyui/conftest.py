@@ -8,6 +8,7 @@ COMFYUI_OTHER_PATH and COMFYUI_OTHER_PYTHON name a second one, to which graphs a
 import base64
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -24,6 +25,7 @@ import pytest
 
 PACK = Path(__file__).resolve().parents[3]
 START_SECONDS = 300
+ANSWER_SECONDS = 120  # of the browser, to one command
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Workflow.Persist": False}
 
 
@@ -246,29 +248,51 @@ class Browser:
         os.close(theirs_out)
         self._count, self._buffer, self._session = 0, b"", None
         targets = self.send("Target.getTargets")["targetInfos"]
-        page = next(t["targetId"] for t in targets if t["type"] == "page")
-        self._session = self.send("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
+        self._page = next(t["targetId"] for t in targets if t["type"] == "page")
+        self.renew()
+
+    def renew(self) -> None:
+        """An empty page in place of the last one, which is closed without a question: one that asks before it is left
+        may swallow the address after the next."""
+        self._session, old = None, self._page
+        self._page = self.send("Target.createTarget", url="about:blank")["targetId"]
+        self.send("Target.closeTarget", targetId=old)
+        self._session = self.send("Target.attachToTarget", targetId=self._page, flatten=True)["sessionId"]
         self.send("Page.enable")
 
     def send(self, method: str, **params) -> dict:
-        """One DevTools command and its answer; events are passed over."""
+        """One DevTools command and its answer. Events are passed over, but the page's questions are answered by yes:
+        nothing else is answered before."""
+        number = self._write(method, params)
+        end = time.monotonic() + ANSWER_SECONDS
+        while True:
+            answer = self._read(end, method)
+            if answer.get("method") == "Page.javascriptDialogOpening":
+                self._write("Page.handleJavaScriptDialog", {"accept": True})
+            if answer.get("id") == number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']}")
+                return answer["result"]
+
+    def _write(self, method: str, params: dict) -> int:
         self._count += 1
         message = {"id": self._count, "method": method, "params": params}
         if self._session:
             message["sessionId"] = self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
-        while True:
-            while b"\0" not in self._buffer:
-                chunk = os.read(self._in, 1 << 20)
-                if not chunk:
-                    raise RuntimeError("the browser ended")
-                self._buffer += chunk
-            text, _, self._buffer = self._buffer.partition(b"\0")
-            answer = json.loads(text)
-            if answer.get("id") == self._count:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']}")
-                return answer["result"]
+        return self._count
+
+    def _read(self, end: float, method: str) -> dict:
+        """The next message; an error where none has come by the time `end`."""
+        while b"\0" not in self._buffer:
+            if not select.select([self._in], [], [], max(0, end - time.monotonic()))[0]:
+                raise RuntimeError(f"{method}: no answer from the browser within {ANSWER_SECONDS} s")
+            chunk = os.read(self._in, 1 << 20)
+            if not chunk:
+                raise RuntimeError("the browser ended")
+            self._buffer += chunk
+        text, _, self._buffer = self._buffer.partition(b"\0")
+        return json.loads(text)
 
     def evaluate(self, script: str):
         """The value of a JavaScript expression; promises are awaited."""
@@ -320,6 +344,7 @@ class Page:
     def __init__(self, browser: Browser, server: ComfyUI):
         self.server = server
         self.evaluate, self.until, self.send = browser.evaluate, browser.until, browser.send
+        self.leave = browser.renew
         self.again()
 
     def again(self) -> None:
@@ -327,11 +352,6 @@ class Page:
         self.leave()
         self.send("Page.navigate", url=self.server.url + "/")
         self.until(READY, 300)
-
-    def leave(self) -> None:
-        """Go to an empty page, without the question whether to leave a graph that is not saved."""
-        self.evaluate("window.addEventListener('beforeunload', event => event.stopImmediatePropagation(), true)")
-        self.send("Page.navigate", url="about:blank")
 
     @property
     def version(self) -> tuple[int, ...]:

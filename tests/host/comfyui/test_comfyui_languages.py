@@ -12,7 +12,6 @@ from mamba_portrait.workflows.build import WORKFLOWS
 PACK = Path(__file__).resolve().parents[3]
 APP = "document.querySelector('#vue-app').__vue_app__.config.globalProperties"
 READY = "!!(window.app && app.graph && LiteGraph.registered_node_types['MambaPortraitLoadRenderer'])"
-LEAVE = "window.addEventListener('beforeunload', event => event.stopImmediatePropagation(), true)"  # asks nothing
 NODE = "MambaPortraitAssembleVideo"
 
 
@@ -20,6 +19,7 @@ NODE = "MambaPortraitAssembleVideo"
 def translated(request, comfyui, browser):
     """The page in a language, and the language."""
     comfyui.post("/settings", {"Comfy.TutorialCompleted": True, "Comfy.Locale": request.param})
+    browser.renew()
     browser.send("Page.navigate", url=comfyui.url + "/")
     browser.until(READY, 300)
     try:
@@ -28,8 +28,7 @@ def translated(request, comfyui, browser):
         yield browser, request.param
     finally:
         comfyui.post("/settings", {"Comfy.Locale": "en"})
-        browser.evaluate(LEAVE)
-        browser.send("Page.navigate", url="about:blank")
+        browser.renew()
 
 
 def stored(language: str) -> dict:

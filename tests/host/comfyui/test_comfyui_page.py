@@ -68,12 +68,11 @@ def test_sockets_and_wires_have_colours(page):
 
 
 def test_sockets_and_wires_keep_their_colours_when_the_theme_changes(page):
-    dark = "document.documentElement.style.getPropertyValue('--bg-color')"
+    store = "document.querySelector('#vue-app').__vue_app__.config.globalProperties.$pinia._s.get('colorPalette')"
     try:
         for theme in ("light", "dark", "nord"):
-            before = page.evaluate(dark)
             page.set("Comfy.ColorPalette", theme)
-            page.until(f"{dark} !== {json.dumps(before)}", 20)
+            page.until(f"{store}.activePaletteId === {theme!r}", 20)
             assert page.evaluate(COLOURED), theme
     finally:
         page.set("Comfy.ColorPalette", "dark")

@@ -59,12 +59,13 @@ def test_actalker_is_cancelled_at_a_step_and_shows_previews(graph_of, tiny_host)
     assert [path.name for path in tiny_host.rglob("*.mp4")] == ["driver.mp4"]
 
 
-def test_implicit_motion_is_joined_to_the_shorter(graph_of, tiny, tiny_host):
+def test_implicit_motion_is_joined_to_the_shorter(graph_of, tiny, tiny_host, caplog):
     run = run_workflow(graph_of("joint_control"), input_dir=tiny_host, output_dir=tiny_host)
     count, rate, *_ = tiny.facts(run.files[0])
     assert (count, rate) == (14, 25)  # 17 frames at 30 are 14 at 25; the voice has 16
     voice, driving, joined = run.outputs["10"][0], run.outputs["12"][0], run.outputs["14"][0]
     assert joined.frames == 14 and joined.fps == voice.fps
+    assert caplog.text.count("the film ends with these, after 0.56 s") == 1  # the sound too
     assert not torch.equal(joined.values, voice.values[:14]) and driving.frames == 17
 
 
