@@ -33,7 +33,7 @@ def _map(value: Any, function) -> Any:
     return value
 
 
-NO_READOUT = (
+NO_NAMES = (
     "This renderer's motion has no named parameters yet, which limits, lips, regions, joint control and voices need: "
     "fit a read-out on drawn people with `python -m mamba_portrait fit`."
 )
@@ -205,7 +205,7 @@ class Renderer(nn.Module):
 
     def _check_readout(self) -> None:
         if not self.config.readout:
-            raise ValueError(NO_READOUT)
+            raise ValueError(NO_NAMES)
 
     @property
     def motion_language(self) -> str:
