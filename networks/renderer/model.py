@@ -138,7 +138,10 @@ class Renderer(nn.Module):
     def encode_motion(self, frames: Tensor) -> Tensor:
         """(B,3,H,W) in [0,1] -> M (B,768)."""
         seen = self.motion_encoder.encode_with_keypoints(frames)
-        return seen.motion if seen.free is None else seen.motion + self.free_part(seen.free)
+        if seen.free is None:
+            return seen.motion
+        with torch.autocast(frames.device.type, enabled=False):  # half precision would leak it into the names
+            return seen.motion + self.free_part(seen.free)
 
     def free_part(self, change: Tensor) -> Tensor:
         """The component of a change of motion (...,768) that no parameter names."""

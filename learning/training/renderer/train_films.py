@@ -22,6 +22,7 @@ from ...datasets.film_frames import FilmFrames, Frames, PlainStills, stacked
 from ...datasets.manifest import SUFFIXES
 from ...datasets.stills import StillSet
 from .. import processes
+from ..alone import alone_in
 from ..blocks import prepare_blocks
 from ..loop import Descent, Plan, fit
 from ..run import Average, Run
@@ -121,13 +122,15 @@ class Mixture:
             task.restore({"renderer": state["renderer"]} | ({} if adversary is None else {"adversary": adversary}))
 
 
+@alone_in("out")
 def train_films(sources: Sequence[Source], out: str | Path, plan: Plan, settings: FilmSettings | None = None) -> Path:
     """Train a renderer on films without labels, beside which labelled stills may take part; returns out/stage1.pt.
 
     The plan's minutes are for the whole schedule, its steps for each part. A killed run goes on from its last
     checkpoint, with the same batches, noise and losses as an unbroken one. What names mean is kept: by the labels where
     stills take part, else by the encoder that it began with; new weights without labels have a free space only.
-    Raises ValueError for weights and a space that do not go together, and for lists that cannot be read."""
+    Raises ValueError for weights and a space that do not go together, for lists that cannot be read, and where another
+    training is at work in `out`."""
     settings = settings or FilmSettings()
     if not any(source.plain for source in sources):
         raise ValueError("None of the data is without labels: add a list of clips, or plain:DIR for a corpus.")
