@@ -6,6 +6,7 @@ person who makes the same faces."""
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from fractions import Fraction
@@ -31,14 +32,15 @@ class Sample(NamedTuple):
 
 
 class FilmFrames:
-    """The clips of a list (see `manifest.py`), in squares of `size` pixels cut from their middles: `prepare` cuts films
+    """The clips of a list (see `manifest.py`), or the painted ones of a corpus, in squares of `size` pixels cut from their middles: `prepare` cuts films
     to their faces. People weigh the same, however many clips they have."""
 
     def __init__(self, path: str | Path, size: int, split: str = "train", memory: int = MEMORY):
         self.path, self.size, self.memory = Path(path), size, memory
-        entries = [entry for entry in read_manifest(path, split) if entry.video is not None]
+        listed = _painted(self.path) if self.path.is_dir() else read_manifest(path, split)
+        entries = [entry for entry in listed if entry.video is not None]
         if not entries:
-            raise ValueError(f"{path} lists no films, only sound, and the renderer learns from pictures.")
+            raise ValueError(f"{path} has no films, only sound, and the renderer learns from pictures.")
         self.people: dict[str, list[Entry]] = {}
         for entry in entries:
             self.people.setdefault(entry.speaker, []).append(entry)
@@ -65,6 +67,15 @@ class FilmFrames:
         while self._used > self.memory and len(self._kept) > 1:
             self._used -= self._kept.popitem(last=False)[1].nbytes
         return frames
+
+
+def _painted(corpus: Path) -> list[Entry]:
+    """The clips of a corpus that have a video, with the person in it."""
+    entries = []
+    for video in sorted(corpus.glob("clips/*/video.mp4")):
+        meta = json.loads((video.parent / "meta.json").read_text("utf8"))
+        entries.append(Entry(video=video, speaker=meta.get("person", video.parent.name)))
+    return entries
 
 
 def _decoded(entry: Entry, size: int) -> np.ndarray:

@@ -70,8 +70,9 @@ class Source(NamedTuple):
 
     def frames(self, size: int, split: str = "train") -> Frames:
         """Its pictures without labels."""
+        drawn = any(Path(self.place).glob("stills/*_rgb.npy")) or not any(Path(self.place).glob("clips/*/video.mp4"))
         is_list = Path(self.place).suffix.lower() in SUFFIXES
-        return FilmFrames(self.place, size, split) if is_list else PlainStills(self.place, size)
+        return PlainStills(self.place, size) if drawn and not is_list else FilmFrames(self.place, size, split)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def test_a_long_film_gives_no_more_frames_than_a_short_one(tmp_path):
 def test_sound_alone_is_no_film(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"")
     listed = write_manifest(tmp_path / "list.csv", [Entry(audio=tmp_path / "a.wav", speaker="ann")])
-    with pytest.raises(ValueError, match="lists no films"):
+    with pytest.raises(ValueError, match="has no films"):
         FilmFrames(listed, 16)
 
 
