@@ -32,8 +32,8 @@ class Sample(NamedTuple):
 
 
 class FilmFrames:
-    """The clips of a list (see `manifest.py`), or the painted ones of a corpus, in squares of `size` pixels cut from their middles: `prepare` cuts films
-    to their faces. People weigh the same, however many clips they have."""
+    """The clips of a list (see `manifest.py`), or the painted ones of a corpus, in squares of `size` pixels cut from
+    their middles: `prepare` cuts films to their faces. People weigh the same, however many clips they have."""
 
     def __init__(self, path: str | Path, size: int, split: str = "train", memory: int = MEMORY):
         self.path, self.size, self.memory = Path(path), size, memory
@@ -105,12 +105,16 @@ class PlainStills:
 
     def sample(self, rng: np.random.Generator, count: int) -> Sample:
         """As `FilmFrames.sample`; ValueError for more pictures than a person has."""
-        rgb = self.stills.get(np.array([rng.integers(len(self.stills))])).rgb[0].numpy()
-        if count > rgb.shape[1]:
-            raise ValueError(f"{count} frames of a drawn person are asked for, and there are {rgb.shape[1]}")
-        person, order = int(rng.integers(2)), rng.permutation(rgb.shape[1])[:count]
-        pictures = [np.stack([_square(picture, self.size) for picture in rgb[who, order]]) for who in range(2)]
-        return Sample(pictures[person], pictures[1 - person])
+        pictures = self.pictures(int(rng.integers(len(self.stills))))
+        if count > len(pictures[0]):
+            raise ValueError(f"{count} frames of a drawn person are asked for, and there are {len(pictures[0])}")
+        person, order = int(rng.integers(2)), rng.permutation(len(pictures[0]))[:count]
+        return Sample(pictures[person][order], pictures[1 - person][order])
+
+    def pictures(self, group: int) -> tuple[np.ndarray, np.ndarray]:
+        """The frames (4,S,S,3) of both people of a group."""
+        first, second = (np.stack([_square(frame, self.size) for frame in who]) for who in self.stills.pictures(group))
+        return first, second
 
 
 Frames = FilmFrames | PlainStills

@@ -109,6 +109,14 @@ class StillSet:
             return getattr(self.resident, field)
         return torch.from_numpy(np.concatenate([shard[FIELDS.index(field)] for shard in self.shards]))
 
+    def pictures(self, index: int) -> np.ndarray:
+        """(2,4,S,S,3) uint8 of one group, without its labels, which need not be read."""
+        for shard in self.shards:
+            if index < len(shard[0]):
+                return np.asarray(shard[0][index])
+            index -= len(shard[0])
+        raise IndexError("there are not so many groups")
+
     def get(self, indices: np.ndarray) -> Groups:
         """Groups by number, 0 <= index < len(self)."""
         if self.resident is not None:
