@@ -24,13 +24,11 @@ from ...model_loaders.checkpoint import save_checkpoint, shipped
 from ...networks.renderer.config import RendererConfig
 from ..corpus.crew import Crew
 from ..corpus.stills import draw_stills
-from ..datasets.film_frames import PlainStills
-from ..evaluation.leaks import told_apart
+from ..evaluation.video_motion import groups_of, over_copying, told_apart
 from . import processes
 from .loop import Plan
 from .parts import pack
 from .recipe import Clock
-from .renderer.films import FilmTask, over_copying
 from .renderer.schedule import Part
 from .renderer.train import averaged_renderer
 from .renderer.train_films import FilmSettings, Source, train_films
@@ -110,11 +108,9 @@ def _drawn(corpus: Path) -> bool:
 
 def _measure(renderer: torch.nn.Module, held_out: Path) -> dict[str, dict[str, float]]:
     """On drawn people never trained on: decibels by all of the motion and by its parts, and how far it tells people."""
-    frames = PlainStills(held_out, 128)
-    task = FilmTask(renderer, frames, 128)
-    clips = [clip for index in range(len(frames.stills)) for clip in frames.pictures(index)]
+    clips = next(groups_of(held_out, 128))[1]
     parts = ("both", "named", "free") if renderer.config.motion_space == "semi" else ("both",)
-    return {part: over_copying(task, clips, part) for part in parts} | {"people": told_apart(renderer, clips)}
+    return {part: over_copying(renderer, clips, 128, part) for part in parts} | {"people": told_apart(renderer, clips)}
 
 
 def main(arguments: list[str] | None = None) -> None:

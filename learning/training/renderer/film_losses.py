@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -26,6 +27,7 @@ class FilmWeights:
     printed_mask: float = 0.1  # L_pg [P] as printed: one root mean square and one gate a picture
     adversarial: float = 0.0  # L_adv [P]
     features: float = 0.0  # distance of the discriminator's features, the field's companion of L_adv
+    identity: float = 0.1  # the free part tells what changes within a clip, not whose clip it is
     names: float = 2.4  # the named part goes on meaning what it means
 
     @classmethod
@@ -48,6 +50,13 @@ def picture_losses(rendered: Rendered, truth: Tensor) -> dict[str, Tensor]:
         "synthesis": F.l1_loss(rendered.synthesis.image, truth),
         "warped": F.l1_loss(rendered.warped.float(), truth),
     }
+
+
+def identity_loss(free: Tensor) -> Tensor:
+    """log(1 + r) of the free parts (G,N,768) of N frames of each clip, r the mean square of the clips' means over the
+    variance within them. Who somebody is stays the same within a clip; what he does has no mean that matters."""
+    mean, within = free.mean(1).square().mean(), free.var(1).mean()
+    return torch.log1p(mean / within.clamp_min(1e-8))
 
 
 def printed_mask_loss(deviated: Tensor, truth: Tensor, tau: float = TAU) -> Tensor:

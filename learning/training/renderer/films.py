@@ -24,7 +24,7 @@ from .. import processes
 from .adversarial import Adversary
 from .augment import jostle, vary
 from .efficientnet import EfficientNetLoss, installed_weights
-from .film_losses import FilmWeights, picture_losses, printed_mask_loss
+from .film_losses import FilmWeights, identity_loss, picture_losses, printed_mask_loss
 from .losses import threshold_mask_loss, total
 from .perceptual import PerceptualLoss
 
@@ -137,6 +137,8 @@ class FilmTask:
             losses |= {"threshold_mask": threshold_mask_loss(*pair), "printed_mask": printed_mask_loss(*pair)}
         if self.perceptual is not None:
             losses["perceptual"] = self.perceptual(rendered.image, batch.target)
+        if self.renderer.config.motion_space == "semi":
+            losses["identity"] = identity_loss(self.renderer.free_part(seen))
         if self.held is not None:
             losses["names"] = self._names(batch.driving, seen)
         if self.adversary is None:
@@ -167,26 +169,3 @@ class FilmTask:
 def holder(renderer: Renderer) -> Renderer | None:
     """A copy that holds what names mean, None for a space without names."""
     return copy.deepcopy(renderer).eval().requires_grad_(False) if renderer.config.readout else None
-
-
-@torch.no_grad()
-def over_copying(task: FilmTask, clips: list[np.ndarray], parts: str = "both") -> dict[str, float]:
-    """Decibels over copying the first frame of clips (N,S,S,3) uint8, and over the same network driven by another frame
-    of the clip: a blur gains on the first alone. parts: "both", or only the "named" or the "free" part of motion."""
-    renderer, rows = task.renderer, []
-    for clip in clips:
-        pictures = resize(torch.from_numpy(clip).to(task.device).permute(0, 3, 1, 2).float() / 255, task.size)
-        seen = renderer.encode_motion(pictures)
-        change, free = seen[1:] - seen[:1], renderer.free_part(seen[1:] - seen[:1])
-        change = {"both": change, "named": change - free, "free": free}[parts]
-        base, truth = renderer.centred(seen[:1]), pictures[1:]
-        drawn, wrong = (task.render(pictures[:1], base + x, base).image for x in (change, change.roll(1, 0)))
-        ours, copied, other = (decibels(x, truth) for x in (drawn, pictures[:1].expand_as(truth), wrong))
-        rows.append([float((ours - copied).mean()), float((ours - other).mean()), float(ours.mean())])
-    values = np.mean(rows, 0).round(3).tolist()
-    return dict(zip(("over_copying", "over_another_frame", "psnr"), values, strict=True))
-
-
-def decibels(a: Tensor, b: Tensor) -> Tensor:
-    """PSNR (N,) of pictures (N,3,H,W) in [0,1]."""
-    return -10 * (a - b).square().mean((1, 2, 3)).clamp_min(1e-10).log10()

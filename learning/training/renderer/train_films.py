@@ -21,13 +21,14 @@ from ...datasets.batch_slice import BatchSlice
 from ...datasets.film_frames import FilmFrames, Frames, PlainStills, stacked
 from ...datasets.manifest import SUFFIXES
 from ...datasets.stills import StillSet
+from ...evaluation.video_motion import over_copying, spread
 from .. import processes
 from ..alone import alone_in
 from ..blocks import prepare_blocks
 from ..loop import Descent, Plan, fit
 from ..run import Average, Run
 from .film_losses import FilmWeights
-from .films import FilmTask, Withheld, holder, over_copying
+from .films import FilmTask, Withheld, holder
 from .free_motion import parameter_groups, scale_start, with_space
 from .losses import Stage1Weights
 from .rendering import RenderingTask
@@ -35,8 +36,7 @@ from .schedule import Part, chosen
 from .train import channels_last
 
 PLAIN = "plain:"
-MEASURED = 12  # clips that are measured on, of up to FRAMES frames each
-FRAMES = 7
+MEASURED = 12  # clips that are measured on
 STARTED = 12  # clips by which a new free part is scaled
 
 FILM_SCHEDULE = (Part("films", 0.6, 128, 4, 1e-4), Part("films_fine", 0.4, 256, 3, 5e-5))
@@ -255,8 +255,7 @@ def _validation(text: str | None, size: int) -> list[np.ndarray]:
         films = source.frames(size, "test")
     rounds = itertools.zip_longest(*films.people.values())  # a clip of each person, then a second one
     entries = [entry for turn in rounds for entry in turn if entry is not None]
-    clips = [films.frames(entry) for entry in entries[:MEASURED]]
-    return [clip[np.linspace(0, len(clip) - 1, min(FRAMES, len(clip))).round().astype(int)] for clip in clips]
+    return [spread(films.frames(entry)) for entry in entries[:MEASURED]]
 
 
 def _measure(task: FilmTask, part: Part, clips: list[np.ndarray], run: Run, plan: Plan) -> None:
@@ -264,9 +263,11 @@ def _measure(task: FilmTask, part: Part, clips: list[np.ndarray], run: Run, plan
     if not clips:
         return
     task.renderer.eval()
-    values = over_copying(task, clips)
+    values = over_copying(task.renderer, clips, task.size)
     if task.renderer.config.motion_space == "semi":
-        values |= {f"named/{name}": value for name, value in over_copying(task, clips, "named").items()}
+        values |= {
+            f"named/{name}": value for name, value in over_copying(task.renderer, clips, task.size, "named").items()
+        }
     task.renderer.train()
     run.write(part=part.name, **{f"held_out/{name}": value for name, value in values.items()})
     plan.say(f"{part.name} {run.samples} samples: {values}")

@@ -8,7 +8,7 @@ import torch
 
 pytest.importorskip("moderngl")
 
-from mamba_portrait.learning.evaluation.leaks import told_apart  # noqa: E402
+from mamba_portrait.learning.evaluation.video_motion import told_apart  # noqa: E402
 from mamba_portrait.learning.training import film_recipe  # noqa: E402
 from mamba_portrait.learning.training.film_recipe import FilmRecipe, train_from_seeds  # noqa: E402
 from mamba_portrait.learning.training.parts import unpack  # noqa: E402

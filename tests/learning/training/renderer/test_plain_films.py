@@ -11,12 +11,13 @@ from mamba_portrait.cli import main
 from mamba_portrait.learning.datasets.batch_slice import BatchSlice
 from mamba_portrait.learning.datasets.film_frames import PlainStills
 from mamba_portrait.learning.datasets.manifest import Entry, write_manifest
+from mamba_portrait.learning.evaluation.video_motion import over_copying
 from mamba_portrait.learning.training.loop import Every, Plan
 from mamba_portrait.learning.training.renderer import efficientnet
 from mamba_portrait.learning.training.renderer.adversarial import Adversary
 from mamba_portrait.learning.training.renderer.efficientnet import EfficientNetLoss
-from mamba_portrait.learning.training.renderer.film_losses import FilmWeights, printed_mask_loss
-from mamba_portrait.learning.training.renderer.films import FilmTask, Withheld, features_of, holder, over_copying
+from mamba_portrait.learning.training.renderer.film_losses import FilmWeights, identity_loss, printed_mask_loss
+from mamba_portrait.learning.training.renderer.films import FilmTask, Withheld, features_of, holder
 from mamba_portrait.learning.training.renderer.free_motion import parameter_groups, with_space
 from mamba_portrait.learning.training.renderer.schedule import Part
 from mamba_portrait.learning.training.renderer.train import averaged_renderer
@@ -233,11 +234,11 @@ def test_new_weights_learn_from_films_alone_in_a_free_space(tiny_config, drawn_d
 
 def test_measured_is_what_motion_gives(trained):
     clip = (np.random.default_rng(0).random((4, 64, 64, 3)) * 255).astype(np.uint8)
-    task = FilmTask(trained.eval(), None, 64, FilmWeights(perceptual=0.0))
-    still = over_copying(task, [np.repeat(clip[:1], 4, 0)])
+    trained.eval()
+    still = over_copying(trained, [np.repeat(clip[:1], 4, 0)], 64)
     assert still["over_another_frame"] == 0 and still["psnr"] > 15
     with torch.no_grad():
-        values = [over_copying(task, [clip], parts) for parts in ("both", "named")]
+        values = [over_copying(trained, [clip], 64, part) for part in ("both", "named")]
     assert values[0] == pytest.approx(values[1], abs=0.2)  # the tiny encoder hardly says anything without a name
 
 
@@ -267,3 +268,14 @@ def test_sources_are_read_from_words(text, source):
     assert Source.parse(text) == source
     with pytest.raises(ValueError, match="share of 0"):
         Source.parse(f"{source.place}=0")
+
+
+def test_the_identity_loss_sees_what_stays_within_a_clip():
+    rng = torch.Generator().manual_seed(0)
+    person, face = torch.randn(6, 1, 768, generator=rng), torch.randn(6, 4, 768, generator=rng)
+    leak, clean = identity_loss(face + 3 * person), identity_loss(face)
+    assert float(leak) == pytest.approx(np.log1p(9.25), rel=0.02) and float(clean) == pytest.approx(0.223, abs=0.02)
+    face.requires_grad_()
+    identity_loss(face + person).backward()
+    moved = (face - 100 * face.grad).detach() + person
+    assert identity_loss(moved) < identity_loss(face + person).detach()  # the descent takes the person out
