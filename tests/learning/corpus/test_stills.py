@@ -5,6 +5,7 @@ import pytest
 
 moderngl = pytest.importorskip("moderngl")
 
+from mamba_portrait.learning.corpus import stills as stills_module  # noqa: E402
 from mamba_portrait.learning.corpus.drawing.rasterizer import HeadRasterizer, backward_flow  # noqa: E402
 from mamba_portrait.learning.corpus.drawing.scene import random_scene  # noqa: E402
 from mamba_portrait.learning.corpus.person.identity import random_identity, same_person  # noqa: E402
@@ -193,8 +194,13 @@ def test_the_picture_follows_the_yaw(person):
     assert np.allclose((flow[row, column] + 1) / 2, before[nose], atol=0.02)
 
 
-def test_people_with_two_scenes_are_the_same_in_other_light_and_clothes(renderer, tmp_path):
+def test_people_with_two_scenes_are_the_same_in_other_light_and_clothes(renderer, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(stills_module, "same_person", lambda *who: drawn.append(who) or same_person(*who))
     draw_stills(tmp_path, groups=4, seed=3, size=64, shard=3, scenes=2)
+    assert drawn == [
+        ((3, PEOPLE, who), scene) for who, scene in zip((0, 1) * 2 + (2, 3) * 2, (0, 0, 1, 1) * 2, strict=False)
+    ]
     stills = StillSet(tmp_path)
     assert stills.people().tolist() == [[0, 1], [0, 1], [2, 3], [2, 3]]  # a person goes on in the next shard
     first, second, other = (same_person((3, PEOPLE, who), scene) for who, scene in ((0, 0), (0, 1), (1, 0)))
