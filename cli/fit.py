@@ -15,7 +15,6 @@ def add(commands) -> argparse.ArgumentParser:
         "fit named parameters to a free motion space, on drawn people",
         run,
         """
-corpus --out data/drawn --stills 800 --seed 1
 fit --renderer runs/free.safetensors --data data/drawn -o runs/named.safetensors
 """,
     )

@@ -44,7 +44,9 @@ train --experiments
     whole = command(stages, "all", "draw, train both stages, measure and write weights in a given time", run_all)
     for stage in (first, second, whole):
         several = (
-            {"nargs": "+", "metavar": "DATA", "help": DATA} if stage is first else {"metavar": "DIR", "help": CORPUS}
+            {"nargs": "+", "metavar": ("DIR", "MORE"), "help": DATA}
+            if stage is first
+            else {"metavar": "DIR", "help": CORPUS}
         )
         stage.add_argument("--data", required=True, **several)
         stage.add_argument("--out", required=True, metavar="DIR", help="the run's folder: checkpoints and logs")
