@@ -206,6 +206,7 @@ def _train_on_films(options: argparse.Namespace, sources: list, whole) -> Path:
         space=options.space,
         parts=options.parts,
         withheld=Withheld(named=options.withhold),
+        ablate=options.ablate,
         vgg=options.vgg,
     )
     return train_films(sources, options.out, whole, settings)

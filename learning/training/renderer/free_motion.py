@@ -49,10 +49,11 @@ def scale_start(renderer: Renderer, pictures: Tensor) -> None:
     head.rest.copy_(scale * (seen.mean((0, 1)) + head.rest))
 
 
-def _linear_readers(renderer: Renderer) -> tuple[Tensor, Tensor]:
+def _linear_readers(renderer: Renderer) -> list[Tensor]:
     """Weights (n,768) of DIT that are linear in the motion."""
     deviation, size = renderer.deviation, renderer.config.motion_dim
-    return deviation.linear_shift.weight, deviation.to_vector.weight[:, :size]
+    shift = [] if deviation.linear_shift is None else [deviation.linear_shift.weight]
+    return [*shift, deviation.to_vector.weight[:, :size]]
 
 
 def parameter_groups(renderer: Renderer, rate: float) -> list[dict]:
@@ -61,7 +62,7 @@ def parameter_groups(renderer: Renderer, rate: float) -> list[dict]:
     held = {id(p) for p in renderer.parameters_of_motion.parameters()}
     fast: list[Tensor] = []
     if renderer.config.motion_space == "semi":
-        readers = renderer.deviation.linear_shift, renderer.deviation.to_vector
+        readers = [r for r in (renderer.deviation.linear_shift, renderer.deviation.to_vector) if r is not None]
         fast = [p for module in (renderer.motion_encoder.free, *readers) for p in module.parameters()]
     quick = {id(p) for p in fast}
     usual = [p for p in renderer.parameters() if id(p) not in held | quick]

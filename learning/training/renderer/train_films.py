@@ -23,6 +23,7 @@ from ...datasets.manifest import SUFFIXES
 from ...datasets.stills import StillSet
 from ...evaluation.video_motion import over_copying, spread
 from .. import processes
+from ..ablation import STAGE1, cut_network
 from ..alone import alone_in
 from ..blocks import prepare_blocks
 from ..loop import Descent, Plan, fit
@@ -89,6 +90,7 @@ class FilmSettings:
     weights: FilmWeights | None = None  # None: by whether weights are new
     withheld: Withheld = field(default_factory=Withheld)
     vgg: str | Path | None = None  # torchvision's VGG-19 for L_per
+    ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE1
 
 
 class Mixture:
@@ -191,6 +193,7 @@ def _begun(settings: FilmSettings, plan: Plan, labelled: bool) -> Renderer:
             )
         config = settings.config or getattr(RendererConfig, settings.preset)()
         renderer = Renderer(replace(config, motion_space=space, readout=space != "free"))
+    renderer = cut_network(renderer, settings.ablate, STAGE1)
     if labelled and not renderer.config.readout:
         raise ValueError(
             "Labelled stills name motion, and this free space has no names yet: hide their labels with plain:DIR."
