@@ -91,3 +91,10 @@ def test_a_space_without_names_says_so_and_still_renders(named):
     assert image.shape == (2, 3, 64, 64) and torch.isfinite(image).all()
     fitted = Renderer(replace(free.config, readout=True))
     assert fitted.motion_language and fitted.read_parameters(motion).shape == (2, 24)
+
+
+def test_a_form_without_the_linear_term_gets_a_free_part_too(tiny_config):
+    semi = with_space(Renderer(replace(tiny_config, deviation_linear=False)), "semi")
+    assert semi.deviation.linear_shift is None
+    fast = parameter_groups(semi, 1e-4)[1]["params"]
+    assert any(p is semi.deviation.to_vector.weight for p in fast)
