@@ -20,6 +20,7 @@ COMMANDS = (
     "prepare",
     "train",
     "export",
+    "fit",
     "evaluate",
     "compare",
     "study",

@@ -27,6 +27,7 @@ def add(commands) -> argparse.ArgumentParser:
         run,
         """
 corpus --out data/train --stills 6000 --clips 3600 --seed 1 --jobs 8
+corpus --out data/scenes --stills 400 --scenes 2 --seed 3
 corpus --out data/held_out --stills 64 --clips 40 --painted 8 --seed 900
 corpus --out data/train --sheet sheet.png
 """,
@@ -47,6 +48,13 @@ corpus --out data/train --sheet sheet.png
     )
     parser.add_argument("--seed", type=seed, default=0, help="another seed, other people and words (%(default)s)")
     parser.add_argument("--size", type=number(SIZES), default=256, help=f"side of the pictures ({SIZES}; %(default)s)")
+    parser.add_argument(
+        "--scenes",
+        type=number(Range(1, 64)),
+        default=1,
+        help="of each person: so many groups of stills, and painted clips, show the same people in other light, "
+        "clothes and views (%(default)s)",
+    )
     parser.add_argument("--jobs", type=processes, default=1, help="processes that draw (%(default)s)")
     parser.add_argument("--sheet", metavar="FILE.png", help="then write a contact sheet: first stills, painted clips")
     return parser
@@ -70,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
         folders = [Path(options.out) / "clips" / f"voice_{options.seed}_{i:06d}" for i in range(options.painted)]
         from ..learning.corpus.paint import paint_clips
 
-        paint_clips(folders, options.seed, options.size)
+        paint_clips(folders, options.seed, options.size, options.scenes)
         print(f"{len(folders)} of them painted")
     if options.sheet:
         from ..learning.corpus.paint import corpus_sheet
@@ -91,7 +99,9 @@ def draw(options: argparse.Namespace) -> None:
     if options.jobs > 1:
         from ..learning.corpus.crew import SHARD, Crew
 
-        arguments = {"groups": stills, "clips": clips, "seed": options.seed, "jobs": options.jobs, "size": options.size}
+        arguments = {"groups": stills, "clips": clips} | {
+            name: getattr(options, name) for name in ("seed", "jobs", "size", "scenes")
+        }
         with _bar(stills, "stills") as painted, _bar(clips, "clips") as spoken:
             with Crew(options.out, seconds=math.inf, **arguments) as crew:
                 working = True
@@ -105,7 +115,7 @@ def draw(options: argparse.Namespace) -> None:
         from ..learning.corpus.stills import draw_stills
 
         with _bar(stills, "stills") as report:
-            draw_stills(options.out, stills, options.seed, options.size, progress=report)
+            draw_stills(options.out, stills, options.seed, options.size, progress=report, scenes=options.scenes)
     if clips:
         from ..learning.corpus.tracks import draw_tracks
 

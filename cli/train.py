@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from ..files import check_folder
 from ..pipelines.settings import Range
@@ -12,6 +13,11 @@ from .train_options import add_checkpoints, add_run, plan, show
 
 BRANCHES = ("appearance", "transformer", "attention", "mamba-g", "mamba-l")
 """What --ablate cuts; learning/training/ablation.py says of which stage. Named here, so that --help loads no torch."""
+CORPUS = "a corpus; it may still be growing"
+DATA = (
+    "a corpus; a list of clips (.csv, .jsonl: any films, no labels); plain:DIR, a corpus with its labels hidden; of "
+    "several each with =SHARE of the steps"
+)
 
 
 def add(commands) -> list[argparse.ArgumentParser]:
@@ -23,6 +29,7 @@ def add(commands) -> list[argparse.ArgumentParser]:
         run_named,
         """
 train stage1 --data data/train --validation data/held_out --out runs/a --minutes 60
+train stage1 --data data/train=.5 plain:data/train=.2 films.csv=.3 --init FILE --space semi --out runs/v --minutes 60
 train stage2 --data data/train --renderer runs/renderer.safetensors --out runs/b --minutes 30
 export runs/a/stage1.pt -o runs/renderer.safetensors
 train all --data data/train --out runs/c --minutes 30 --device cuda
@@ -32,11 +39,16 @@ train --experiments
     )
     _add_experiment(parser)
     stages = parser.add_subparsers(dest="stage", metavar="STAGE")
-    first = command(stages, "stage1", "from labelled stills to a renderer", run_stage1)
+    first = command(stages, "stage1", "from labelled stills, or films without labels, to a renderer", run_stage1)
     second = command(stages, "stage2", "from talking clips to a motion model", run_stage2)
     whole = command(stages, "all", "draw, train both stages, measure and write weights in a given time", run_all)
     for stage in (first, second, whole):
-        stage.add_argument("--data", required=True, metavar="DIR", help="a corpus; it may still be growing")
+        several = (
+            {"nargs": "+", "metavar": ("DIR", "MORE"), "help": DATA}
+            if stage is first
+            else {"metavar": "DIR", "help": CORPUS}
+        )
+        stage.add_argument("--data", required=True, **several)
         stage.add_argument("--out", required=True, metavar="DIR", help="the run's folder: checkpoints and logs")
         stage.add_argument(
             "--preset",
@@ -67,7 +79,9 @@ train --experiments
             help=f"branches to cut, as in the paper's ablations: {', '.join(BRANCHES)}",
         )
     for stage in (first, whole):
-        stage.add_argument("--validation", metavar="DIR", help="a corpus of other people, to measure on")
+        stage.add_argument(
+            "--validation", metavar="DIR", help="a corpus (stage1: or list) of other people, to measure on"
+        )
         stage.add_argument("--vgg", metavar="FILE", help="torchvision's VGG-19 weights, for the perceptual loss")
     first.add_argument(
         "--parts",
@@ -76,6 +90,19 @@ train --experiments
         default=(),
         help="of the schedule (space, motion, coarse, fine; on a GPU finish as well) only these; with --init the "
         "motion encoder and the rendering may so be trained side by side, and put together by export --motion-encoder",
+    )
+    first.add_argument(
+        "--space",
+        choices=("named", "semi", "free"),
+        help="of the motion, where films take part: named parameters alone, beside them what films alone teach, or "
+        "nothing named until `fit` finds names (default: that of --init; new weights: free)",
+    )
+    first.add_argument(
+        "--withhold",
+        type=number(Range(0.0, 1.0)),
+        default=0.25,
+        metavar="SHARE",
+        help="of the films' samples in a semi space so many are driven without the named part (%(default)s)",
     )
     second.add_argument("--renderer", metavar="FILE", help="the renderer it speaks through (default: the shipped one)")
     second.add_argument(
@@ -147,9 +174,16 @@ def _line(experiment) -> str:
 def run_stage1(options: argparse.Namespace) -> None:
     """Train a renderer; prints the run's checkpoint."""
     from ..learning.training.renderer.train import Stage1Settings, train_stage1
+    from ..learning.training.renderer.train_films import Source
 
+    sources = [Source.parse(text) for text in options.data]
     check_folder(options.out)
     with use_machine(options) as machine:
+        if len(sources) > 1 or sources[0].plain:
+            show(_train_on_films(options, sources, plan(options, machine)))
+            return
+        if options.space not in (None, "named"):
+            raise ValueError(f"A {options.space} motion space is learnt from films: add a list of clips or plain:DIR.")
         settings = Stage1Settings(
             validation=options.validation,
             preset=options.preset,
@@ -158,7 +192,24 @@ def run_stage1(options: argparse.Namespace) -> None:
             vgg=options.vgg,
             ablate=options.ablate,
         )
-        show(train_stage1(options.data, options.out, plan(options, machine), settings))
+        show(train_stage1(sources[0].place, options.out, plan(options, machine), settings))
+
+
+def _train_on_films(options: argparse.Namespace, sources: list, whole) -> Path:
+    from ..learning.training.renderer.films import Withheld
+    from ..learning.training.renderer.train_films import FilmSettings, train_films
+
+    settings = FilmSettings(
+        validation=options.validation,
+        preset=options.preset,
+        init=options.init,
+        space=options.space,
+        parts=options.parts,
+        withheld=Withheld(named=options.withhold),
+        ablate=options.ablate,
+        vgg=options.vgg,
+    )
+    return train_films(sources, options.out, whole, settings)
 
 
 def run_stage2(options: argparse.Namespace) -> None:

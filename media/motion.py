@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,18 +20,21 @@ MOTION_SIZE = 768  # 8 x 8 x 12, the paper's implicit motion
 RATE = re.compile(r"([1-9]\d{0,8})(?:/([1-9]\d{0,8}))?")
 SLOWEST, FASTEST = Fraction(1, 100), Fraction(1000)  # frames a second, as of films
 VERSION = "1"
+NEGLIGIBLE = 1e-3  # root mean square of a free part that half precision and rounding leave
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
     """A motion track. values (T,768) float32; reference (768,), the driver's motion that changes are relative to (the
-    first frame, or a face at rest for a voice); fps frames a second; language: id of the motion space, the renderer's
-    `motion_language`, "" if not known."""
+    first frame, or a face at rest for a voice); fps frames a second; language: id of the motion space's names, the
+    renderer's `motion_language`, "" if not known; encoder: id of the encoder that wrote motion without names, the
+    renderer's `motion_encoder_id`, "" where all of it has names (as in every file without that id)."""
 
     values: Tensor
     reference: Tensor
     fps: Fraction
     language: str = ""
+    encoder: str = ""
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != MOTION_SIZE or self.values.shape[0] < 1:
@@ -72,7 +75,7 @@ def save_motion(path: str | os.PathLike, motion: Motion) -> Path:
         "version": VERSION,
         "fps": str(motion.fps),
         "motion_language": motion.language,
-    }
+    } | ({"motion_encoder": motion.encoder} if motion.encoder else {})
     tensors = {"values": motion.values, "reference": motion.reference}
     tensors = {name: value.cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
     try:
@@ -117,11 +120,12 @@ def load_motion(path: str | os.PathLike) -> Motion:
                 raise ValueError(f"{path.name} has motion format {version}; this pack reads {VERSION}.")
             fps = _rate(metadata.get("fps", ""), path.name)
             language = check_language_id(metadata.get("motion_language", ""), path.name)
+            encoder = check_language_id(metadata.get("motion_encoder", ""), path.name, "motion_encoder")
             values, reference = (_numbers(file.get_tensor(name), name, path.name) for name in ("values", "reference"))
     except SafetensorError as error:
         raise ValueError(f"{path.name} is not a motion file or is damaged; save one with 'Save Motion'.") from error
     try:
-        return Motion(values, reference, fps, language)
+        return Motion(values, reference, fps, language, encoder)
     except ValueError as error:
         raise ValueError(f"{path.name} holds no motion: {error}") from error
 
@@ -151,6 +155,33 @@ def check_language(language: str, renderer) -> None:
             f"{renderer.motion_language}): load the renderer and the motion model that were trained together, or make "
             "the motion again with this renderer."
         )
+
+
+def fitted_to(motion: Motion, renderer) -> Motion:
+    """The motion as a renderer can use it: with its free part if the renderer's own encoder wrote that, else without.
+
+    A file of before encoders had ids is all names. Raises ValueError as `check_language`, and where both have a free
+    part, of different encoders."""
+    own = renderer.motion_encoder_id
+    if motion.encoder != own and (not renderer.config.readout or (motion.encoder and not motion.language)):
+        raise ValueError(
+            "The motion was made by another motion encoder, and its numbers have no names that this renderer knows: "
+            "make the motion again with this renderer."
+        )
+    check_language(motion.language, renderer)
+    if motion.encoder == own:
+        return motion
+    device = renderer.parameters_of_motion.writer.weight.device
+    change, rest = (motion.values - motion.reference).to(device), renderer.rest_motion()
+    free = renderer.free_part(change)
+    if motion.encoder and own and float(free.square().mean().sqrt()) > NEGLIGIBLE:
+        raise ValueError(
+            f"Part of this motion has no names, and another motion encoder wrote it ({motion.encoder}, this renderer's "
+            f"is {own}): make the motion again with this renderer."
+        )
+    reference = motion.reference.to(device)
+    reference = reference - renderer.free_part(reference - rest)
+    return replace(motion, values=(reference + change - free).cpu(), reference=reference.cpu(), encoder="")
 
 
 def retarget(motion: Motion, source_motion: Tensor, mode: str = "relative", gain: float = 1.0) -> Tensor:

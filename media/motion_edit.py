@@ -135,8 +135,14 @@ def matched(first: Motion, second: Motion) -> tuple[Motion, Motion]:
             f"The two motions were made for different renderers (motion languages {first.language} and "
             f"{second.language}) and cannot be joined: make both with one renderer."
         )
+    if first.encoder and second.encoder and first.encoder != second.encoder:
+        raise ValueError(
+            "Parts of the two motions have no names, and two different motion encoders wrote them "
+            f"({first.encoder} and {second.encoder}): make both with one renderer."
+        )
     second = second if second.fps == first.fps else resample_motion(second, fps=first.fps)
-    return replace(first, language=first.language or second.language), second
+    language, encoder = first.language or second.language, first.encoder or second.encoder
+    return replace(first, language=language, encoder=encoder), second
 
 
 def concatenate_motions(first: Motion, second: Motion, crossfade: float = 0.2) -> Motion:

@@ -1,9 +1,10 @@
 """Self-describing checkpoints: safetensors with the network's config in the metadata, loaded as modules.
 
 The metadata hold what the file is (`format`, `kind`, `version`), the network's config (`config`, JSON), its training
-(`training`, JSON) and the id of its motion space (`motion_language`, see MotionParameters.language). Checkpoints above
-16 MB are split into shards `name-00001-of-00003.safetensors` and so on beside an index, `name.safetensors.index.json`;
-they are loaded by `name.safetensors`. Pickles are never read.
+(`training`, JSON), the id of its motion's names (`motion_language`, see MotionParameters.language) and, where motion
+has a part without names, that of its encoder (`motion_encoder`). Checkpoints above 16 MB are split into shards
+`name-00001-of-00003.safetensors` and so on beside an index, `name.safetensors.index.json`; they are loaded by
+`name.safetensors`. Pickles are never read.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ def save_checkpoint(
     metadata = {"format": FORMAT, "kind": kind, "version": VERSIONS[kind], "config": json.dumps(values)}
     if language := getattr(module, "motion_language", ""):
         metadata["motion_language"] = language
+    if encoder := getattr(module, "motion_encoder_id", ""):
+        metadata["motion_encoder"] = encoder
     for key, value in (extra or {}).items():
         metadata.setdefault(key, value if isinstance(value, str) else json.dumps(value))
     shards = _split(_stored(module))
@@ -147,7 +150,10 @@ def load_network(kind: str, path: str | os.PathLike | None, build: Callable[[Any
         raise ValueError(f"{file.name} holds a {metadata['kind'].replace('_', ' ')}, not a {kind.replace('_', ' ')}.")
     config = read_json(metadata["config"], f"{file.name} cannot be loaded: its config")
     language = check_language(metadata.get("motion_language", ""), file.name)
-    return network_of(file.name, lambda: build(config, language), state).eval().requires_grad_(False)
+    network = network_of(file.name, lambda: build(config, language), state).eval().requires_grad_(False)
+    if kind == "motion_model":
+        network.motion_encoder_id = check_language(metadata.get("motion_encoder", ""), file.name, "motion_encoder")
+    return network
 
 
 def _stored(module: nn.Module) -> dict[str, Tensor]:

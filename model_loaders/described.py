@@ -26,10 +26,11 @@ def read_json(text: str, what: str) -> Any:
         raise ValueError(f"{what} is not JSON: {AGAIN}.") from error
 
 
-def check_language(text: str, file: str) -> str:
-    """The id of a motion space in a file's metadata, or "". ValueError for what is no such id."""
+def check_language(text: str, file: str, name: str = "motion_language") -> str:
+    """The id of a motion space (or, by another `name`, of a motion encoder) in a file's metadata, or "". ValueError for
+    what is no such id."""
     if not isinstance(text, str) or not LANGUAGE.fullmatch(text):
-        raise ValueError(f"{file} has {shown(text)} as its motion_language, which is no id of a motion space: {AGAIN}.")
+        raise ValueError(f"{file} has {shown(text)} as its {name}, which is no id of a motion space: {AGAIN}.")
     return text
 
 

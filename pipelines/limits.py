@@ -13,7 +13,7 @@ import logging
 import torch
 from torch import Tensor
 
-from ..networks.renderer.model import Renderer
+from ..networks.renderer.model import NO_NAMES, Renderer
 from ..vocabulary import MOTION, PARAMETERS
 from .regions import motion_to_parameters, parameters_to_motion
 
@@ -45,6 +45,9 @@ class MotionLimits:
             before = self.renderer.rest_motion().detach().float().cpu() if self._last is None else self._last
             for i in broken.nonzero().flatten().tolist():
                 values[i] = values[i - 1] if i else before
+        if not self.renderer.config.readout:
+            self._seen, self._last = self._seen + len(values), values[-1]
+            return values
         parameters = motion_to_parameters(self.renderer, values)
         clamped = parameters.clamp(-LIMITS, LIMITS)
         beyond = (clamped != parameters).any(1)
@@ -66,7 +69,9 @@ class MotionLimits:
             self.value = float(parameters[frame, number])
 
     def warn(self) -> None:
-        """Log one warning if frames were clamped."""
+        """Log one warning if frames were clamped, or if nothing could be because the motion has no names."""
+        if not self.renderer.config.readout:
+            log.warning("%s was not held within limits. %s", self.name[:1].upper() + self.name[1:], NO_NAMES)
         if not self.frames:
             return
         what = f"{self.worst} {self.value:.3g}" if self.worst else "NaN"

@@ -23,7 +23,9 @@ SECONDS = 0.24  # in which the lips close; the first frame is the photo as it is
 
 def lip_opening(renderer: Renderer, own: Tensor, motion: Motion) -> Tensor:
     """(768,) by which the photo's own motion M_0 `own` (768,) opens the lips compared with the motion's reference;
-    zeros if that reference is not a face at rest."""
+    zeros if that reference is not a face at rest, or if the renderer's motion has no names."""
+    if not renderer.config.readout:
+        return torch.zeros_like(own)
     source, rest = motion_to_parameters(renderer, own[None]), motion_to_parameters(renderer, motion.reference[None])
     if rest.abs().max() > AT_REST:
         return torch.zeros_like(own)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..media.audio import frame_count, to_mono_16k
-from ..media.motion import Motion, check_language, retarget
+from ..media.motion import Motion, fitted_to, retarget
 from ..media.picture import checked
 from ..media.sound_file import SoundFile
 from ..media.video import VideoWriter
@@ -188,7 +188,13 @@ def generate_motion(
             noise_offset=noise_offset - warm_up,
             progress=progress,
         )[warm_up:]
-    return Motion(values.float().cpu(), model.rest_motion.float().cpu(), Fraction(FPS), model.motion_language)
+    return Motion(
+        values.float().cpu(),
+        model.rest_motion.float().cpu(),
+        Fraction(FPS),
+        model.motion_language,
+        model.motion_encoder_id,
+    )
 
 
 def _after_silence(model: MotionModel, global_audio: GlobalAudio, local_audio: Tensor) -> tuple[GlobalAudio, Tensor]:
@@ -238,7 +244,7 @@ def encode_driving_video(
     limits = MotionLimits(renderer, "the driving video")
     motion = limits.clamp(motion)
     limits.warn()
-    return Motion(motion, motion[0].clone(), fps, renderer.motion_language)
+    return Motion(motion, motion[0].clone(), fps, renderer.motion_language, renderer.motion_encoder_id)
 
 
 def frame_size(renderer: Renderer, source: Source, side: int | None = None) -> tuple[int, int]:
@@ -271,7 +277,7 @@ def render(
     makes is clamped, with a warning at the end (limits.py). Raises ValueError for motion of another renderer's motion
     space."""
     settings = settings or RenderingSettings()
-    check_language(motion.language, renderer)
+    motion = fitted_to(motion, renderer)
     device, size = _device(renderer), frame_size(renderer, source, settings.size)
     on_device, appearance = source.to(device).at_size(size), appearance.to(device)
     limits = MotionLimits(renderer, "the motion")

@@ -332,9 +332,7 @@ def test_actalkers_sampler(device, actalker):
         time_ids=device.rand(3),
     )
     rows = guidance_rows(1.0, 1.0, GuidanceScales())
-    latents = sample_latents(
-        actalker.unet, Scheduler(), conditions, device.rand(4, 8, 8), rows, steps=1, window=3
-    )
+    latents = sample_latents(actalker.unet, Scheduler(), conditions, device.rand(4, 8, 8), rows, steps=1, window=3)
     device.check(latents)
 
 

@@ -35,6 +35,7 @@ class Crew:
         seconds: float,
         size: int = 256,
         shard: int = SHARD,
+        scenes: int = 1,
         patience: float = 20.0,
     ):
         if clips:
@@ -48,7 +49,7 @@ class Crew:
         self._unwritten = context.SimpleQueue()  # sentences of what could not be written
         arguments = (str(out), seed, self.stop, self._unwritten, time.time() + seconds)
         self.workers = [
-            context.Process(target=_stills_worker, args=(*arguments, first, count, size, shard), daemon=True)
+            context.Process(target=_stills_worker, args=(*arguments, first, count, size, shard, scenes), daemon=True)
             for first, count in _parts(groups, still_workers, shard)
         ] + [
             context.Process(target=_clips_worker, args=(*arguments, first, count), daemon=True)
@@ -107,14 +108,14 @@ def _stop_check(stop, until: float):
 
 
 def _stills_worker(
-    out: str, seed: int, stop, unwritten, until: float, first: int, count: int, size: int, shard: int
+    out: str, seed: int, stop, unwritten, until: float, first: int, count: int, size: int, shard: int, scenes: int
 ) -> None:
     from .stills import draw_stills
 
     progress = _stop_check(stop, until)
     try:
         progress(0, count)
-        draw_stills(out, count, seed, size, first=first, shard=shard, progress=progress)
+        draw_stills(out, count, seed, size, first=first, shard=shard, progress=progress, scenes=scenes)
     except Stopped:
         pass
     except CannotWrite as error:

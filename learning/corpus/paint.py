@@ -16,14 +16,18 @@ from ...media.video import VideoWriter, read_video
 from ...vocabulary import FPS
 from .acting.gestures import gestures_for, has_hands
 from .clips import ClipRasterizer
+from .person.identity import same_person
 from .sheet import contact_sheet, stack, strip
 from .tracks import read_clip
 
 PAINTED_SEED = 1_000_000  # a corpus seed times this, plus the clip's number, is its identity seed: no two are the same
 
 
-def paint_clips(folders: list[Path], seed: int, size: int) -> None:
-    """Write video.mp4 of each clip, `size` pixels a side, of a drawn person who speaks it, unless there is one."""
+def paint_clips(folders: list[Path], seed: int, size: int, scenes: int = 1) -> None:
+    """Write video.mp4 of each clip, `size` pixels a side, of a drawn person who speaks it, unless there is one.
+
+    scenes: of the folders so many in a row show the same person, each in other light, clothes and view (`person` in
+    their meta.json)."""
     rasterizer = ClipRasterizer(size)
     for index, folder in enumerate(tqdm(folders, desc="painted clips", unit="clip", disable=None)):
         if (folder / "video.mp4").exists():
@@ -31,9 +35,11 @@ def paint_clips(folders: list[Path], seed: int, size: int) -> None:
         person = seed * PAINTED_SEED + index
         speech, motion, meta = read_clip(folder)
         gestures = gestures_for(speech, meta["speaker"], len(motion), person) if has_hands(person) else None
-        _write_meta(folder / "meta.json", meta | {"hands": gestures is not None})
+        known = {} if scenes == 1 else {"person": f"drawn/{seed}_{index // scenes:06d}"}
+        identity = None if scenes == 1 else same_person((seed, PAINTED_SEED, index // scenes), index % scenes)
+        _write_meta(folder / "meta.json", meta | {"hands": gestures is not None} | known)
         with VideoWriter(folder / "video.mp4", fps=FPS, audio=load_audio(folder / "audio.wav")) as writer:
-            for frame in rasterizer.clip(person, motion, gestures=gestures):
+            for frame in rasterizer.clip(person, motion, identity, gestures):
                 writer.write(unit_range(frame))
 
 

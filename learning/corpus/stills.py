@@ -9,8 +9,10 @@ folder `stills` holds (n = 128, s = size):
     SSSSSS_part0.npy  (G, 2, n, n)       uint8    part number of the source
     SSSSSS_param.npy  (G, 2, 4, 24)      float32  motion parameters
     SSSSSS_mark.npy   (G, 2, 4, K, 2)    float32  landmarks (`LANDMARKS`) in [0, 1], x right, y down
+    SSSSSS_person.npy (G, 2)             int64    where people have several scenes: who it is, by number
 
-A shard is a pure function of (seed, shard number, size); it counts as drawn once `rgb`, written last, is there.
+With several scenes, so many consecutive groups show the same two people, in other light, clothes and views.
+A shard is a pure function of (seed, shard number, size, scenes); it counts as drawn once `rgb`, written last, is there.
 """
 
 from collections.abc import Callable
@@ -23,7 +25,7 @@ from ...vocabulary import COUNT, LANDMARKS
 from .acting.expressions import random_group, twin_pose
 from .drawing.rasterizer import LABEL_SIZE, HeadRasterizer, backward_flow
 from .drawing.scene import random_scene
-from .person.identity import random_identity
+from .person.identity import random_identity, same_person
 
 FLOW_SCALE = 8192
 """Stored flow = grid coordinate x this, clipped to int16."""
@@ -31,8 +33,18 @@ FIELDS = ("flow", "label", "part0", "param", "mark", "rgb")
 """Arrays of a shard in writing order."""
 
 
-def draw_shard(rasterizer: HeadRasterizer, seed: int, shard: int, groups: int) -> dict[str, np.ndarray]:
-    """All arrays of one shard, keyed as in `FIELDS`."""
+PEOPLE = 61  # tells the seeds of people with several scenes from others
+
+
+def fields_of(scenes: int) -> tuple[str, ...]:
+    """Arrays of a shard whose people have so many scenes, in writing order."""
+    return FIELDS if scenes == 1 else ("person", *FIELDS)
+
+
+def draw_shard(
+    rasterizer: HeadRasterizer, seed: int, shard: int, groups: int, scenes: int = 1, first: int = 0
+) -> dict[str, np.ndarray]:
+    """All arrays of one shard, keyed as in `fields_of`; first: its first group's number, by which people go on."""
     rng, n, size = np.random.default_rng([seed, shard]), LABEL_SIZE, rasterizer.size
     arrays = {
         "rgb": np.empty((groups, 2, 4, size, size, 3), np.uint8), "flow": np.empty((groups, 2, 3, n, n, 2), np.int16),
@@ -40,13 +52,18 @@ def draw_shard(rasterizer: HeadRasterizer, seed: int, shard: int, groups: int) -
         "param": np.empty((groups, 2, 4, COUNT), np.float32),
         "mark": np.empty((groups, 2, 4, len(LANDMARKS), 2), np.float32),
     }  # fmt: skip
+    if scenes > 1:
+        numbers = np.arange(first, first + groups) // scenes
+        arrays = {"person": np.stack([2 * numbers, 2 * numbers + 1], 1)} | arrays
     for group in range(groups):
-        states = random_group(rng)
+        states, number = random_group(rng), first + group
         for twin in range(2):
-            rasterizer.set_scene(random_scene(rng, random_identity(rng), size))
+            seeds = seed, PEOPLE, 2 * (number // scenes) + twin
+            person = random_identity(rng) if scenes == 1 else same_person(seeds, number % scenes)
+            rasterizer.set_scene(random_scene(rng, person, size))
             motion = states if twin == 0 else twin_pose(rng, states)
             arrays["param"][group, twin] = motion
-            _draw_identity(rasterizer, motion, {name: array[group, twin] for name, array in arrays.items()})
+            _draw_identity(rasterizer, motion, {name: arrays[name][group, twin] for name in FIELDS})
     return arrays
 
 
@@ -71,15 +88,18 @@ def draw_stills(
     first: int = 0,
     shard: int = 32,
     progress: Callable[[int, int], None] | None = None,
+    scenes: int = 1,
 ) -> list[Path]:
     """Draw groups `first` .. `first + groups` into `out`/stills, skipping shards already there.
 
     `first` must be a multiple of `shard`; processes with disjoint ranges may share a folder. `progress(done, total)`
-    is called in groups.
+    is called in groups. scenes: groups in a row that show the same two people, each in a scene of its own.
     Returns the rgb files of the range. ValueError for a range or size that cannot be drawn.
     """
     if groups < 1 or first < 0 or first % shard:
         raise ValueError(f"groups must be positive and first a multiple of {shard}; got groups={groups}, first={first}")
+    if scenes < 1:
+        raise ValueError(f"a person has one scene at least, not {scenes}")
     if not 64 <= size <= 256:
         raise ValueError(f"stills are drawn at 64 to 256 pixels (labels are 128 x 128); got size={size}")
     folder = Path(out) / "stills"
@@ -87,10 +107,10 @@ def draw_stills(
     rasterizer, done = None, []
     for start in range(first, first + groups, shard):
         number, count = start // shard, min(shard, first + groups - start)
-        paths = {name: folder / f"{number:06d}_{name}.npy" for name in FIELDS}
+        paths = {name: folder / f"{number:06d}_{name}.npy" for name in fields_of(scenes)}
         if not all(path.exists() for path in paths.values()):
             rasterizer = rasterizer or HeadRasterizer(size)
-            arrays = draw_shard(rasterizer, seed, number, count)
+            arrays = draw_shard(rasterizer, seed, number, count, scenes, start)
             for name, path in paths.items():
                 with whole_file(path) as partial, open(partial, "wb") as file:
                     np.save(file, arrays[name])

@@ -56,7 +56,7 @@ class StillSet:
         self.root = Path(root)
         self.folder = self.root / "stills" if (self.root / "stills").is_dir() else self.root
         self.shards: list[tuple[np.ndarray, ...]] = []
-        self.known: set[str] = set()
+        self.stems: list[str] = []  # of the shards, in their order
         self.device = None if device is None or torch.device(device).type == "cpu" else torch.device(device)
         self.resident: Groups | None = None
         self.refresh()
@@ -71,8 +71,8 @@ class StillSet:
         for path in sorted(self.folder.glob("*_rgb.npy")):
             stem = path.name[: -len("_rgb.npy")]
             files = [self.folder / f"{stem}_{field}.npy" for field in FIELDS]
-            if stem not in self.known and all(f.exists() for f in files):
-                self.known.add(stem)
+            if stem not in self.stems and all(f.exists() for f in files):
+                self.stems.append(stem)
                 new.append(tuple(np.load(f, mmap_mode="r") for f in files))
         self.shards += new
         if self.device is not None and new:
@@ -98,11 +98,24 @@ class StillSet:
         """(N,40,2) of all pictures, likewise."""
         return self._all("mark").flatten(0, 2)
 
+    def people(self) -> np.ndarray | None:
+        """(groups,2) numbers of the people, where the corpus was drawn with several scenes of each, else None."""
+        files = [self.folder / f"{stem}_person.npy" for stem in self.stems]
+        return np.concatenate([np.load(file) for file in files]) if all(file.exists() for file in files) else None
+
     def _all(self, field: str) -> Tensor:
         """A whole field, (groups,2,4,...)."""
         if self.resident is not None:
             return getattr(self.resident, field)
         return torch.from_numpy(np.concatenate([shard[FIELDS.index(field)] for shard in self.shards]))
+
+    def pictures(self, index: int) -> np.ndarray:
+        """(2,4,S,S,3) uint8 of one group, without its labels, which need not be read."""
+        for shard in self.shards:
+            if index < len(shard[0]):
+                return np.asarray(shard[0][index])
+            index -= len(shard[0])
+        raise IndexError("there are not so many groups")
 
     def get(self, indices: np.ndarray) -> Groups:
         """Groups by number, 0 <= index < len(self)."""

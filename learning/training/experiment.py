@@ -30,7 +30,7 @@ from .recipe import appearances, count_stills
 from .renderer.train import Stage1Settings, averaged_renderer, train_stage1
 
 FOLDER = Path(__file__).parents[1] / "experiments"
-NEEDS = {"stage1-films": "a renderer trained on films, and stage 1 learns from drawn stills alone"}
+NEEDS = {"stage1-films": "a renderer taught by films and named by `fit` before stage 2, which is done by hand so far"}
 STAGE1_SHARE = 2 / 3  # of the minutes, where both stages are trained
 CONFIGS = {"stage1": RendererConfig, "stage2": MotionModelConfig}
 

@@ -22,6 +22,7 @@ class MotionModel(nn.Module):
         super().__init__()
         self.config = config
         self.motion_language = motion_language
+        self.motion_encoder_id = ""  # of the encoder that wrote the motion it learnt, where that had no names
         width = config.width
         self.mamba_global = MambaGlobal(config) if config.mamba_global else None
         self.mamba_local = MambaLocal(config) if config.mamba_local else None

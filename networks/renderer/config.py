@@ -23,6 +23,7 @@ RETIRED = frozenset(
 """Fields of earlier configs, which stand in shipped weights; their values are in vocabulary.py now."""
 DEVIATION_NORMS = ("features", "motion")
 WARPS = ("field", "planes", "volume")
+SPACES = ("named", "semi", "free")
 RANGES = {
     **dict.fromkeys("encoder_blocks resnet3d_blocks motion_blocks deviation_layers decoder_blocks".split(), (0, 64)),
     "deviation_blocks": (0, 64),
@@ -97,6 +98,10 @@ class RendererConfig:
     single_slope: bool = False  # beta is one number, in place of one a channel
     decoder_skips: bool = True  # U reads skips, warped photo, mask module and D besides; False: U(phi_r)
     composite: bool = True  # the warped photo is blended with U's picture; False: I_R is U's picture
+    # "named": motion is what the named directions say. "semi": a head of its own adds what no name describes, learnt
+    # from video. "free": no direction has a name but by a read-out fitted afterwards (`readout` False: none yet).
+    motion_space: str = "named"
+    readout: bool = True
 
     use_appearance: bool = True  # the paper's ablations, each a switch
     use_transformer: bool = True
@@ -164,6 +169,11 @@ class RendererConfig:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {shown(getattr(self, name))}")
         if self.warp == "volume" and self.inversion_steps:
             raise ValueError(f"warp volume is not inverted: set inversion_steps to 0, not {self.inversion_steps}")
+        if self.motion_space not in SPACES or not (self.readout or self.motion_space == "free"):
+            raise ValueError(
+                f"motion_space must be one of {', '.join(SPACES)}, and all but free have a readout, not "
+                f"{shown(self.motion_space)} with readout {self.readout}"
+            )
         coarsest = self.motion_size // 2 ** len(self.encoder_widths)
         if coarsest != self.motion_grid or self.motion_size % 2 ** len(self.encoder_widths):
             raise ValueError(

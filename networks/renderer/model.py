@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ...vocabulary import COUNT
 from .appearance import AppearanceExtractor
 from .config import RendererConfig
 from .decoder import ImageDecoder, Synthesis
@@ -34,6 +33,10 @@ def _map(value: Any, function) -> Any:
     return value
 
 
+NO_NAMES = (
+    "This renderer's motion has no named parameters yet, which limits, lips, regions, joint control and voices need: "
+    "fit a read-out on drawn people with `python -m mamba_portrait fit`."
+)
 MONOCHROME = 0.015  # largest rms distance of the pixels' colours from one line at which a photo is monochrome
 
 
@@ -134,16 +137,29 @@ class Renderer(nn.Module):
 
     def encode_motion(self, frames: Tensor) -> Tensor:
         """(B,3,H,W) in [0,1] -> M (B,768)."""
-        return self.motion_encoder(frames)
+        seen = self.motion_encoder.encode_with_keypoints(frames)
+        if seen.free is None:
+            return seen.motion
+        with torch.autocast(frames.device.type, enabled=False):  # half precision would leak it into the names
+            return seen.motion + self.free_part(seen.free)
+
+    def free_part(self, change: Tensor) -> Tensor:
+        """The component of a change of motion (...,768) that no parameter names."""
+        return change - self.parameters_of_motion.named_part(change) if self.config.readout else change
 
     def centred(self, motion: Tensor, reference: Tensor | None = None) -> Tensor:
         """Motion (...,768) with its framing parameters relative to those of `reference` (768,); without a reference
-        they become zero in every frame."""
+        they become zero in every frame. Without a read-out motion is left as it is."""
+        if not self.config.readout:
+            return motion
         return motion - self.parameters_of_motion.framing_part(motion if reference is None else reference)
 
     def within_limits(self, motion: Tensor, source: Source) -> Tensor:
         """Motion (B,768) with its parameters clamped to the limits of vocabulary.py, extended to the portrait's own
-        values where these are outside: a mouth that is open beyond the limit in the photo may stay so."""
+        values where these are outside: a mouth that is open beyond the limit in the photo may stay so. Without a
+        read-out nothing is clamped."""
+        if not self.config.readout:
+            return motion
         return motion - self.parameters_of_motion.excess(motion, source.motion)
 
     def decode(
@@ -181,19 +197,32 @@ class Renderer(nn.Module):
         return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation)
 
     def read_parameters(self, motion: Tensor) -> Tensor:
-        """(...,768) -> (...,24) motion parameters (vocabulary.py names them)."""
+        """(...,768) -> (...,24) motion parameters (vocabulary.py names them). ValueError without a read-out."""
+        self._check_readout()
         return self.parameters_of_motion.read(motion)
 
     def motion_from_parameters(self, parameters: Tensor) -> Tensor:
-        """(...,24) -> (...,768)."""
+        """(...,24) -> (...,768). ValueError without a read-out."""
+        self._check_readout()
         return self.parameters_of_motion.write(parameters)
+
+    def _check_readout(self) -> None:
+        if not self.config.readout:
+            raise ValueError(NO_NAMES)
 
     @property
     def motion_language(self) -> str:
-        """Id of this renderer's motion space (see `MotionParameters.language`); motion of another one does not fit."""
-        return self.parameters_of_motion.language()
+        """Id of the names of this renderer's motion (see `MotionParameters.language`), "" without a read-out; motion of
+        another one does not fit."""
+        return self.parameters_of_motion.language() if self.config.readout else ""
+
+    @property
+    def motion_encoder_id(self) -> str:
+        """Id of the encoder, where motion has a part that only this encoder's renderer understands; "" where all of it
+        has names."""
+        return "" if self.config.motion_space == "named" else self.motion_encoder.identity()
 
     def rest_motion(self) -> Tensor:
-        """(768,): the motion of a head at rest."""
-        weight = self.parameters_of_motion.reader.weight
-        return self.motion_from_parameters(weight.new_zeros(COUNT))
+        """(768,): the motion of a head at rest; zeros without a read-out."""
+        writer = self.parameters_of_motion.writer
+        return writer.bias.clone() if self.config.readout else torch.zeros_like(writer.bias)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...vocabulary import COUNT, FRAMING, MOTION
 from .config import RendererConfig
-from .layers import Pyramid, ResBlock, conv, resize, upsample
+from .layers import Pyramid, ResBlock, conv, group_norm, resize, upsample
 
 
 class EncodedFrame(NamedTuple):
@@ -21,6 +21,7 @@ class EncodedFrame(NamedTuple):
     motion: Tensor  # M (B,768)
     points: Tensor  # (B,P,2) in [0,1], x right, y down
     pose: Tensor  # (B,256), features of the keypoints
+    free: Tensor | None = None  # (B,768), what the head of a "semi" space adds, before names are taken out of it
 
 
 class MotionEncoder(nn.Module):
@@ -42,8 +43,11 @@ class MotionEncoder(nn.Module):
         )
         nn.init.zeros_(self.pose[2].weight)
         nn.init.zeros_(self.pose[2].bias)
+        if config.motion_space == "semi":
+            self.free = FreeHead(config)
 
     def forward(self, frames: Tensor) -> Tensor:
+        """The named motion alone, in a "semi" space; see `Renderer.encode_motion`."""
         return self.encode_with_keypoints(frames).motion
 
     def encode_with_keypoints(self, frames: Tensor) -> EncodedFrame:
@@ -55,7 +59,13 @@ class MotionEncoder(nn.Module):
             dtype = self.mix.weight.dtype
             features = self.pose[1](self.pose[0]((points * 4 - 2).flatten(1).to(dtype)))
             motion = local + self.mix(local.to(dtype)).float() + self.pose[2](features).float()
-        return EncodedFrame(motion, points, features.float())
+        free = self.free(pyramid[-1]) if self.config.motion_space == "semi" else None
+        return EncodedFrame(motion, points, features.float(), free)
+
+    def identity(self) -> str:
+        """Id of what this encoder writes: 12 hex digits of a hash of its weights in half precision, as checkpoints
+        store them."""
+        return _digest(self)
 
     @torch.no_grad()
     def apply_correction(self, motion_map: Tensor, pose_map: Tensor, bias: Tensor) -> None:
@@ -67,6 +77,27 @@ class MotionEncoder(nn.Module):
         mixed += motion_map.to(mixed.dtype)
         last.weight += pose_map.to(last.weight.dtype)
         last.bias += bias.to(last.bias.dtype)
+
+
+class FreeHead(nn.Module):
+    """Motion that no parameter names (B,768), from the deepest features: learnt through the reconstruction alone.
+
+    It does not begin at zero, where what reads these numbers would get no gradient and they would stay unused; training
+    scales it to what its first films need."""
+
+    WIDTH = 96
+
+    def __init__(self, config: RendererConfig):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.SiLU(), conv(config.motion_widths[-1], self.WIDTH), group_norm(self.WIDTH), nn.SiLU()
+        )
+        self.out = nn.Conv2d(self.WIDTH, config.motion_depth, 1, bias=False)
+        self.rest = nn.Parameter(torch.zeros(config.motion_dim))  # of most faces: what is left is near zero
+        nn.init.normal_(self.out.weight, std=0.2 / self.WIDTH**0.5)
+
+    def forward(self, deepest: Tensor) -> Tensor:
+        return rearrange(self.out(self.layers(deepest)).float(), "b s h w -> b (h w s)") - self.rest.float()
 
 
 class Keypoints(nn.Module):
@@ -146,6 +177,10 @@ class MotionParameters(nn.Module):
         """(...,24) -> (...,768)."""
         return self.writer(parameters)
 
+    def named_part(self, change: Tensor) -> Tensor:
+        """The component of a change of motion (...,768) along the named directions; the rest is the free part."""
+        return F.linear(F.linear(change, self.reader.weight), self.writer.weight)
+
     def framing_part(self, motion: Tensor) -> Tensor:
         """The component of motion (...,768) along the framing parameters (where head and shoulders are in the picture,
         and how near)."""
@@ -161,7 +196,11 @@ class MotionParameters(nn.Module):
     def language(self) -> str:
         """Id of the motion space: 12 hex digits of a hash of both maps in half precision, as checkpoints store them, so
         that saving and loading keep it."""
-        digest = hashlib.sha256()
-        for _, value in sorted(self.state_dict().items()):
-            digest.update((value.detach().half() + 0.0).cpu().numpy().tobytes())  # averaging turns -0 into 0
-        return digest.hexdigest()[:12]
+        return _digest(self)
+
+
+def _digest(module: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for _, value in sorted(module.state_dict().items()):
+        digest.update((value.detach().half() + 0.0).cpu().numpy().tobytes())  # averaging turns -0 into 0
+    return digest.hexdigest()[:12]

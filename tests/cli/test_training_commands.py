@@ -12,6 +12,7 @@ import torch
 from mamba_portrait.cli import main
 from mamba_portrait.learning.corpus.acting.gestures import has_hands
 from mamba_portrait.learning.corpus.paint import PAINTED_SEED, corpus_sheet, paint_clips
+from mamba_portrait.learning.training.renderer.train_films import Source
 from mamba_portrait.media.audio import load_audio, write_wav
 from mamba_portrait.media.video import probe_video
 from mamba_portrait.model_loaders.checkpoint import load_checkpoint, load_motion_model, load_renderer
@@ -107,6 +108,21 @@ def test_a_clip_is_painted_with_its_voice(drawn, tmp_path):
     assert info.has_audio and info.fps == 25 and round(info.duration * 25) == frames
     assert json.loads((clip / "meta.json").read_text()) == before | {"hands": True}
     assert corpus_sheet(tmp_path).shape == (64, 8 * 64, 3)
+
+
+def test_two_painted_clips_of_a_person_are_films_without_labels(drawn, tmp_path):
+    first = next((drawn / "clips").iterdir())
+    clips = [shutil.copytree(first, tmp_path / "clips" / f"clip{i}") for i in range(3)]
+    for clip in clips:
+        with np.load(clip / "labels.npz") as labels:
+            np.savez(clip / "labels.npz", **{**labels, "parameters": labels["parameters"][:3]})
+        waveform, rate = load_audio(clip / "audio.wav")
+        write_wav(clip / "audio.wav", waveform[:, : 3 * rate // 25], rate)
+    paint_clips(clips, 6, 64, scenes=2)
+    frames = Source.parse(f"plain:{tmp_path}").frames(32)
+    assert {name: len(clips) for name, clips in frames.people.items()} == {"drawn/6_000000": 2, "drawn/6_000001": 1}
+    one, two = (frames.frames(clip).astype(float) for clip in frames.people["drawn/6_000000"])
+    assert np.abs(one - two).mean() > 10 and json.loads((clips[1] / "meta.json").read_text())["hands"] in (True, False)
 
 
 def test_a_contact_sheet_is_written(drawn, tmp_path):

@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from mamba_portrait.learning.training.renderer.free_motion import with_space
+from mamba_portrait.media.motion import Motion
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.model_loaders.checkpoint import load_renderer
 from mamba_portrait.pipelines import limits, portrait
+from mamba_portrait.pipelines.joint import join_motions
 from mamba_portrait.pipelines.limits import LIMITS, MotionLimits
+from mamba_portrait.pipelines.lips import lip_opening
+from mamba_portrait.pipelines.regions import edit_regions, motion_to_parameters
 from mamba_portrait.pipelines.settings import RenderingSettings
 from mamba_portrait.vocabulary import COUNT, INDEX
 
@@ -126,3 +131,22 @@ def test_runs_of_frames_are_named():
     assert limits._runs([4]) == "frame 4"
     assert limits._runs([0, 1, 2, 9]) == "frames 0 to 2 and 9"
     assert limits._runs([0, 2, 4, 6, 8, 10]) == "frames 0, 2, 4, 6 and 2 more places"
+
+
+def test_without_names_nothing_is_held_and_a_sentence_says_so(tiny_weights, caplog):
+    renderer = with_space(load_renderer(tiny_weights / "renderer_lite.safetensors"), "free")
+    limits = MotionLimits(renderer, "the motion")
+    values = 1e4 * torch.ones(3, 768)
+    values[1] = float("nan")
+    assert torch.equal(limits.clamp(values), 1e4 * torch.ones(3, 768))  # NaN is mended all the same
+    limits.warn()
+    assert "The motion was not held within limits. This renderer's motion has no named parameters yet" in caplog.text
+    with pytest.raises(ValueError, match="has no named parameters yet"):
+        motion_to_parameters(renderer, values)
+    own = torch.zeros(768)
+    track = Motion(torch.zeros(2, 768), own, 25)
+    assert torch.equal(lip_opening(renderer, own, track), own)
+    with pytest.raises(ValueError, match="has no named parameters yet"):
+        join_motions(track, track, renderer)
+    with pytest.raises(ValueError, match="has no named parameters yet"):
+        edit_regions(track, renderer, {"mouth": 0.5})

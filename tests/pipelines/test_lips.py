@@ -40,7 +40,7 @@ def shown(renderer, photo, motion, **settings):
     class Watched:
         parameters_of_motion = renderer.parameters_of_motion
         parameters, motion_language = renderer.parameters, renderer.motion_language
-        config = renderer.config
+        config, motion_encoder_id = renderer.config, renderer.motion_encoder_id
         read_parameters, motion_from_parameters = renderer.read_parameters, renderer.motion_from_parameters
 
     watched, source = Watched(), SimpleNamespace(motion=photo[None], image=torch.zeros(1, 3, 8, 8))

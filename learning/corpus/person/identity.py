@@ -4,7 +4,8 @@ Lengths are in the units of `geometry` (about ten centimetres), colours are line
 The ranges were chosen by eye from the proportions of adult faces; normal distributions are clipped against extremes.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -334,6 +335,17 @@ def _hat(rng: np.random.Generator) -> Hat:
         brim=u(0.25, 0.55),
         colour=tuple(rng.random(3) ** 2),
     )
+
+
+def same_person(seeds: Sequence[int], scene: int) -> Identity:
+    """The person of `seeds` as in one of their scenes: face, hair and glasses stay, clothes and hat change. Their skin
+    has no pattern, by which a person would not be known again."""
+    person = random_identity(np.random.default_rng([*seeds, 0]))
+    person = replace(person, look=replace(person.look, pattern=0.0))
+    if scene == 0:
+        return person
+    rng = np.random.default_rng([*seeds, scene])
+    return replace(person, clothes=_clothes(rng), hat=_hat(rng) if rng.random() < 0.07 else None)
 
 
 def random_identity(rng: np.random.Generator) -> Identity:

@@ -67,6 +67,8 @@ def train_stage2(
 
     torch.manual_seed(plan.seed)
     model = _begun(settings, renderer.motion_language).to(plan.device)
+    if any(not track.drawn for track in tracks):  # what it learns may have parts without names
+        model.motion_encoder_id = getattr(renderer, "motion_encoder_id", "")
     task = _task(settings, model, renderer, tracks)
     if settings.init is None:
         task.measure_motion(tracks, plan.seed)
@@ -74,6 +76,7 @@ def train_stage2(
     prepare_blocks(model, plan)
 
     facts = {"config": model.config.to_dict(), "motion_language": renderer.motion_language}
+    facts["motion_encoder"] = model.motion_encoder_id
     run, optimizers = Run(Path(out) / "stage2.pt", Average(model), facts), [_optimizer(task, settings.rate)]
     if plan.resume and (state := run.read(plan.device)):
         _check_language(str(run.file), state["motion_language"], renderer.motion_language)
@@ -160,4 +163,6 @@ def averaged_motion_model(checkpoint: str | Path) -> MotionModel:
     def make() -> MotionModel:
         return MotionModel(MotionModelConfig.from_dict(state["config"]), language)
 
-    return network_of(path.name, make, state["average"]).eval()
+    model = network_of(path.name, make, state["average"]).eval()
+    model.motion_encoder_id = check_language(state.get("motion_encoder", ""), path.name, "motion_encoder")
+    return model

@@ -33,8 +33,14 @@ class PatchDiscriminator(nn.Module):
         return self.verdict(x), features
 
 
-def regions(pictures: Tensor, landmarks: Tensor) -> dict[str, Tensor]:
-    """The picture (N,3,H,W) whole, and crops (N,3,64,64) around mouth and eyes by landmarks (N,K,2) in [0,1]."""
+REGIONS = ("picture", "mouth", "eyes")
+
+
+def regions(pictures: Tensor, landmarks: Tensor | None) -> dict[str, Tensor]:
+    """The picture (N,3,H,W) whole, and crops (N,3,64,64) around mouth and eyes by landmarks (N,K,2) in [0,1]; without
+    landmarks the picture alone."""
+    if landmarks is None:
+        return {"picture": pictures}
     marks = landmarks.to(pictures.device, torch.float32) * 2 - 1
     apart = (marks[:, EYE_CORNERS[0]] - marks[:, EYE_CORNERS[1]]).norm(dim=1).clamp_min(0.2)
     crops = {"picture": pictures}
@@ -48,17 +54,19 @@ def regions(pictures: Tensor, landmarks: Tensor) -> dict[str, Tensor]:
 
 
 class Adversary(nn.Module):
-    """One discriminator a region. `terms` is what the renderer descends on, `mistakes` what the discriminators do."""
+    """One discriminator a region; films without landmarks have the "picture" alone.
 
-    def __init__(self, width: int = 32):
+    `terms` is what the renderer descends on, `mistakes` what the discriminators do."""
+
+    def __init__(self, width: int = 32, names: tuple[str, ...] = REGIONS):
         super().__init__()
-        self.discriminators = nn.ModuleDict({name: PatchDiscriminator(width) for name in ("picture", "mouth", "eyes")})
+        self.discriminators = nn.ModuleDict({name: PatchDiscriminator(width) for name in names})
 
     def optimizer(self, rate: float = 2e-4) -> torch.optim.Optimizer:
         """For the discriminators."""
         return torch.optim.AdamW(self.parameters(), lr=rate, betas=(0.5, 0.99), weight_decay=0.0)
 
-    def terms(self, fake: Tensor, real: Tensor, landmarks: Tensor, progress: float) -> dict[str, Tensor]:
+    def terms(self, fake: Tensor, real: Tensor, landmarks: Tensor | None, progress: float) -> dict[str, Tensor]:
         """Hinge loss of the renderer and the distance of features, over regions; (N,3,H,W) and landmarks (N,K,2).
 
         At `progress` 0 of this part of the schedule they count nothing, from RAMP on all. The discriminators get no
@@ -77,7 +85,7 @@ class Adversary(nn.Module):
         terms = {"adversarial": torch.stack(hinge).mean(), "features": torch.stack(distance).mean()}
         return {name: min(1.0, progress / RAMP) * value for name, value in terms.items()}
 
-    def mistakes(self, fake: Tensor, real: Tensor, landmarks: Tensor) -> Tensor:
+    def mistakes(self, fake: Tensor, real: Tensor, landmarks: Tensor | None) -> Tensor:
         """Hinge loss of the discriminators, over regions; the renderer gets no gradient."""
         losses = []
         with torch.autocast(fake.device.type, enabled=False):

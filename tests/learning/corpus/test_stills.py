@@ -5,11 +5,13 @@ import pytest
 
 moderngl = pytest.importorskip("moderngl")
 
+from mamba_portrait.learning.corpus import stills as stills_module  # noqa: E402
 from mamba_portrait.learning.corpus.drawing.rasterizer import HeadRasterizer, backward_flow  # noqa: E402
 from mamba_portrait.learning.corpus.drawing.scene import random_scene  # noqa: E402
-from mamba_portrait.learning.corpus.person.identity import random_identity  # noqa: E402
+from mamba_portrait.learning.corpus.person.identity import random_identity, same_person  # noqa: E402
 from mamba_portrait.learning.corpus.sheet import warp_by_flow  # noqa: E402
-from mamba_portrait.learning.corpus.stills import FIELDS, FLOW_SCALE, draw_shard, draw_stills  # noqa: E402
+from mamba_portrait.learning.corpus.stills import FIELDS, FLOW_SCALE, PEOPLE, draw_shard, draw_stills  # noqa: E402
+from mamba_portrait.learning.datasets.stills import StillSet  # noqa: E402
 from mamba_portrait.vocabulary import (  # noqa: E402
     CAVITY,
     COUNT,
@@ -190,3 +192,29 @@ def test_the_picture_follows_the_yaw(person):
     flow, _ = backward_flow(label, source_label)
     column, row = (after[nose] * 128).astype(int)
     assert np.allclose((flow[row, column] + 1) / 2, before[nose], atol=0.02)
+
+
+def test_people_with_two_scenes_are_the_same_in_other_light_and_clothes(renderer, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(stills_module, "same_person", lambda *who: drawn.append(who) or same_person(*who))
+    draw_stills(tmp_path, groups=4, seed=3, size=64, shard=3, scenes=2)
+    asked = [(0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (3, 0), (2, 1), (3, 1)]
+    assert drawn == [((3, PEOPLE, who), scene) for who, scene in asked]
+    stills = StillSet(tmp_path)
+    assert stills.people().tolist() == [[0, 1], [0, 1], [2, 3], [2, 3]]  # a person goes on in the next shard
+    first, second, other = (same_person((3, PEOPLE, who), scene) for who, scene in ((0, 0), (0, 1), (1, 0)))
+    assert first.shape == second.shape and first.hair == second.hair and first.look == second.look
+    assert first.clothes != second.clothes and first.shape != other.shape and first.look.pattern == 0
+    assert first == same_person((3, PEOPLE, 0), 0)
+    pictures = stills.get(np.arange(4)).rgb[:, :, 0].float()
+    assert (pictures[0] - pictures[1]).abs().mean() > 10  # another scene
+    again = draw_shard(HeadRasterizer(64), seed=3, shard=1, groups=1, scenes=2, first=3)
+    assert np.array_equal(again["rgb"], load(tmp_path, "rgb", 1)) and again["person"].tolist() == [[2, 3]]
+    with pytest.raises(ValueError, match="one scene at least"):
+        draw_stills(tmp_path, groups=1, seed=3, scenes=0)
+
+
+def test_without_scenes_stills_are_what_they_were(renderer, folder):
+    assert StillSet(folder).people() is None
+    stored = draw_shard(renderer, seed=7, shard=0, groups=1, first=5)
+    assert np.array_equal(stored["rgb"][0], load(folder, "rgb")[0]) and "person" not in stored

@@ -1,0 +1,47 @@
+"""Motion from video in one go, at toy sizes: seeds in, a renderer, figures and parts out, and a second call goes on."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("moderngl")
+
+from mamba_portrait.learning.evaluation.video_motion import told_apart  # noqa: E402
+from mamba_portrait.learning.training import film_recipe  # noqa: E402
+from mamba_portrait.learning.training.film_recipe import FilmRecipe, train_from_seeds  # noqa: E402
+from mamba_portrait.learning.training.parts import unpack  # noqa: E402
+from mamba_portrait.learning.training.renderer.free_motion import with_space  # noqa: E402
+from mamba_portrait.learning.training.renderer.schedule import Part  # noqa: E402
+from mamba_portrait.model_loaders.checkpoint import load_renderer  # noqa: E402
+
+SCHEDULE = (Part("films", 0.6, 64, 2, 1e-4), Part("films_fine", 0.4, 64, 2, 1e-4))
+
+
+def test_seeds_become_a_renderer_figures_and_parts(tiny_weights, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(film_recipe, "HELD_OUT", 1)
+    options = {"size": 64, "groups": 2, "schedule": SCHEDULE, "precision": "fp32"}
+    init = tiny_weights / "renderer_lite.safetensors"
+    recipe = FilmRecipe(tmp_path, minutes=0.05, init=init, **options)
+    renderer = load_renderer(train_from_seeds(recipe))
+    assert renderer.config.motion_space == "semi"
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures.keys() == {"both", "named", "free", "people"} and figures["people"]["chance"] > 0
+    checkpoint = torch.load(unpack(tmp_path / "parts", tmp_path / "back.pt"))
+    assert checkpoint["part"] == 1 and "2 -> " not in capsys.readouterr().err
+    train_from_seeds(recipe)  # all is done already
+    assert torch.load(tmp_path / "run" / "stage1.pt")["step"] == checkpoint["step"]
+
+
+def test_motion_that_tells_people_apart_is_seen(tiny_weights, monkeypatch):
+    semi = with_space(load_renderer(tiny_weights / "renderer_lite.safetensors"), "semi")
+    clips = [np.full((4, 64, 64, 3), 10 * number, np.uint8) for number in range(8)]
+    who = torch.arange(8).repeat_interleave(4)
+    face = semi.motion_from_parameters(torch.eye(24)[torch.arange(4).repeat(8)])  # all make the same four faces
+    own = semi.free_part(torch.randn(8, 768, generator=torch.Generator().manual_seed(0)))[who]
+    rows = iter((face + 3 * own).split(4))
+    monkeypatch.setattr(semi, "encode_motion", lambda pictures: next(rows))
+    told = told_apart(semi, clips)
+    assert told["free"] == told["whole"] == 1 and told["named"] < 0.2
+    assert told["chance"] == pytest.approx(3 / 31, abs=1e-3)
