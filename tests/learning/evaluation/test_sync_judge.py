@@ -98,3 +98,21 @@ def test_film_without_a_face_has_no_score(network, tmp_path):
     with VideoWriter(tmp_path / "noise.mp4", fps=25, audio=(torch.zeros(1, 8000), 16000)) as writer:
         writer.write(torch.rand(12, 96, 96, 3))
     assert judge_film(network, tmp_path / "noise.mp4") is None
+
+
+def test_shipped_judge_finds_by_how_much_a_sound_was_moved():
+    """On a film of ours, two seconds at a time; another moment's sound scores lower than its own."""
+    from mamba_portrait.media.audio import load_audio
+    from mamba_portrait.media.video import read_video
+    from mamba_portrait.pipelines.portrait import prepare_voice
+
+    film = WEIGHTS.parent / "docs" / "greeting.mp4"
+    network = load_sync_judge(WEIGHTS / "sync_judge.safetensors")
+    mouths = find_mouths(read_video(film, 25, max_frames=80))
+    sound = prepare_voice(*load_audio(film)).waveform[0]
+    own = judge(network, mouths[15:65], sound[15 * SAMPLES_A_FRAME :], 12)
+    for late in (-4, 3, 5):
+        moved = judge(network, mouths[15:65], sound[(15 - late) * SAMPLES_A_FRAME :], 12)
+        assert abs(moved.offset - own.offset - late) <= 1
+        assert moved.score < own.score - 0.1
+    assert abs(own.offset) <= 1
