@@ -17,7 +17,9 @@ import cv2
 import numpy as np
 
 from ...media.video import probe_video, read_video
+from .clip_files import clips_of, local_file
 from .manifest import Entry, read_manifest
+from .splits import check_training
 from .stills import StillSet
 
 FRAMES, RATE = 64, 8  # at most so many frames a clip, and so many a second: neighbours at 25 hardly differ
@@ -32,12 +34,12 @@ class Sample(NamedTuple):
 
 
 class FilmFrames:
-    """The clips of a list (see `manifest.py`), or the painted ones of a corpus, in squares of `size` pixels cut from
+    """The clips of a list (see `manifest.py`), or of a folder and its tar files, in squares of `size` pixels cut from
     their middles: `prepare` cuts films to their faces. People weigh the same, however many clips they have."""
 
     def __init__(self, path: str | Path, size: int, split: str = "train", memory: int = MEMORY):
         self.path, self.size, self.memory = Path(path), size, memory
-        listed = _painted(self.path) if self.path.is_dir() else read_manifest(path, split)
+        listed = _clips_in(self.path, split) if self.path.is_dir() else read_manifest(path, split)
         entries = [entry for entry in listed if entry.video is not None]
         if not entries:
             raise ValueError(f"{path} has no films, only sound, and the renderer learns from pictures.")
@@ -69,21 +71,32 @@ class FilmFrames:
         return frames
 
 
-def _painted(corpus: Path) -> list[Entry]:
-    """The clips of a corpus that have a video, with the person in it."""
+def _clips_in(folder: Path, split: str) -> list[Entry]:
+    """The clips of a folder, or of tar files in it, that have a video: a corpus's painted ones, with the person in
+    each, or those that `prepare` cut, of one split. Errors of `check_training` for who is held out."""
     entries = []
-    for video in sorted(corpus.glob("clips/*/video.mp4")):
-        meta = json.loads((video.parent / "meta.json").read_text("utf8"))
-        entries.append(Entry(video=video, speaker=meta.get("person", video.parent.name)))
+    for clip in clips_of(folder):
+        video, meta = clip / "video.mp4", json.loads((clip / "meta.json").read_text("utf8"))
+        if not video.exists():
+            continue
+        person = meta.get("person", clip.name)
+        if "source" in meta:  # prepared from a film
+            if meta["split"] != split:
+                continue
+            person = meta["speaker"]
+            if split == "train":
+                check_training(person, clip.name, folder)
+        entries.append(Entry(video=video, speaker=person))
     return entries
 
 
 def _decoded(entry: Entry, size: int) -> np.ndarray:
-    seconds = entry.seconds or max(probe_video(entry.video).duration - entry.start, 1 / RATE)
-    rate = Fraction(min(RATE, FRAMES / seconds)).limit_denominator(1000)
-    count = max(1, min(FRAMES, int(seconds * rate)))
-    pictures = read_video(entry.video, rate or Fraction(1, 1000), entry.start, count)
-    return np.stack([_square((picture.numpy() * 255).round().astype(np.uint8), size) for picture in pictures])
+    with local_file(entry.video) as video:
+        seconds = entry.seconds or max(probe_video(video).duration - entry.start, 1 / RATE)
+        rate = Fraction(min(RATE, FRAMES / seconds)).limit_denominator(1000)
+        count = max(1, min(FRAMES, int(seconds * rate)))
+        pictures = read_video(video, rate or Fraction(1, 1000), entry.start, count)
+        return np.stack([_square((picture.numpy() * 255).round().astype(np.uint8), size) for picture in pictures])
 
 
 def _square(picture: np.ndarray, size: int) -> np.ndarray:

@@ -71,7 +71,9 @@ class Source(NamedTuple):
 
     def frames(self, size: int, split: str = "train") -> Frames:
         """Its pictures without labels."""
-        drawn = any(Path(self.place).glob("stills/*_rgb.npy")) or not any(Path(self.place).glob("clips/*/video.mp4"))
+        place = Path(self.place)
+        filmed = any(any(place.glob(names)) for names in ("clips/*/video.mp4", "*.tar", "shards/*.tar"))
+        drawn = any(place.glob("stills/*_rgb.npy")) or not filmed
         is_list = Path(self.place).suffix.lower() in SUFFIXES
         return PlainStills(self.place, size) if drawn and not is_list else FilmFrames(self.place, size, split)
 

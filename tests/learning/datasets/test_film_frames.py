@@ -1,11 +1,16 @@
 """Plain films as training data: any list of clips, and drawn stills with their labels hidden."""
 
+import json
+import tarfile
+
 import numpy as np
 import pytest
 import torch
 
 from mamba_portrait.learning.datasets.film_frames import FRAMES, FilmFrames, PlainStills, stacked
 from mamba_portrait.learning.datasets.manifest import Entry, write_manifest
+from mamba_portrait.learning.datasets.splits import HeldOutError
+from mamba_portrait.learning.training.renderer.train_films import Source
 from mamba_portrait.media.video import VideoWriter
 
 
@@ -77,3 +82,34 @@ def test_stills_without_labels_have_twins(drawn_discs):
     assert backdrop.max() < 3  # the same picture but for who is in it
     with pytest.raises(ValueError, match="5 frames of a drawn person"):
         plain.sample(np.random.default_rng(0), 5)
+
+
+def prepared(root, name, speaker, split="train", light=0.3):
+    """A clip as `prepare` leaves it."""
+    folder = root / "clips" / name
+    folder.mkdir(parents=True)
+    film(folder / "video.mp4", light)
+    (folder / "meta.json").write_text(json.dumps({"source": "x.mp4", "speaker": speaker, "split": split}), "utf8")
+
+
+def test_prepared_clips_are_read_in_their_folders_and_in_tars(tmp_path):
+    prepared(tmp_path / "a", "one", "set/ann", light=0.1)
+    prepared(tmp_path / "a", "two", "set/bob", light=0.6)
+    prepared(tmp_path / "a", "judged", "set/cy", split="test")
+    (tmp_path / "b").mkdir()
+    with tarfile.open(tmp_path / "b" / "clips.tar", "w") as tar:
+        for file in sorted((tmp_path / "a" / "clips").glob("*/*")):
+            tar.add(file, f"{file.parent.name}.{file.name}")
+    in_folders, in_tar = FilmFrames(tmp_path / "a", 16), FilmFrames(tmp_path / "b", 16)
+    assert sorted(in_folders.people) == sorted(in_tar.people) == ["set/ann", "set/bob"]
+    for seed in range(4):
+        one, other = (frames.sample(np.random.default_rng(seed), 4) for frames in (in_folders, in_tar))
+        assert np.array_equal(one.frames, other.frames)
+    assert list(FilmFrames(tmp_path / "b", 16, "test").people) == ["set/cy"]
+    assert not isinstance(Source(str(tmp_path / "b")).frames(16), PlainStills)
+
+
+def test_prepared_clips_of_who_is_held_out_are_refused(tmp_path):
+    prepared(tmp_path, "grid_s33_bbac1s", "grid/s33")
+    with pytest.raises(HeldOutError, match="grid/s33 is held out"):
+        FilmFrames(tmp_path, 16)
