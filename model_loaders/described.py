@@ -10,10 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..messages import shown
 
 LARGEST = 1e5  # of a weight; those of our networks are below 200, and numbers far beyond make every result infinite
+SPARE = 10_000_000  # numbers that a network may have beside twice its state's: what it computes and does not store
 LANGUAGE = re.compile(r"[\w.-]{0,64}")
 AGAIN = "it is damaged or of another program, fetch it again"
 
@@ -34,14 +36,45 @@ def check_language(text: str, file: str, name: str = "motion_language") -> str:
     return text
 
 
+class _TooLarge(MemoryError):
+    """A network of this config has far more numbers than its file."""
+
+
+class _Room(TorchFunctionMode):
+    """Raises _TooLarge where a network in the making asks for more than `numbers` elements in all."""
+
+    MAKERS = (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn)
+
+    def __init__(self, numbers: int):
+        super().__init__()
+        self.left = numbers
+
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        options = options or {}
+        if function in self.MAKERS:
+            sizes = {name: options[name] for name in ("size",) if name in options}
+            self.left -= torch.empty(*arguments, **sizes, device="meta").numel()
+            if self.left < 0:
+                raise _TooLarge
+        return function(*arguments, **options)
+
+
 def network_of(file: str, make: Callable[[], nn.Module], state: Mapping[str, Any]) -> nn.Module:
     """A network that has these tensors, on the CPU.
 
-    make: makes it from the config, which it may find impossible (ValueError). It is first made without memory, to
-    compare its tensors with the state's. Raises ValueError where config and tensors do not fit one another."""
-    with torch.device("meta"):
-        check_state(file, described(file, make), state)
-    module = make()
+    make: makes it from the config, which it may find impossible (ValueError). One that would be much larger than the
+    state is made without memory, to tell what differs; all others at once, since making one without memory imports
+    PyTorch's tracer, most of a second. Raises ValueError where config and tensors do not fit one another."""
+    held = sum(value.numel() for value in state.values() if isinstance(value, Tensor))
+    try:
+        with _Room(SPARE + 2 * held):
+            module = described(file, make)
+    except _TooLarge:
+        with torch.device("meta"):
+            check_state(file, described(file, make), state)
+        module = make()
+    else:
+        check_state(file, module, state)
     module.load_state_dict(state)
     return module
 
