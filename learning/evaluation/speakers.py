@@ -22,13 +22,9 @@ from ...media.video import read_video
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
 from ...pipelines.portrait import (
-    Voice,
     assemble,
     encode_source,
     extract_appearance,
-    extract_global_audio,
-    extract_local_audio,
-    generate_motion,
     prepare_voice,
     render,
 )
@@ -37,6 +33,7 @@ from ...visemes.table import LIP_PER_JAW, PUCKER_PARTS
 from ...vocabulary import FPS, INDEX, SAMPLE_RATE, SAMPLES_A_FRAME
 from .face_mesh import FaceMesh, lips_of
 from .metrics import best_lag, correlation, reach
+from .speaking import motion_of_sound
 
 SECONDS = 8.0  # of each clip
 SEEN = 0.9  # part of the frames in which the mesh must find a face
@@ -104,8 +101,7 @@ def animate_portrait(renderer: Renderer, model: MotionModel, photo: Tensor, audi
     """Animate a square portrait (H,W,3) in [0,1] with sound (640 * T,) at 16 kHz, as `animate` does."""
     source = encode_source(renderer, photo)
     appearance = extract_appearance(renderer, source)
-    voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
-    motion = generate_motion(model, extract_global_audio(model, voice), extract_local_audio(model, voice), appearance)
+    motion = motion_of_sound(model, audio, appearance)
     parameters = renderer.read_parameters(motion.values.to(model.motion_mean.device)).float().cpu()
     frames = torch.cat(list(render(renderer, source, appearance, motion, RENDERING)))
     return TalkingHead(commanded_opening(parameters), frames)

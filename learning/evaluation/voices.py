@@ -9,20 +9,13 @@ from torch import Tensor
 
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
-from ...pipelines.portrait import (
-    Voice,
-    encode_source,
-    extract_appearance,
-    extract_global_audio,
-    extract_local_audio,
-    generate_motion,
-    render,
-)
-from ...pipelines.settings import RenderingSettings, SamplingSettings
+from ...pipelines.portrait import encode_source, extract_appearance, render
+from ...pipelines.settings import RenderingSettings
 from ...visemes.table import lips_of
 from ...vocabulary import FPS, INDEX, SAMPLES_A_FRAME
 from ..datasets.tracks import Track
 from .metrics import best_lag, mean_of, reach_ratios, speed_ratios
+from .speaking import motion_of_sound
 
 FOLLOWED = ("jaw", "pucker", "spread", "press", "upper_lip", "lower_lip")
 SECONDS, SILENCE = 6.0, 4.0  # of each clip, and of silence
@@ -50,7 +43,7 @@ def measure_lip_sync(
     rows = []
     for number, track in enumerate(picked):
         frames = min(len(track.values), round(seconds * FPS))
-        motion = _generate_motion(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
+        motion = motion_of_sound(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
         read = renderer.read_parameters(motion.values.to(device)).float().cpu()
         truth = torch.from_numpy(track.values[:frames].copy())
         row = {name: best_lag(read[:, INDEX[name]], truth[:, INDEX[name]])[0] for name in FOLLOWED}
@@ -61,7 +54,7 @@ def measure_lip_sync(
         if progress is not None:
             progress(number + 1, len(picked))
     quiet = 1e-4 * torch.randn(round(SILENCE * FPS) * SAMPLES_A_FRAME, generator=torch.Generator().manual_seed(0))
-    still = renderer.read_parameters(_generate_motion(model, quiet, appearance, 0).values.to(device))[:, INDEX["jaw"]]
+    still = renderer.read_parameters(motion_of_sound(model, quiet, appearance, 0).values.to(device))[:, INDEX["jaw"]]
     return mean_of(rows) | {"silence": float(still.float().quantile(0.95))}
 
 
@@ -85,7 +78,7 @@ def measure_rendered_lip_sync(
         frames = min(len(track.values), round(seconds * FPS))
         source = encode_source(renderer, photo)
         appearance = extract_appearance(renderer, source)
-        motion = _generate_motion(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
+        motion = motion_of_sound(model, torch.from_numpy(track.audio(0, frames)), appearance, number)
         pictures = torch.cat(list(render(renderer, source, appearance, motion, RENDERING)))
         seen = renderer.read_parameters(renderer.encode_motion(pictures.permute(0, 3, 1, 2).to(device)))
         jaw = INDEX["jaw"]
@@ -101,10 +94,3 @@ def _spread(tracks: list[Track], count: int) -> list[Track]:
     if not drawn:
         raise ValueError("no drawn clips among the voices: make some with `python -m mamba_portrait corpus`")
     return drawn[:: max(1, len(drawn) // count)][:count]
-
-
-def _generate_motion(model: MotionModel, audio: Tensor, appearance: Tensor | None, seed: int):
-    """Motion for audio (N,) at 16 kHz, N a multiple of 640."""
-    voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
-    features = extract_global_audio(model, voice), extract_local_audio(model, voice)
-    return generate_motion(model, *features, appearance, SamplingSettings(seed=seed))

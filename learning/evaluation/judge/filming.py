@@ -15,19 +15,10 @@ from torch import Tensor
 from ....files import whole_file
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
-from ....pipelines.portrait import (
-    Voice,
-    assemble,
-    encode_driving_video,
-    encode_source,
-    extract_appearance,
-    extract_global_audio,
-    extract_local_audio,
-    generate_motion,
-    render,
-)
-from ....pipelines.settings import RenderingSettings, SamplingSettings
-from ....vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
+from ....pipelines.portrait import assemble, encode_driving_video, encode_source, extract_appearance, render
+from ....pipelines.settings import RenderingSettings
+from ....vocabulary import FPS, SAMPLE_RATE
+from ..speaking import motion_of_sound
 from .protocols import VIDEO, VOICE
 from .samples import Sample, read_sound, read_truth
 
@@ -52,9 +43,7 @@ def film_of(
     if drive == VIDEO:
         motion = encode_driving_video(renderer, pictures, Fraction(FPS), bf16=bf16)
     else:
-        voice = Voice(sound[None], len(sound) // SAMPLES_A_FRAME)
-        heard = extract_global_audio(model, voice, bf16=bf16), extract_local_audio(model, voice, bf16=bf16)
-        motion = generate_motion(model, *heard, appearance, SamplingSettings(seed=seed), bf16=bf16)
+        motion = motion_of_sound(model, sound, appearance, seed, bf16=bf16)
     return render(renderer, source, appearance, motion, RenderingSettings(size=frames.shape[1]), bf16=bf16)
 
 

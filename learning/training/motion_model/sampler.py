@@ -12,18 +12,11 @@ from ....media.photo import to_uint8
 from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
-from ....pipelines.portrait import (
-    Voice,
-    encode_source,
-    extract_appearance,
-    extract_global_audio,
-    extract_local_audio,
-    generate_motion,
-    render,
-)
-from ....pipelines.settings import RenderingSettings, SamplingSettings
-from ....vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
+from ....pipelines.portrait import encode_source, extract_appearance, render
+from ....pipelines.settings import RenderingSettings
+from ....vocabulary import FPS, SAMPLE_RATE
 from ...datasets.tracks import load_tracks
+from ...evaluation.speaking import motion_of_sound
 from ..run import Run
 
 SECONDS, SIZE = 3.0, 256
@@ -50,9 +43,7 @@ class Sampler:
         """(T,SIZE,SIZE,3) uint8."""
         source = encode_source(self.renderer, self.photo)
         appearance = extract_appearance(self.renderer, source)
-        voice = Voice(torch.from_numpy(self.audio)[None], len(self.audio) // SAMPLES_A_FRAME)
-        features = extract_global_audio(model, voice), extract_local_audio(model, voice)
-        motion = generate_motion(model, *features, appearance, SamplingSettings(seed=0))
+        motion = motion_of_sound(model, torch.from_numpy(self.audio), appearance)
         pictures = render(self.renderer, source, appearance, motion, RenderingSettings(size=SIZE))
         return np.concatenate([to_uint8(batch) for batch in pictures])
 

@@ -79,7 +79,7 @@ def test_a_perfect_voice_scores_one(networks, drawn_clips, monkeypatch):
             self.values[:, INDEX["jaw"]] = loud / 9000 * 32768
 
     monkeypatch.setattr(
-        "mamba_portrait.learning.evaluation.voices._generate_motion", lambda model, audio, *_: Perfect(audio)
+        "mamba_portrait.learning.evaluation.voices.motion_of_sound", lambda model, audio, *_: Perfect(audio)
     )
     monkeypatch.setattr(type(renderer), "read_parameters", lambda self, motion: motion)
     figures = measure_lip_sync(renderer, model, tracks, None)
@@ -101,7 +101,7 @@ def test_faces_that_speak_are_measured_one_by_one(networks, drawn_clips, monkeyp
         level = opening if float(source) > 0.5 else torch.zeros(50)
         return [level[:, None, None, None].expand(-1, settings.size, settings.size, 3)]
 
-    monkeypatch.setattr("mamba_portrait.learning.evaluation.voices._generate_motion", speak)
+    monkeypatch.setattr("mamba_portrait.learning.evaluation.voices.motion_of_sound", speak)
     monkeypatch.setattr("mamba_portrait.learning.evaluation.voices.render", render)
     monkeypatch.setattr("mamba_portrait.learning.evaluation.voices.encode_source", lambda renderer, photo: photo.mean())
     monkeypatch.setattr("mamba_portrait.learning.evaluation.voices.extract_appearance", lambda renderer, source: source)
