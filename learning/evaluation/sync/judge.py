@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from ....media.audio import load_audio
 from ....media.video import read_video
-from ....model_loaders.checkpoint import load_checkpoint
+from ....model_loaders.checkpoint import load_network
 from ....pipelines.portrait import prepare_voice
 from ....vocabulary import FPS, SAMPLES_A_FRAME
 from .mouths import find_mouths
@@ -36,13 +35,8 @@ class Sync:
 
 
 def load_sync_judge(path: str | Path) -> SyncNetwork:
-    """The network of a sync judge's checkpoint, ready to judge. ValueError for another kind of file."""
-    state, metadata = load_checkpoint(path)
-    if metadata.get("kind") != KIND:
-        raise ValueError(f"{Path(path).name} holds a {metadata.get('kind')}, not a {KIND}.")
-    network = SyncNetwork(SyncConfig.from_dict(json.loads(metadata["config"])))
-    network.load_state_dict(state)
-    return network.eval().requires_grad_(False)
+    """The network of a sync judge's checkpoint, ready to judge. Errors as `load_network`."""
+    return load_network(KIND, path, lambda config, _: SyncNetwork(SyncConfig.from_dict(config)))
 
 
 @torch.inference_mode()

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ....networks.fields import check_fields, check_names
 from ....networks.motion_model.audio_stem import LogMelStem, prepare
 from ....networks.motion_model.config import MotionModelConfig
 from ....vocabulary import SAMPLES_A_FRAME
@@ -34,12 +35,18 @@ class SyncConfig:
     """Of the picture's convolutions, each at half the resolution of the one before."""
     mels: int = 40
 
+    def __post_init__(self) -> None:
+        check_fields(self, {"mels": (1, 256)})
+
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SyncConfig:
-        return cls(**dict(values) | {"channels": tuple(values["channels"])})
+        """The inverse of `to_dict`. ValueError names unknown fields and those with impossible values."""
+        check_names(cls, values)
+        channels = values.get("channels")
+        return cls(**dict(values) | ({"channels": tuple(channels)} if isinstance(channels, list) else {}))
 
 
 class MouthEncoder(nn.Module):

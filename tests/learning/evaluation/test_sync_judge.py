@@ -88,7 +88,7 @@ def test_checkpoint_comes_back_and_other_kinds_are_refused(network, tmp_path):
     again = load_sync_judge(path)
     mouths, sound = torch.rand(1, 9, *MOUTH), torch.randn(1, 9 * SAMPLES_A_FRAME)
     assert torch.allclose(network(mouths, sound), again(mouths, sound), atol=5e-3)
-    with pytest.raises(ValueError, match="holds a face_finder, not a sync_judge"):
+    with pytest.raises(ValueError, match="holds a face finder, not a sync judge"):
         load_sync_judge(WEIGHTS / "face_finder.safetensors")
 
 
@@ -116,3 +116,9 @@ def test_shipped_judge_finds_by_how_much_a_sound_was_moved():
         assert abs(moved.offset - own.offset - late) <= 1
         assert moved.score < own.score - 0.1
     assert abs(own.offset) <= 1
+
+
+@pytest.mark.parametrize("values", [{"width": 0}, {"channels": [8, "x"]}, {"mels": 40.5}, {"depth": 3}])
+def test_impossible_configs_are_told(values):
+    with pytest.raises(ValueError, match=next(iter(values))):
+        SyncConfig.from_dict(SMALL.to_dict() | values)
