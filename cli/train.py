@@ -104,6 +104,9 @@ train --experiments
         metavar="SHARE",
         help="of the films' samples in a semi space so many are driven without the named part (%(default)s)",
     )
+    first.add_argument(
+        "--faces", metavar="DIR", help="real faces with landmarks, beside the drawn ones of the part motion"
+    )
     second.add_argument("--renderer", metavar="FILE", help="the renderer it speaks through (default: the shipped one)")
     second.add_argument(
         "--sample", metavar="PHOTO", help="speaks a clip kept for validation at every checkpoint: a film"
@@ -191,6 +194,7 @@ def run_stage1(options: argparse.Namespace) -> None:
             parts=options.parts,
             vgg=options.vgg,
             ablate=options.ablate,
+            faces=options.faces,
         )
         show(train_stage1(sources[0].place, options.out, plan(options, machine), settings))
 

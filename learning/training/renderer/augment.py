@@ -54,13 +54,16 @@ def _coarse(x: Tensor) -> Tensor:
 
 @torch.autocast("cpu", enabled=False)
 @torch.autocast("cuda", enabled=False)
-def jostle(images: Tensor, points: Tensor, draws: Draws, shared: int = 1) -> tuple[Tensor, Tensor]:
-    """Small random scale (6 %) and shift (3 %), the same for `shared` consecutive images: framing is not motion.
+def jostle(
+    images: Tensor, points: Tensor, draws: Draws, shared: int = 1, zoom: float = 0.06, move: float = 0.03
+) -> tuple[Tensor, Tensor]:
+    """Random scale (`zoom`: 6 %) and shift (`move`: 3 % of the picture), the same for `shared` consecutive images:
+    framing is not motion.
 
     images (B,C,H,W), as in `vary`; points (B,P,2) in [0,1] lie on them and move along."""
     b = images.shape[0]
     noise = draws.normal(3).repeat_interleave(shared, 0)
-    scale, shift = (0.06 * noise[:, 0]).exp(), 0.06 * noise[:, 1:]
+    scale, shift = (zoom * noise[:, 0]).exp(), 2 * move * noise[:, 1:]
     theta = torch.cat([torch.diag_embed(scale[:, None].expand(b, 2)), shift[:, :, None]], dim=2)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     moved = (points * 2 - 1 - shift[:, None]) / scale[:, None, None]

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from ....networks.renderer.model import Renderer
-from ....vocabulary import FRAMING
+from ....vocabulary import FRAMING, INDEX
 from ...datasets.batch_slice import BatchSlice
+from .faces_task import FacesTask
+from .mesh_labels import WIDE_MOUTH, mouth_terms
 from .motion_space import MotionSpaceTask
 
 GROUPS = 1500
@@ -23,6 +25,7 @@ ABSOLUTE = 0.1
 """Weight of a parameter's own value against its changes; 0 for those of `FRAMING`."""
 RIDGE = 1e-3
 CHUNK = 8
+JAW = INDEX["jaw"]
 
 
 @torch.no_grad()
@@ -36,6 +39,8 @@ def calibrate(renderer: Renderer, task: MotionSpaceTask, groups: int = GROUPS, s
     missing = truth - offset
     solution = _solve(features, missing, ABSOLUTE)
     solution[:, FRAMING] = _solve(features, missing, 0.0)[:, FRAMING]
+    if isinstance(task, FacesTask):
+        solution[:, [JAW]] = _solve(features, missing[..., [JAW]], ABSOLUTE, real_jaws(task, seed))
     middle = features.flatten(0, 1).mean(0)
     bias = missing.flatten(0, 1).mean(0) - middle @ solution
     # motion' = motion + write(solution of (read(motion), pose features)), as changes of the layers' weights
@@ -62,9 +67,27 @@ def _look(task: MotionSpaceTask, groups: int, seed: int, device: torch.device) -
     return torch.cat(features), torch.cat(truth)
 
 
-def _solve(features: Tensor, missing: Tensor, absolute: float) -> Tensor:
+@torch.no_grad()
+def real_jaws(task: FacesTask, seed: int) -> tuple[Tensor, Tensor]:
+    """What the last layers are given by real faces (R,280), and what the jaw read from each lacks (R,1), so that the
+    lips are as far open as they are; in float64 on the CPU."""
+    count = len(task.faces.rgb)
+    features, missing = [], []
+    for first in range(0, count, CHUNK):
+        part = BatchSlice(seed, 1, range(count)[first : first + CHUNK], count)
+        faces = task.real(np.arange(part.samples.start, part.samples.stop), part.draws(task.device))
+        seen = task.renderer.motion_encoder.encode_with_keypoints(faces.images.flatten(0, 1))
+        read = task.renderer.read_parameters(seen.motion)
+        told = (mouth_terms(read) @ task.lips)[:, :1] / WIDE_MOUTH
+        features.append(torch.cat([read, seen.pose], 1).cpu().double())
+        missing.append((faces.looks[..., 0].flatten()[:, None] / WIDE_MOUTH - told).cpu().double())
+    return torch.cat(features), torch.cat(missing)
+
+
+def _solve(features: Tensor, missing: Tensor, absolute: float, real: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """(N,4,F), (N,4,P) -> (F,P): ridge regression of changes within a person, and of `absolute` times where they
-    stand."""
+    stand; `real` (R,F) and (R,P): further places, which weigh as much as all the drawn ones."""
+    middle, wanted_middle = features.mean((0, 1)), missing.mean((0, 1))
 
     def rows(x: Tensor) -> Tensor:
         change, place = x[:, 1:] - x[:, :1], x - x.mean((0, 1))
@@ -72,5 +95,9 @@ def _solve(features: Tensor, missing: Tensor, absolute: float) -> Tensor:
 
     scale = (features[:, 1:] - features[:, :1]).std((0, 1)) + 1e-9
     given, wanted = rows(features / scale), rows(missing)
+    if real is not None:
+        weight = (absolute * features.shape[0] * features.shape[1] / len(real[0])) ** 0.5
+        given = torch.cat([given, weight * (real[0] - middle) / scale])
+        wanted = torch.cat([wanted, weight * (real[1] - wanted_middle)])
     square = given.T @ given + RIDGE * len(given) * torch.eye(given.shape[1]).to(given)
     return torch.linalg.solve(square, given.T @ wanted) / scale[:, None]

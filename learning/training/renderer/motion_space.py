@@ -121,7 +121,7 @@ def motion_space_losses(
     change, written_change = motion[:, 1:] - motion[:, :1], written[:, 1:] - written[:, :1]
     read_change, true_change = read[:, 1:] - read[:, :1], truth[:, 1:] - truth[:, :1]
     energy = processes.mean(written_change.square()) + 1e-3
-    carried = {} if reach is None else {"carries": _off((read_change - true_change) @ reach)}
+    carried = {} if reach is None else {"carries": off((read_change - true_change) @ reach)}
     return carried | {
         "absolute": F.smooth_l1_loss(read * scale * known, truth * scale * known, beta=0.2),
         "relative": F.smooth_l1_loss(read_change * scale, true_change * scale, beta=0.2),
@@ -130,9 +130,14 @@ def motion_space_losses(
     }
 
 
-def _off(error: Tensor) -> Tensor:
+def off(error: Tensor) -> Tensor:
     """Smooth L1 loss of errors of points, in pictures."""
-    return F.smooth_l1_loss(error, torch.zeros_like(error), beta=POINT_TIP)
+    return off_each(error).mean()
+
+
+def off_each(error: Tensor) -> Tensor:
+    """(N,...) errors of points, in pictures -> (N,) smooth L1 loss of each."""
+    return F.smooth_l1_loss(error, torch.zeros_like(error), beta=POINT_TIP, reduction="none").flatten(1).mean(1)
 
 
 def landmark_reach(stills: StillSet, people: int = 4096) -> Tensor:
@@ -175,7 +180,7 @@ class MotionSpaceTask(StillsTask):
         seen = self.renderer.motion_encoder.encode_with_keypoints(images.flatten(0, 1))
         terms = motion_space_losses(self.renderer, seen.motion.view(*images.shape[:2], -1), truth, self.reach)
         error = (seen.points - marks).unflatten(0, images.shape[:2])
-        terms |= {"points": _off(error), "moves": _off(error[:, 1:] - error[:, :1])}
+        terms |= {"points": off(error), "moves": off(error[:, 1:] - error[:, :1])}
         return terms | {"loss": total(terms, self.weights)}
 
     @torch.no_grad()

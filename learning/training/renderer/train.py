@@ -17,6 +17,7 @@ from ....model_loaders.described import network_of
 from ....model_loaders.pickles import read_pickle
 from ....networks.renderer.config import RendererConfig
 from ....networks.renderer.model import Renderer
+from ...datasets.face_groups import read_face_groups
 from ...datasets.stills import StillSet
 from ...evaluation.sheets import driven_sheet
 from .. import processes
@@ -26,6 +27,7 @@ from ..blocks import prepare_blocks
 from ..loop import Descent, Plan, fit
 from ..run import Average, Run
 from .calibration import calibrate
+from .faces_task import FacesTask
 from .losses import Stage1Weights
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
 from .rendering import RenderingTask
@@ -47,6 +49,7 @@ class Stage1Settings:
     weights: Stage1Weights | None = None  # of the losses; None: the device's
     vgg: str | Path | None = None  # torchvision's VGG-19 for L_per
     ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE1
+    faces: str | Path | None = None  # real faces beside the drawn ones, for the motion encoder (real_faces.py)
     renew: Sequence[str] = ()  # with init: modules that begin anew, in a network of `config`
 
 
@@ -130,6 +133,8 @@ def _task(part: Part, renderer: Renderer, stills: StillSet, settings: Stage1Sett
     if part.name == "space":
         return ParameterSpaceTask(renderer, stills)
     if part.name == "motion":
+        if settings.faces:
+            return FacesTask(renderer, stills, read_face_groups(settings.faces))
         return MotionSpaceTask(renderer, stills)
     usual = Stage1Weights.for_gpu() if on_gpu else Stage1Weights()
     weights = settings.weights or (Stage1Weights.printed() if settings.preset == "method" else usual)
