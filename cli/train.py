@@ -219,6 +219,7 @@ def _train_on_films(options: argparse.Namespace, sources: list, whole) -> Path:
 def run_stage2(options: argparse.Namespace) -> None:
     """Train a motion model; prints the run's checkpoint. Stills of the corpus lend their looks to the clips."""
     from ..learning.corpus.speech.augment import augment
+    from ..learning.corpus.speech.music import music
     from ..learning.training.motion_model.train import Stage2Settings, train_stage2
     from ..learning.training.recipe import appearances, count_stills
     from ..model_loaders.checkpoint import load_renderer
@@ -232,6 +233,7 @@ def run_stage2(options: argparse.Namespace) -> None:
             init=options.init,
             batch=options.batch_size,
             augment=augment,
+            music=music,
             appearances=appearances(renderer, options.data) if count_stills(options.data) else None,
             workers=options.workers,
             sample=_portrait(options.sample) if options.sample else None,

@@ -26,6 +26,7 @@ from .splits import check_training
 MOUTH = [INDEX[name] for name in REGIONS["mouth"]]
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Music = Callable[[int, np.random.Generator], np.ndarray]
 """audio (N,) float32 and a random generator -> audio of the same length and timing."""
 
 
@@ -106,7 +107,8 @@ class TrackBatches(torch.utils.data.Dataset):
     """Slices of batches of windows, each a pure function of its samples' numbers, the step and the seed.
 
     All windows of a batch have one length. A `silent` share of the samples is near-silence over a resting mouth (the
-    rest of the motion as it is): pauses of speech teach parted lips, and only long silence teaches closed ones.
+    rest of the motion as it is): pauses of speech teach parted lips, and only long silence teaches closed ones. With
+    `music` (samples, generator -> (samples,) of root mean square 1) half of them are music, to which a mouth rests too.
     """
 
     WINDOWS = (16, 32, 48, 80)
@@ -121,8 +123,9 @@ class TrackBatches(torch.utils.data.Dataset):
         augment: Augment | None = None,
         augment_share: float = 0.5,
         silent: float = 0.04,
+        music: Music | None = None,
     ):
-        self.tracks, self.history, self.margin = tracks, history, margin
+        self.tracks, self.history, self.margin, self.music = tracks, history, margin, music
         self.augment, self.augment_share, self.silent = augment, augment_share, silent
         # a clip is chosen by its length and its share
         self.ends = np.cumsum([track.share * len(track.values) for track in tracks])
@@ -156,11 +159,16 @@ class TrackBatches(torch.utils.data.Dataset):
         if track.drawn and rng.random() < self.silent:
             values = values.copy()
             values[:, MOUTH] = 0
-            level = 10 ** (rng.uniform(-100, -60) / 20)
-            audio = (level * rng.standard_normal(len(audio))).astype(np.float32)
+            audio = self._nothing_said(len(audio), rng)
         elif self.augment is not None and not track.augmented and rng.random() < self.augment_share:
             audio = np.asarray(self.augment(audio, rng), np.float32)
         return track, audio, values, start < self.history
+
+    def _nothing_said(self, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """Noise of -100 to -60 dB, or music of -45 to -12 dB."""
+        if self.music is not None and rng.random() < 0.5:
+            return (10 ** (rng.uniform(-45, -12) / 20) * self.music(samples, rng)).clip(-1, 1).astype(np.float32)
+        return (10 ** (rng.uniform(-100, -60) / 20) * rng.standard_normal(samples)).astype(np.float32)
 
 
 def track_loader(batches: TrackBatches, slices: Iterable[BatchSlice], workers: int = 0) -> torch.utils.data.DataLoader:

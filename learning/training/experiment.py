@@ -23,6 +23,7 @@ from ...model_loaders.checkpoint import load_renderer, save_checkpoint
 from ...networks.motion_model.config import MotionModelConfig
 from ...networks.renderer.config import RendererConfig
 from ..corpus.speech.augment import augment
+from ..corpus.speech.music import music
 from . import processes
 from .loop import Plan
 from .motion_model.train import Stage2Settings, averaged_motion_model, train_stage2
@@ -171,7 +172,7 @@ def run_experiment(
     if second is not None:
         network = network.to(plan.device)
         looks = appearances(network, data) if count_stills(data) else None
-        settings = replace(second, augment=augment, appearances=looks)
+        settings = replace(second, augment=augment, music=music, appearances=looks)
         rest = plan if renderer else _part(plan, 1 - STAGE1_SHARE)
         model = averaged_motion_model(train_stage2(data, out / "stage2", rest, settings, network))
         _write(out / "motion.safetensors", model, "motion_model", experiment)

@@ -24,6 +24,7 @@ from ...networks.renderer.model import Renderer
 from ...precision import has_bf16
 from ..corpus.crew import SHARD, Crew
 from ..corpus.speech.augment import augment
+from ..corpus.speech.music import music
 from ..datasets.stills import StillSet
 from ..evaluation.report import draw_held_out, evaluate, table
 from . import processes
@@ -180,6 +181,7 @@ def _train_motion_model(recipe: Recipe, plan: DevicePlan, clock: Clock, stage1: 
             config=recipe.motion_config,
             batch=plan.batch,
             augment=augment,
+            music=music,
             appearances=appearances(renderer, recipe.data),
             workers=plan.workers,
         )

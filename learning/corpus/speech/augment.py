@@ -1,4 +1,5 @@
-"""Augmentation of synthetic speech with other vocal tracts, rooms and microphones; its timing stays that of the lips.
+"""Augmentation of speech with other vocal tracts, rooms, microphones, music and codecs; its timing stays that of the
+lips.
 
 About half of the samples are augmented: in a short training on augmented ones alone, a model fits the distortions.
 """
@@ -10,11 +11,16 @@ from scipy.signal import fftconvolve, firwin2, istft, resample, stft
 
 from ....visemes.phones import Phone
 from ....vocabulary import SAMPLE_RATE
+from .codecs import compressed
 from .engines import Utterance
+from .music import music
 from .prosody import track_pitch
 
 SHARE = 0.5
 """Part of the samples that `augment` changes."""
+
+LEVELS = -40.0, -12.0
+"""Root mean square of what comes out, in dB of full scale; louder recordings are louder only in their peaks."""
 
 _WINDOW, _HOP = 512, 128
 _PEAK = np.nextafter(np.float32(0.98), np.float32(0))  # the float32 nearest to 0.98 lies above it
@@ -32,6 +38,8 @@ class Probabilities:
     babble: float = 0.2
     noise: float = 0.7
     band: float = 0.3
+    music: float = 0.2
+    codec: float = 0.15
 
 
 def change_speed(speech: Utterance, factor: float) -> Utterance:
@@ -92,9 +100,12 @@ def augment(
         audio = audio + _at_snr(audio, np.resize(babble, len(audio)), rng.uniform(8, 30))
     if do["noise"]:
         audio = audio + _at_snr(audio, _coloured_noise(len(audio), rng), rng.uniform(0, 37))
+    if do["music"]:
+        audio = audio + _at_snr(audio, music(len(audio), rng), rng.uniform(-3, 25))
     if do["band"]:
         audio = _limit_band(audio, rng)
-    return set_level(audio, float(rng.uniform(-33, -15)))
+    audio = set_level(audio, float(rng.uniform(*LEVELS)))
+    return set_level(compressed(audio, rng), float(rng.uniform(*LEVELS))) if do["codec"] else audio
 
 
 def set_level(audio: np.ndarray, decibels: float) -> np.ndarray:

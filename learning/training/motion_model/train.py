@@ -14,7 +14,7 @@ from ....model_loaders.described import check_language, network_of
 from ....model_loaders.pickles import read_pickle
 from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.model import MotionModel
-from ...datasets.tracks import Augment, Track, TrackBatches, load_tracks
+from ...datasets.tracks import Augment, Music, Track, TrackBatches, load_tracks
 from .. import processes
 from ..ablation import STAGE2, cut_config, cut_network
 from ..alone import alone_in
@@ -40,6 +40,7 @@ class Stage2Settings:
     weights: Stage2Weights | None = None
     audio_first: float = AUDIO_FIRST  # share of the run in which the audio extractors learn alone
     augment: Augment | None = None  # changes half of the clips that were not drawn changed
+    music: Music | None = None  # to which a mouth rests, as to silence
     appearances: Tensor | None = None  # (K, F_A) of stills, given to clips at random
     workers: int = 0  # processes that prepare batches
     sample: Tensor | None = None  # a photograph (S,S,3) that speaks a clip kept for validation at every checkpoint
@@ -127,7 +128,7 @@ def _task(settings: Stage2Settings, model: MotionModel, renderer, tracks: list[T
     task = Stage2Task(
         model,
         renderer,
-        TrackBatches(tracks, history=model.config.history, augment=settings.augment),
+        TrackBatches(tracks, history=model.config.history, augment=settings.augment, music=settings.music),
         weights=settings.weights,
         appearances=settings.appearances,
         audio_first=settings.audio_first,

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from mamba_portrait.learning.corpus.speech import codecs
 from mamba_portrait.learning.corpus.speech.augment import (
     Probabilities,
     augment,
@@ -9,10 +12,15 @@ from mamba_portrait.learning.corpus.speech.augment import (
     scale_vocal_tract,
     set_level,
 )
+from mamba_portrait.learning.corpus.speech.codecs import CODECS
 from mamba_portrait.learning.corpus.speech.engines import Utterance
+from mamba_portrait.learning.corpus.speech.music import music
 from mamba_portrait.learning.corpus.speech.prosody import track_pitch
+from mamba_portrait.media.audio import load_audio, to_mono_16k
 from mamba_portrait.visemes.phones import Phone
 from mamba_portrait.vocabulary import SAMPLE_RATE
+
+ASSETS = Path(__file__).parents[4] / "assets"
 
 
 @pytest.fixture
@@ -42,7 +50,7 @@ def test_every_change_keeps_length_and_is_reproducible(buzz):
     assert np.isfinite(first).all() and np.abs(first).max() < 1
 
 
-@pytest.mark.parametrize("name", ["vocal_tract", "equaliser", "gain", "reverb", "band"])
+@pytest.mark.parametrize("name", ["vocal_tract", "equaliser", "gain", "reverb", "band", "codec"])
 def test_changes_do_not_delay_the_sound(buzz, name):
     only = Probabilities(**{key: float(key == name) for key in vars(Probabilities())})
     for seed in range(4):
@@ -85,3 +93,33 @@ def test_join_puts_silence_between(buzz):
 def test_level(buzz):
     assert 20 * np.log10(np.sqrt(np.mean(set_level(buzz, -30.0) ** 2))) == pytest.approx(-30, abs=0.1)
     assert np.abs(set_level(buzz, 0.0)).max() <= 0.98
+
+
+@pytest.mark.parametrize("name", list(CODECS))
+def test_a_codec_changes_a_voice_and_does_not_move_it(name, monkeypatch):
+    voice = to_mono_16k(*load_audio(ASSETS / "greeting.flac")).reshape(-1).numpy()[: 2 * SAMPLE_RATE]
+    monkeypatch.setattr(codecs, "CODECS", {name: CODECS[name]})
+    heard = codecs.compressed(voice, np.random.default_rng(0))
+    assert len(heard) == len(voice) and not np.array_equal(heard, voice)
+    together = [np.corrcoef(np.roll(heard, shift), voice)[0, 1] for shift in (-20, 0, 20)]
+    assert together[1] > 0.95 and together[1] == max(together)
+
+
+def test_a_codec_that_ffmpeg_lacks_leaves_the_voice_as_it_is(buzz, monkeypatch):
+    monkeypatch.setattr(codecs, "CODECS", {"none": ("mp3", "libnone", SAMPLE_RATE, (16,))})
+    assert codecs.compressed(buzz, np.random.default_rng(0)) is buzz
+
+
+def test_music_has_pitches_and_no_two_pieces_are_the_same():
+    first, again, other = (music(2 * SAMPLE_RATE, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert np.sqrt(np.mean(first**2)) == pytest.approx(1, abs=1e-3)
+    power = np.sort(np.abs(np.fft.rfft(first)) ** 2)
+    assert power[-len(power) // 50 :].sum() > 0.5 * power.sum()  # noise would have 2 % there
+
+
+def test_music_lies_under_the_voice():
+    only = Probabilities(**{key: float(key == "music") for key in vars(Probabilities())})
+    voice = to_mono_16k(*load_audio(ASSETS / "greeting.flac")).reshape(-1).numpy()[: 2 * SAMPLE_RATE]
+    together = [np.corrcoef(augment(voice, np.random.default_rng(seed), None, only), voice)[0, 1] for seed in range(8)]
+    assert 0.4 < min(together) < 0.99 and max(together) > 0.9
