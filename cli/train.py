@@ -89,7 +89,8 @@ train --experiments
         metavar="PART",
         default=(),
         help="of the schedule (space, motion, coarse, fine; on a GPU finish as well) only these; with --init the "
-        "motion encoder and the rendering may so be trained side by side, and put together by export --motion-encoder",
+        "motion encoder and the rendering may so be trained side by side, and put together by export --motion-encoder; "
+        "matte, by itself: where the person is, so that no ghost stays where a head has been",
     )
     first.add_argument(
         "--space",

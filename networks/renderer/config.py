@@ -103,6 +103,10 @@ class RendererConfig:
     motion_space: str = "named"
     readout: bool = True
 
+    # Of the network that tells the person from the background, by whose matte a plate shows where a head has left
+    # (plate.py); () has none. Ours: the paper has no background layer.
+    matte_widths: tuple[int, ...] = ()
+
     use_appearance: bool = True  # the paper's ablations, each a switch
     use_transformer: bool = True
     use_attention: bool = True
@@ -187,6 +191,8 @@ class RendererConfig:
                 f"each of the {len(self.encoder_widths)} levels of encoder_widths: both end at the "
                 f"{self.motion_grid}x{self.motion_grid} grid"
             )
+        if len(self.matte_widths) == 1 or len(self.matte_widths) > 6:
+            raise ValueError(f"matte_widths must be 2 to 6 widths, or none, not {shown(self.matte_widths)}")
         if self.image_size % 8:
             raise ValueError(f"image_size {self.image_size} must be a multiple of 8")
         if self.deviation_dim % self.deviation_heads:

@@ -39,6 +39,7 @@ class MotionField(NamedTuple):
     coarse: Tensor  # the same before the residual (supervised too, or the residual would take over its work)
     visible: Tensor  # logits (B,1,H,W): delta_phi before its sigmoid
     features: Tensor  # (B,refine_width,H,W), for the decoder
+    forward: Tensor | None = None  # (B,2,H,W): displacement of the source's pixels, of which `coarse` is the inverse
     volume: Tensor | None = None  # (B,3,S_d,H,W): the same for each depth plane, where each warps by itself
 
 
@@ -132,7 +133,7 @@ class LatentMotionDecoder(nn.Module):
         out, features = self._mask_module(moved, backward, forward, deviation)
         change = out - source_maps.rest
         residual = RESIDUAL_SCALE * F.interpolate(change[:, :2], scale_factor=2, mode="bilinear", align_corners=False)
-        return MotionField(coarse + residual, coarse, REST_LOGIT + change[:, 2:], features, volume)
+        return MotionField(coarse + residual, coarse, REST_LOGIT + change[:, 2:], features, forward, volume)
 
     @staticmethod
     def _summed(mixing: Tensor, maps: Tensor, response: Tensor) -> Tensor:

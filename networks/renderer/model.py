@@ -17,6 +17,7 @@ from .image_encoder import ImageEncoder
 from .layers import bilinear, resize, to_channels_last
 from .lmdd import LatentMotionDecoder, MotionField, SourceMaps
 from .motion_encoder import MotionEncoder, MotionParameters
+from .plate import Matte, Outline, painted_plate, vacated
 from .warp import warp
 
 
@@ -64,6 +65,8 @@ class Source:
     skips: list[Tensor]
     source_maps: SourceMaps
     pose: SourceMotion
+    matte: Tensor | None = None  # (B,1,128,128) in [0,1]: the person, where the renderer has a matte
+    plate: Tensor | None = None  # (B,3,H,W): the photo with the person painted over
     tone: Tensor | None = None  # (B,2,3,1,1) of a monochrome photo: each channel is [0] + [1] times the lightness
 
     @property
@@ -84,7 +87,8 @@ class Source:
 
     def at_size(self, size: tuple[int, int]) -> Source:
         """The same with the photo resized to (height, width), so that decoding frames of that size need not do it."""
-        return replace(self, image=resize(self.image, size))
+        plate = None if self.plate is None else resize(self.plate, size)
+        return replace(self, image=resize(self.image, size), plate=plate)
 
     def to(self, *args, **kwargs) -> Source:
         """As Tensor.to, for every part."""
@@ -117,6 +121,9 @@ class Renderer(nn.Module):
         self.deviation = DeviationTransformer(self.config)
         self.lmdd = LatentMotionDecoder(self.config)
         self.decoder = ImageDecoder(self.config)
+        if self.config.matte_widths:
+            self.matte = Matte(self.config)
+            self.outline = Outline(self.config)
 
     def encode_source(self, image: Tensor, motion: Tensor | None = None, size: int | None = None) -> Source:
         """(B,3,H,W) in [0,1], any size -> Source. `motion` replaces the encoded M_0; `size` replaces image_size. M_0 is
@@ -129,7 +136,11 @@ class Renderer(nn.Module):
         identity = to_channels_last(identity.flatten(1, 2)).view_as(identity)
         skips = [to_channels_last(skip) for skip in skips]
         pose = self.deviation.prepare(motion)
-        return Source(image.contiguous(), small, identity, pyramid[-1], skips, source_maps, pose)
+        matte = plate = None
+        if self.config.matte_widths:
+            matte = self.matte.of(image)
+            plate = painted_plate(image, matte)
+        return Source(image.contiguous(), small, identity, pyramid[-1], skips, source_maps, pose, matte, plate)
 
     def extract_appearance(self, source: Source) -> Tensor:
         """F_A (B,appearance_dim)."""
@@ -194,6 +205,9 @@ class Renderer(nn.Module):
         if source.tone is not None:
             generated = source.tone[:, 0] + source.tone[:, 1] * generated.mean(1, keepdim=True)
         image = torch.lerp(generated, warped.float(), keep)
+        if source.plate is not None:
+            left = bilinear(vacated(field.forward, source.matte, field.features, self.outline), size)
+            image = torch.lerp(image, resize(source.plate, size).to(image.dtype), left.to(image.dtype))
         return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation)
 
     def read_parameters(self, motion: Tensor) -> Tensor:

@@ -27,6 +27,9 @@ SCHEDULE = (
     Part("fine", 0.25, 256, 3, 3e-4),
 )
 
+MATTE = Part("matte", 1.0, 128, 8, 2e-3)
+"""On demand, and by itself: it holds the rest of the renderer."""
+
 # On a GPU small steps wait for their launch: large batches, and time enough for the paper's other two losses.
 GPU_SCHEDULE = (
     Part("space", 0.02, 128, 1, 1e-3),
@@ -53,6 +56,8 @@ def printed(schedule: tuple[Part, ...]) -> tuple[Part, ...]:
 
 def chosen(schedule: tuple[Part, ...], names: Sequence[str]) -> tuple[Part, ...]:
     """The named parts with all of the time between them; the schedule as it is for no names."""
+    if list(names) == [MATTE.name]:
+        return (MATTE,)
     if unknown := set(names) - {part.name for part in schedule}:
         known = ", ".join(part.name for part in schedule)
         raise ValueError(f"There is no part {', '.join(sorted(unknown))} in this schedule: choose of {known}.")

@@ -29,11 +29,12 @@ from ..run import Average, Run
 from .calibration import calibrate
 from .faces_task import FacesTask
 from .losses import Stage1Weights
+from .matte_task import MatteTask, with_matte
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
 from .rendering import RenderingTask
-from .schedule import GPU_SCHEDULE, SCHEDULE, Part, chosen, going_on, printed
+from .schedule import GPU_SCHEDULE, MATTE, SCHEDULE, Part, chosen, going_on, printed
 
-Task = ParameterSpaceTask | MotionSpaceTask | RenderingTask
+Task = ParameterSpaceTask | MotionSpaceTask | MatteTask | RenderingTask
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,8 @@ def _begun(settings: Stage1Settings, plan: Plan) -> Renderer:
     else:
         renderer = Renderer(settings.config or getattr(RendererConfig, settings.preset)())
     renderer = cut_network(renderer, settings.ablate, STAGE1)
+    if MATTE.name in settings.parts:
+        renderer = with_matte(renderer)
     renderer = renderer.train().requires_grad_(True).to(plan.device)
     processes.copy_from_main(renderer)
     return renderer
@@ -132,6 +135,8 @@ def channels_last(module: nn.Module) -> nn.Module:
 def _task(part: Part, renderer: Renderer, stills: StillSet, settings: Stage1Settings, on_gpu: bool) -> Task:
     if part.name == "space":
         return ParameterSpaceTask(renderer, stills)
+    if part.name == MATTE.name:
+        return MatteTask(renderer, stills)
     if part.name == "motion":
         if settings.faces:
             return FacesTask(renderer, stills, read_face_groups(settings.faces))
