@@ -17,6 +17,7 @@ from ...networks.renderer.model import Renderer
 from ..corpus.speech.voices import split_of
 from ..datasets.stills import StillSet
 from ..datasets.tracks import Track, load_tracks
+from .outline import measure_outline
 from .reenactment import measure_reenactment
 from .sheets import driven_sheet, motion_sheet
 from .voices import FOLLOWED, measure_lip_sync, measure_rendered_lip_sync
@@ -38,6 +39,8 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("ssim_copy", "the copied source, SSIM", ""),
     ("mouth", "inside the open mouth, PSNR (dB)", ""),
     ("mouth_copy", "inside the open mouth, copied (dB)", ""),
+    ("outline", "background around turned and tilted heads, PSNR (dB)", ""),
+    ("outline_copy", "the same of the copied source (dB)", ""),
     ("rest", "at rest, PSNR against the source (dB)", ">= 38"),
     ("jaw", "voice: correlation of mouth opening at its best lag", ">= 0.75"),
     ("lag", "voice: that lag (frames)", "-1 to 1"),
@@ -69,13 +72,16 @@ def evaluate(
     "val" and "test". out: a folder for figures.json, figures.md and contact sheets. motion_model None leaves the voices
     out. Raises ValueError when neither corpus nor out is given, FileNotFoundError for a corpus without stills.
     """
-    if corpus is None:
+    drawn_here = corpus is None
+    if drawn_here:
         if out is None:
             raise ValueError("evaluate needs a corpus to measure on, or a folder `out` to draw one in")
         corpus = draw_held_out(Path(out) / "corpus", groups, clips, progress)
     stills = StillSet(corpus)
     renderer.eval()
     figures: dict[str, Any] = measure_reenactment(renderer, stills, groups, progress=_named(progress, "reenactment"))
+    if drawn_here:  # where heads can be drawn
+        figures |= measure_outline(renderer)
     if motion_model is not None:
         tracks = held_out_tracks(corpus)
         photo = stills.get(torch.tensor([0]).numpy()).rgb[0, 0, 0].float() / 255
