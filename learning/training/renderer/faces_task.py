@@ -2,7 +2,8 @@
 
 Landmarks place the encoder's keypoints. What they determine of the parameters is asked for as measures, not as
 parameters, since faces differ in what opens a mouth: the opening that the drawn mesh shows for the parameters read must
-be the opening that the mesh sees. Width and lids differ between people, so only their changes within a film count.
+be the opening that the mesh sees. Width and lids differ between people, so only their changes within a film count. Beside
+them are pictures without a face, of which nothing outside of the corpus's ranges should be read.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from .augment import jostle, vary
 from .losses import total
 from .mesh_labels import KNOWN, WIDE_MOUTH, mouth_terms
 from .motion_space import MotionSpaceTask, MotionSpaceWeights, off, off_each
+from .strange import strange_pictures, strangeness
 
 ZOOM, SHIFT = 0.12, 0.05  # of the pictures' scale and place: real crops are less even than drawn ones
 PORTRAITS = 0.5  # of the groups, the rest are films'
@@ -45,6 +47,7 @@ class FaceWeights:
     width: float = 2.0
     lids: float = 1.0
     turn: float = 2.0
+    strange: float = 1.0
 
 
 class Faces(NamedTuple):
@@ -54,6 +57,7 @@ class Faces(NamedTuple):
     marks: Tensor  # (4N,40,2)
     looks: Tensor  # (N,4,6)
     same: Tensor  # (N,) float, 1 for four frames of one person
+    strange: Tensor | None = None  # (N,3,S,S) pictures without a face
 
 
 class FacesTask(MotionSpaceTask):
@@ -75,7 +79,8 @@ class FacesTask(MotionSpaceTask):
         for part in slices:
             drawn = next(super().batches(iter([part])))
             picks = [self._pick(part.rng(sample)) for sample in part.samples]
-            yield drawn, self.real(np.array(picks), part.draws(self.device))
+            draws = part.draws(self.device)
+            yield drawn, self.real(np.array(picks), draws)._replace(strange=strange_pictures(draws, self.size))
 
     def _pick(self, rng: np.random.Generator) -> int:
         kind = self.kinds[0 if len(self.kinds) == 1 or rng.random() < PORTRAITS else 1]
@@ -116,7 +121,11 @@ class FacesTask(MotionSpaceTask):
         shut = 1 - lids / lids.amax(1, keepdim=True).clamp_min(0.05)
         blinks = read[..., BLINKS]
         turn = torch.stack([read[..., YAW] - looks["yaw"], read[..., ROLL] - looks["roll"]], -1)
+        strange = read.new_zeros(())
+        if faces.strange is not None:
+            strange = strangeness(self.renderer.read_parameters(self.renderer.motion_encoder(faces.strange)))
         return {
+            "strange": strange,
             "marks": off(error),
             "mark_moves": (off_each(error[:, 1:] - error[:, :1]) * same).mean(),
             "opening": _small(lips[..., 0] - looks["opening"] / WIDE_MOUTH).mean(),

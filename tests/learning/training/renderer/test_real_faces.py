@@ -15,6 +15,7 @@ from mamba_portrait.learning.training.renderer.calibration import calibrate
 from mamba_portrait.learning.training.renderer.faces_task import FacesTask
 from mamba_portrait.learning.training.renderer.mesh_labels import KNOWN, POINTS, WIDE_MOUTH, MeshLabels, seen
 from mamba_portrait.learning.training.renderer.motion_space import MotionSpaceTask
+from mamba_portrait.learning.training.renderer.strange import strange_pictures, strangeness
 from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.vocabulary import COUNT, INDEX, LANDMARKS
 
@@ -156,3 +157,13 @@ def test_the_jaw_is_the_first_of_the_mouth_terms():
     from mamba_portrait.learning.training.renderer.mesh_labels import MOUTH
 
     assert MOUTH[0] == INDEX["jaw"]
+
+
+def test_pictures_without_a_face_are_of_many_kinds_and_what_is_read_of_them_has_a_range():
+    pictures = strange_pictures(BatchSlice(0, 0, range(40), 40).draws(), 32)
+    assert pictures.shape == (40, 3, 32, 32) and 0 <= float(pictures.min()) and float(pictures.max()) <= 1
+    assert len({round(float(picture.std()), 2) for picture in pictures}) > 10
+    usual = torch.zeros(2, COUNT)
+    assert float(strangeness(usual)) == 0
+    usual[0, INDEX["jaw"]] = 4.0
+    assert float(strangeness(usual)) > 0.1
