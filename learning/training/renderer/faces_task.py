@@ -2,8 +2,12 @@
 
 Landmarks place the encoder's keypoints. What they determine of the parameters is asked for as measures, not as
 parameters, since faces differ in what opens a mouth: the opening that the drawn mesh shows for the parameters read must
-be the opening that the mesh sees. Width and lids differ between people, so only their changes within a film count. Beside
-them are pictures without a face, of which nothing outside of the corpus's ranges should be read.
+be the opening that the mesh sees. Width and lids differ between people, so only their changes within a film count. Of
+pictures without a face nothing outside of the corpus's ranges should be read.
+
+    python -m mamba_portrait.learning.training.renderer.faces_task FILE ... --faces DIR --drawn DIR
+
+measures renderers on faces that were held out.
 """
 
 from __future__ import annotations

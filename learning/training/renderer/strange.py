@@ -1,4 +1,4 @@
-"""Pictures without a face: noise, plain colours, patches, stripes. Of them a motion encoder should say nothing strange."""
+"""Pictures without a face: noise, colours, patches, stripes. Of them a motion encoder should say nothing strange."""
 
 from __future__ import annotations
 
