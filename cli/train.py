@@ -114,6 +114,13 @@ train --experiments
     )
     second.add_argument("--batch-size", type=number(Range(1, 65536)), default=32, help="windows a step (%(default)s)")
     second.add_argument(
+        "--live",
+        type=number(Range(0.0, 1.0)),
+        default=0.25,
+        metavar="SHARE",
+        help="of the windows so many hear at most 20 frames ahead, for voices heard as they come (%(default)s)",
+    )
+    second.add_argument(
         "--workers", type=number(Range(0, 1024)), default=0, help="processes that prepare batches (%(default)s)"
     )
     whole.add_argument("--jobs", type=processes, help="processes that draw (default: all cores)")
@@ -235,6 +242,7 @@ def run_stage2(options: argparse.Namespace) -> None:
             batch=options.batch_size,
             augment=augment,
             music=music,
+            live=options.live,
             appearances=appearances(renderer, options.data) if count_stills(options.data) else None,
             workers=options.workers,
             sample=_portrait(options.sample) if options.sample else None,

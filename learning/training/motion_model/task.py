@@ -45,6 +45,7 @@ class Noise(NamedTuple):
     history: Tensor  # (B, 4, 768)
     t: Tensor  # (B,) steps of the noise schedule
     eps: Tensor  # (B, W, 768)
+    ahead: Tensor | None = None  # (B,) frames after the window that are heard, where sounds may be cut
 
     @classmethod
     def draw(cls, part: BatchSlice, draws: Draws, window: int, config: MotionModelConfig) -> Noise:
@@ -75,6 +76,13 @@ def _last(audio: Audio, count: int) -> Audio:
     """The last frames of audio features."""
     heard, local = audio
     return heard.window(local.shape[1] - count, local.shape[1]), local[:, local.shape[1] - count :]
+
+
+def heard_so_far(tracks: TrackBatch, ahead: Tensor, past: int) -> Tensor:
+    """The sound (B,N) of windows, silent from `ahead` (B,) frames after each window's end."""
+    end = tracks.margin + tracks.parameters.shape[1] - past + ahead
+    samples = torch.arange(tracks.audio.shape[1], device=tracks.audio.device)
+    return tracks.audio * (samples < SAMPLES_A_FRAME * end[:, None])
 
 
 def frames_apart(
@@ -111,7 +119,9 @@ class Stage2Task:
     A denoiser sees half of the answer at most noise levels, and its audio extractors learn from the rest. So the motion
     parameters are also read from the audio condition alone, the mouth's by the model's own `ear` and the others by a
     head that is used in training only; and for the first AUDIO_FIRST of a run nothing else is learnt.
-    appearances (K, appearance_dim): F_A of stills, given at random to clips that were never painted.
+    appearances (K, appearance_dim): F_A of stills, given at random to clips that were never painted. Of a `live` share
+    of the windows the sound ends 0 to 20 frames after the window, as where it is heard while it is spoken; the gain
+    that the extractors measure is then that of what has been heard.
     """
 
     def __init__(
@@ -123,8 +133,10 @@ class Stage2Task:
         weights: Stage2Weights | None = None,
         appearances: Tensor | None = None,
         audio_first: float = AUDIO_FIRST,
+        live: float = 0.0,
         workers: int = 0,
     ):
+        self.live = live
         self.model, self.renderer, self.weights = model, renderer, weights or Stage2Weights()
         self.windows, self.workers = windows, workers
         self.audio_first = audio_first if model.config.regression else 0.0
@@ -174,13 +186,22 @@ class Stage2Task:
         for part, tracks in zip(slices, track_loader(self.windows, ahead, self.workers), strict=False):
             draws, window = part.draws(self.device), tracks.parameters.shape[1] - self.model.config.history
             noise = Noise.draw(part, draws, window, self.model.config)
+            if self.live:
+                noise = noise._replace(ahead=self._ahead(draws, tracks.margin))
             looks = self.appearances
             appearance = None if looks is None else looks[draws.integers(len(looks))]
             yield Batch(tracks.to(self.device), noise, appearance)
 
+    def _ahead(self, draws: Draws, margin: int) -> Tensor:
+        """(B,) frames after the window that are heard: any number up to the margin, in all but `live` of them all."""
+        cut = draws.uniform(1)[:, 0] < self.live
+        return torch.where(cut, draws.integers(margin + 1), margin)
+
     def losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Unweighted terms and their weighted sum; of the audio extractors alone where the run begins."""
         tracks, past = batch.tracks, self.model.config.history
+        if batch.noise.ahead is not None:
+            tracks = tracks._replace(audio=heard_so_far(tracks, batch.noise.ahead, past))
         audio = self._extract(tracks, past if self.model.config.predicted_history else 0)
         motion, terms = self.motion(tracks), {}
         if self.model.config.regression:

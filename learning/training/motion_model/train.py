@@ -41,6 +41,7 @@ class Stage2Settings:
     audio_first: float = AUDIO_FIRST  # share of the run in which the audio extractors learn alone
     augment: Augment | None = None  # changes half of the clips that were not drawn changed
     music: Music | None = None  # to which a mouth rests, as to silence
+    live: float = 0.0  # share of the windows after which the sound soon ends, as where it is heard while it is spoken
     appearances: Tensor | None = None  # (K, F_A) of stills, given to clips at random
     workers: int = 0  # processes that prepare batches
     sample: Tensor | None = None  # a photograph (S,S,3) that speaks a clip kept for validation at every checkpoint
@@ -132,6 +133,7 @@ def _task(settings: Stage2Settings, model: MotionModel, renderer, tracks: list[T
         weights=settings.weights,
         appearances=settings.appearances,
         audio_first=settings.audio_first,
+        live=settings.live,
         workers=settings.workers,
     )
     task.weigh_parameters(tracks)
