@@ -15,8 +15,9 @@ BRANCHES = ("appearance", "transformer", "attention", "mamba-g", "mamba-l")
 """What --ablate cuts; learning/training/ablation.py says of which stage. Named here, so that --help loads no torch."""
 CORPUS = "a corpus; it may still be growing"
 DATA = (
-    "a corpus; a list of clips (.csv, .jsonl: any films, no labels); plain:DIR, a corpus with its labels hidden; of "
-    "several each with =SHARE of the steps"
+    "a corpus; a list of clips (.csv, .jsonl: any films, no labels); plain:DIR, a corpus with its labels hidden; "
+    "faces:DIR and kept:DIR, real faces with landmarks, and photographs that are rendered on as before; of several "
+    "each with =SHARE of the steps"
 )
 
 
@@ -190,7 +191,7 @@ def run_stage1(options: argparse.Namespace) -> None:
     sources = [Source.parse(text) for text in options.data]
     check_folder(options.out)
     with use_machine(options) as machine:
-        if len(sources) > 1 or sources[0].plain:
+        if len(sources) > 1 or not sources[0].labelled:
             show(_train_on_films(options, sources, plan(options, machine)))
             return
         if options.space not in (None, "named"):

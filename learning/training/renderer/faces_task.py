@@ -71,6 +71,7 @@ class FacesTask(MotionSpaceTask):
         self, renderer: Renderer, stills: StillSet, faces: FaceGroups, weights: MotionSpaceWeights | None = None
     ):
         super().__init__(renderer, stills, weights)
+        self.adversary = None
         self.faces, self.face_weights = faces, FaceWeights()
         self.lips = torch.from_numpy(faces.lips).to(self.device)
         people = sorted(set(faces.person.tolist()) - {-1})

@@ -18,6 +18,7 @@ from ....networks.renderer.config import RendererConfig
 from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Renderer
 from ...datasets.batch_slice import BatchSlice
+from ...datasets.face_groups import FaceGroups, read_face_groups
 from ...datasets.film_frames import FilmFrames, Frames, PlainStills, stacked
 from ...datasets.manifest import SUFFIXES
 from ...datasets.stills import StillSet
@@ -28,15 +29,17 @@ from ..alone import alone_in
 from ..blocks import prepare_blocks
 from ..loop import Descent, Plan, fit
 from ..run import Average, Run
+from .faces_task import FacesTask
 from .film_losses import FilmWeights
 from .films import FilmTask, Withheld, holder
 from .free_motion import parameter_groups, scale_start, with_space
+from .kept import KeptTask
 from .losses import Stage1Weights
 from .rendering import RenderingTask
 from .schedule import Part, chosen
 from .train import channels_last
 
-PLAIN = "plain:"
+PLAIN, KEPT, FACES = "plain:", "kept:", "faces:"
 MEASURED = 12  # clips that are measured on
 STARTED = 12  # clips by which a new free part is scaled
 
@@ -51,20 +54,32 @@ FROM_NOTHING = 5.0
 
 
 class Source(NamedTuple):
-    """What is learnt from: `place` a corpus or a list of clips, how often, and whether labels are hidden."""
+    """What is learnt from: `place` a corpus or a list of clips, how often, and whether labels are hidden; or real faces
+    (real_faces.py), by which a renderer is `kept` as it is, or the encoder learns landmarks (`faces`)."""
 
     place: str
     share: float = 1.0
     plain: bool = False
+    kept: bool = False
+    faces: bool = False
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it is a corpus with its labels."""
+        return not (self.plain or self.kept or self.faces)
 
     @classmethod
     def parse(cls, text: str) -> Source:
-        """DIR, plain:DIR or LIST.csv (or .jsonl), each with or without =SHARE. ValueError for an impossible share."""
+        """DIR, plain:DIR, kept:DIR, faces:DIR or LIST.csv (or .jsonl), each with or without =SHARE. ValueError for an
+        impossible share."""
         place, equals, share = text.rpartition("=")
         if not equals or not share.replace(".", "", 1).isdigit():
             place, share = text, "1"
         if float(share) <= 0:
             raise ValueError(f"'{text}' has a share of {share}: give one above 0, or leave it out.")
+        for prefix in (KEPT, FACES):
+            if place.startswith(prefix):
+                return cls(place.removeprefix(prefix), float(share), **{prefix[:-1]: True})
         hidden = place.startswith(PLAIN)
         place = place.removeprefix(PLAIN)
         return cls(place, float(share), hidden or Path(place).suffix.lower() in SUFFIXES)
@@ -95,10 +110,13 @@ class FilmSettings:
     ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE1
 
 
+Task = FilmTask | RenderingTask | KeptTask | FacesTask
+
+
 class Mixture:
     """Several tasks on one renderer; each step is of one of them, picked by the shares from the step's number."""
 
-    def __init__(self, tasks: Sequence[FilmTask | RenderingTask], shares: Sequence[float]):
+    def __init__(self, tasks: Sequence[Task], shares: Sequence[float]):
         self.tasks, whole = tasks, sum(shares)
         self.edges = np.cumsum([share / whole for share in shares])[:-1]
 
@@ -112,7 +130,7 @@ class Mixture:
         """The terms of the task whose batch it is; labelled ones are called "labelled/...", but for the loss."""
         task = self.tasks[batch[0]]
         losses = task.losses(batch[1], progress)
-        if isinstance(task, FilmTask):
+        if not isinstance(task, RenderingTask):
             return losses
         return {name if name == "loss" else f"labelled/{name}": value for name, value in losses.items()}
 
@@ -143,15 +161,20 @@ def train_films(sources: Sequence[Source], out: str | Path, plan: Plan, settings
     on_gpu = plan.device.type == "cuda"
     torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
     schedule = chosen(settings.schedule or (GPU_FILM_SCHEDULE if on_gpu else FILM_SCHEDULE), settings.parts)
-    labelled = any(not source.plain for source in sources)
+    labelled = any(source.labelled for source in sources)
+    if not labelled and any(source.faces for source in sources):
+        raise ValueError("Landmarks of real faces are learnt beside labelled stills: add a corpus to --data.")
     renderer = _begun(settings, plan, labelled)
-    held = holder(renderer) if settings.init and not labelled else None
+    before = holder(renderer) if settings.init else None
+    if before is None and any(source.kept for source in sources):
+        raise ValueError("A renderer is kept as it is where it has been trained and its motion has names: give --init.")
+    held = None if labelled else before
     prepare_blocks(renderer, plan)
     if on_gpu:
         channels_last(renderer)
     opened = [_opened(source, max(part.size for part in schedule), on_gpu and plan.device) for source in sources]
     if renderer.config.motion_space == "semi" and not _has_free_part(settings.init):
-        _scale_start(renderer, [data for data in opened if not isinstance(data, StillSet)], plan)
+        _scale_start(renderer, [data for data in opened if isinstance(data, Frames)], plan)
     clips = _validation(settings.validation, schedule[-1].size)
 
     run = Run(
@@ -163,7 +186,8 @@ def train_films(sources: Sequence[Source], out: str | Path, plan: Plan, settings
     for number in range(state["part"] if state else 0, len(schedule)):
         part = schedule[number]
         torch.manual_seed(plan.seed)  # new discriminators are the same when a resumed run comes to them
-        tasks = [_task(part, renderer, data, settings, held, on_gpu) for data in opened]
+        common = renderer, settings, held, on_gpu
+        tasks = [_task(part, source, opened, n, before, *common) for n, source in enumerate(sources)]
         task = Mixture(tasks, [source.share for source in sources])
         optimizers = _optimizers(part, renderer, tasks, settings)
         if state:
@@ -218,14 +242,30 @@ def _scale_start(renderer: Renderer, films: Sequence[Frames], plan: Plan) -> Non
     processes.copy_from_main(renderer)
 
 
-def _opened(source: Source, size: int, device: torch.device | None) -> Frames | StillSet:
+def _opened(source: Source, size: int, device: torch.device | None) -> Frames | StillSet | FaceGroups:
+    if source.kept or source.faces:
+        return read_face_groups(source.place)
     return source.frames(size) if source.plain else StillSet(source.place, device or None)
 
 
 def _task(
-    part: Part, renderer: Renderer, data: Frames | StillSet, settings: FilmSettings, held: Renderer | None, on_gpu: bool
-) -> FilmTask | RenderingTask:
-    if isinstance(data, StillSet):
+    part: Part,
+    source: Source,
+    opened: Sequence[Frames | StillSet | FaceGroups],
+    number: int,
+    before: Renderer | None,
+    renderer: Renderer,
+    settings: FilmSettings,
+    held: Renderer | None,
+    on_gpu: bool,
+) -> Task:
+    """The task of a source, whose data are opened[number]."""
+    data = opened[number]
+    if source.kept:
+        return KeptTask(renderer, before, data, part.size)
+    if source.faces:
+        return FacesTask(renderer, next(other for other in opened if isinstance(other, StillSet)), data)
+    if source.labelled:
         weights = Stage1Weights.for_gpu() if on_gpu else Stage1Weights()
         options = {"written": part.written, "joint": True, "adversarial": part.adversarial, "vgg": settings.vgg}
         task = RenderingTask(renderer, data, part.size, weights, **options)

@@ -261,6 +261,8 @@ def test_the_command_trains_on_a_list_of_films(shipped_tiny, tmp_path, capsys):
         ("data", Source("data", 1.0, False)),
         ("plain:data=.25", Source("data", 0.25, True)),
         ("a/films.csv=2", Source("a/films.csv", 2.0, True)),
+        ("kept:faces=.1", Source("faces", 0.1, kept=True)),
+        ("faces:f", Source("f", 1.0, faces=True)),
         ("odd=name", Source("odd=name", 1.0, False)),
     ],
 )
