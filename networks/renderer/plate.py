@@ -96,11 +96,12 @@ def vacated(forward: Tensor, matte: Tensor, features: Tensor, outline: Outline) 
     of the mask module. A gap counts that the background reaches: what opens inside the person, such as the mouth, is
     not background."""
     field = bilinear(forward.float(), (SIZE, SIZE))
-    moves = F.max_pool2d(field.norm(dim=1, keepdim=True) * (SIZE / 2 / STILL), 9, 1, 4).clamp(max=1)
+    coarse = resize(forward.float(), SIZE // 4)
+    moves = F.max_pool2d(coarse.norm(dim=1, keepdim=True) * (SIZE / 2 / STILL), 3, 1, 1).clamp(max=1)
     moved = moved_matte(field, matte)
     person = bilinear(outline(features, matte, moved), (SIZE, SIZE)).sigmoid()
     wide = F.max_pool2d(matte, 2 * EDGE + 1, 1, EDGE)
-    gap = (wide - torch.maximum(moved, certain(person))).clamp(0, 1) * moves
+    gap = (wide - torch.maximum(moved, certain(person))).clamp(0, 1) * bilinear(moves, (SIZE, SIZE))
     open_to = F.max_pool2d(((gap > REACHED) | (wide < 0.5)).float(), 2)
     reached = F.max_pool2d((wide < 0.5).float(), 2)
     for _ in range(SIZE // 8):  # a head's width at most
