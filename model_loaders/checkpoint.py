@@ -26,7 +26,7 @@ from ..messages import shown
 from .described import check_language, network_of, read_json
 
 FORMAT = "mamba_portrait"
-VERSIONS = {"renderer": "3", "motion_model": "2", "face_finder": "1", "sync_judge": "1"}
+VERSIONS = {"renderer": "3", "motion_model": "2", "face_finder": "1", "sync_judge": "1", "joint_control": "1"}
 """Of each kind. Renderers of version 1 had a bounded DIT vector, in those of version 2 the head's position in a photo
 was part of M_0; motion models of version 1 had no audio regression."""
 SHARD_BYTES = 16_000_000  # small enough for repositories without large-file storage
@@ -34,7 +34,11 @@ HEADER_BYTES = 200_000  # room in a shard for names, shapes and metadata
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 WEIGHTS_VARIABLE = "MAMBA_PORTRAIT_WEIGHTS"
-SHIPPED = {"renderer": "renderer_lite.safetensors", "motion_model": "motion_lite.safetensors"}
+SHIPPED = {
+    "renderer": "renderer_lite.safetensors",
+    "motion_model": "motion_lite.safetensors",
+    "joint_control": "joint_control.safetensors",
+}
 PICKLES = {".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle"}
 
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
@@ -121,6 +125,17 @@ def load_motion_model(path: str | os.PathLike | None = None) -> nn.Module:
         return MotionModel(MotionModelConfig.from_dict(config), language)
 
     return load_network("motion_model", path, build)
+
+
+def load_joint_control(path: str | os.PathLike | None = None) -> nn.Module:
+    """A `JointControl` of voice and driving video, ready to use on the CPU; None loads the one that ships. Errors as
+    `load_checkpoint`."""
+    from ..networks.joint_control import JointControl, JointControlConfig
+
+    def build(config: dict, language: str) -> JointControl:
+        return JointControl(JointControlConfig.from_dict(config), language)
+
+    return load_network("joint_control", path, build)
 
 
 def shipped(kind: str) -> Path:

@@ -1,0 +1,1 @@
+"""Training the joint control of a voice and a driving video."""
