@@ -33,8 +33,8 @@ def _mask(name: str, who: str) -> io.Mask.Input:
     return io.Mask.Input(
         name,
         optional=True,
-        tooltip=f"With ACTalker: where in the photo the {who} controls the result. Joint Motion divides the face by "
-        "region and does not use masks.",
+        tooltip=f"Where the {who} controls the result: in the photo for ACTalker, in the cropped portrait for Joint "
+        "Motion in the mode parallel control (in its linear mode masks do not count).",
     )
 
 

@@ -1,7 +1,8 @@
 """Voice and driving video together, in implicit motion."""
 
 from ..host import io
-from ..pipelines.joint import join_motions
+from ..model_loaders.checkpoint import load_joint_control
+from ..pipelines.joint import LINEAR, MODES, PARALLEL, join_motions
 from .values.sockets import Control, Motion, Renderer, schema
 
 
@@ -27,10 +28,19 @@ class JointMotion(io.ComfyNode):
                     tooltip="From Control Gates. The remainder of a gate goes to the other source; without this input "
                     "both gates are 1.",
                 ),
+                io.Combo.Input(
+                    "mode",
+                    options=list(MODES),
+                    default=LINEAR,
+                    optional=True,
+                    tooltip="linear: the mouth is the voice's alone. parallel control: the voice's words with the "
+                    "video's expression, such as a smile, joined by a network; masks count here.",
+                ),
             ],
             outputs=[Motion.Output(display_name="motion", tooltip="The joint motion.")],
         )
 
     @classmethod
-    def execute(cls, voice, driving, renderer, control=None) -> io.NodeOutput:
-        return io.NodeOutput(join_motions(voice, driving, renderer.on_device(), control))
+    def execute(cls, voice, driving, renderer, control=None, mode=LINEAR) -> io.NodeOutput:
+        network = load_joint_control() if mode == PARALLEL else None
+        return io.NodeOutput(join_motions(voice, driving, renderer.on_device(), control, network))

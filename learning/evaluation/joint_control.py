@@ -177,6 +177,7 @@ def measure_alone(product: Product, network: JointControl, clips: Sequence[np.nd
             "voice alone: all": (Control(motion=0.0), joint.voice, range(COUNT)),
             "video alone: mouth": (Control(audio=0.0), joint.driving, MOUTH),
             "video alone: all": (Control(audio=0.0), joint.driving, range(COUNT)),
+            "both: mouth": (Control(), full(joint), MOUTH),
             "both: all": (Control(), full(joint), range(COUNT)),
             "masks: mouth": (masks, joint.joined(*strengths), MOUTH),
             "masks: all": (masks, joint.joined(*strengths), range(COUNT)),
