@@ -96,7 +96,7 @@ def test_a_batch_is_learnt(renderer):
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.2 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]
 
 
 def test_a_killed_run_goes_on_as_if_it_had_not_been(renderer, tmp_path, monkeypatch):
