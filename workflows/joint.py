@@ -176,7 +176,7 @@ IMPLICIT = Workflow(
         ],
         *film(8, "Video", assembled("15", Out("14"), audio=Out("6")), saved("16", "15", "video/joint_control")),
     ],
-    room={"1": 110, "2": 50, "4": 10, "5": 190, "8": 240, "11": 60, "13": 590, "15": 130},
+    room={"1": 110, "2": 50, "4": 10, "5": 190, "8": 240, "11": 60, "13": 610, "15": 165},
 )
 
 WORKFLOWS = [IMPLICIT, VOICE, VIDEO, JOINT]
