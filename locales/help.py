@@ -105,8 +105,8 @@ Connect it to ACTalker Sample or to Joint Motion. A gate at 0 switches its sourc
 - Both gates at 1: mouth from the voice, the rest from the video. With `audio` at 0.7 the video keeps 0.3 of the mouth.
 - The mouth (lips, jaw, tongue and smile) is separated by the renderer's linear read-out. Motion that the read-out does
 not describe counts as the rest.
-- In the mode `parallel control` a network joins both: the voice's words, the video's expression, and its brows, eyes and
-head. It learnt this from drawn faces. Begin the driving video with a face at rest: its changes are what is joined.
+- In the mode `parallel control` a network joins both: the voice's words, the video's expression, and its brows, eyes
+and head. It learnt this from drawn faces. Begin the driving video with a face at rest: its changes are what is joined.
 - A mask of Control Gates counts, in that mode, by those of 8 x 8 cells of the portrait that it covers by a quarter.
 """,
     "MambaPortraitLoadACTalker": """

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..messages import shown
 from ..vocabulary import INDEX, REGIONS
 from .actalker.pcm import BidirectionalScan
 from .fields import check_fields, check_names
@@ -46,7 +47,7 @@ class JointControlConfig:
     def __post_init__(self) -> None:
         check_fields(self, {"width": (1, 512), "states": (1, 64), "blocks": (1, 16)})
         if self.mixing not in MIXINGS:
-            raise ValueError(f"mixing must be one of {', '.join(MIXINGS)}, not {self.mixing!r}")
+            raise ValueError(f"mixing must be one of {', '.join(MIXINGS)}, not {shown(self.mixing)}")
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -2,6 +2,7 @@
 metadata, tensors, and code planted in a pickle. For harness.py."""
 
 import contextlib
+import functools
 import io
 import json
 import math
@@ -19,6 +20,7 @@ from torch import nn
 from mamba_portrait.media.motion import Motion, save_motion
 from mamba_portrait.model_loaders import checkpoint
 from mamba_portrait.networks.face_finder import FaceFinder, FaceFinderConfig
+from mamba_portrait.networks.joint_control import JointControl, JointControlConfig
 from mamba_portrait.networks.motion_model.config import MotionModelConfig
 from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.networks.renderer.config import RendererConfig
@@ -39,6 +41,7 @@ MOTION_MODEL = MotionModelConfig(
     global_width=16, global_layers=1, local_width=16, local_layers=1, headdim=8, d_state=4, width=16, layers=1, heads=2,
     appearance_dim=16,
 )  # fmt: skip
+JOINT_CONTROL = JointControlConfig(width=4, states=2)
 FACE_FINDER = FaceFinderConfig(widths=(4, 4, 4, 8, 8), blocks=1, head=8)
 PARTS = ("audio_projector", "motion_projector", "head_pose")
 MARK = "executed"  # the file that planted code makes, in the folder where it runs
@@ -107,6 +110,7 @@ def _run(module: nn.Module, name: str) -> bytes:
     return pickled(state | {"spent": 1.0, "motion_language": ""})
 
 
+@functools.cache  # PyTorch's older format names storages by their addresses
 def _part(name: str, **how) -> bytes:
     return pickled(dict(getattr(_actalker(), name).state_dict()), **how)
 
@@ -121,6 +125,9 @@ KINDS = {
     "motion_model": {"motion_model.safetensors": lambda: _checkpoint(_motion_model(), "motion_model")},
     "face_finder": {
         "finder.safetensors": lambda: _checkpoint(_network(lambda: FaceFinder(FACE_FINDER)), "face_finder")
+    },
+    "joint_control": {
+        "control.safetensors": lambda: _checkpoint(_network(lambda: JointControl(JOINT_CONTROL)), "joint_control")
     },
     "index": {INDEX: lambda: shards()[INDEX]},
     "motion": {"motion.safetensors": _motion},
@@ -317,6 +324,7 @@ ALTERATIONS = {
     "renderer": CHECKPOINT,
     "motion_model": CHECKPOINT,
     "face_finder": CHECKPOINT,
+    "joint_control": CHECKPOINT,
     "actalker": CHECKPOINT,
     "index": (index_value,) * 3,
     "motion": (metadata_text, metadata_text, tensor_form, tensor_values),

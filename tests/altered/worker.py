@@ -23,7 +23,8 @@ from mamba_portrait.media.finders.own import load_face_finder
 from mamba_portrait.media.motion import load_motion
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.media.video import probe_video, read_video
-from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
+from mamba_portrait.model_loaders.checkpoint import load_joint_control, load_motion_model, load_renderer
+from mamba_portrait.networks.joint_control import Source
 from mamba_portrait.nodes.values.video_input import open_video
 from mamba_portrait.pipelines import portrait
 from mamba_portrait.pipelines.settings import RenderingSettings, SamplingSettings
@@ -93,6 +94,12 @@ def face_finder(path: Path) -> None:
     assert all(torch.isfinite(level).all() for level in found)
 
 
+def joint_control(path: Path) -> None:
+    """As Joint Motion in the mode parallel control."""
+    sources = [Source(torch.zeros(1, 2, 768), torch.ones(1), torch.ones(64, dtype=torch.bool)) for _ in range(2)]
+    assert load_joint_control(path)(*sources).shape == (1, 768)
+
+
 def actalker(path: Path) -> None:
     """As Load ACTalker with a converted file."""
     from mamba_portrait.model_loaders.actalker.load import load_actalker
@@ -130,6 +137,7 @@ READERS = {
     "renderer": (renderer,),
     "motion_model": (motion_model,),
     "face_finder": (face_finder,),
+    "joint_control": (joint_control,),
     "actalker": (actalker,),
     "index": (renderer,),
     "motion": (motion,),
