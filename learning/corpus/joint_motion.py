@@ -8,6 +8,7 @@ and head; `acting/together.py` says what its mouth does.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,12 +35,12 @@ class JointMotion:
     def __len__(self) -> int:
         return len(self.said)
 
-    @property
+    @cached_property
     def voice(self) -> np.ndarray:
         """(T, COUNT): the voice's motion without a driver."""
         return together(self.said, self.habit)
 
-    @property
+    @cached_property
     def driving(self) -> np.ndarray:
         """(T, COUNT): the driver's motion without the voice."""
         return together(self.spoken, self.expression)

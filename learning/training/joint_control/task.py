@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -146,5 +147,10 @@ def draw_cells(rng: np.random.Generator) -> np.ndarray:
 
 def moments(track: np.ndarray) -> np.ndarray:
     """(T,24) -> (T,2,24): each frame, and the motion around it."""
-    around = np.stack([smooth(curve, AROUND) for curve in track.T], 1)
-    return np.stack([track, around], 1).astype(np.float32)
+    return np.stack([track, _smoothing(len(track)) @ track], 1).astype(np.float32)
+
+
+@functools.cache
+def _smoothing(frames: int) -> np.ndarray:
+    """(T,T): the smoothing of T frames as a matrix, many times faster than 24 convolutions."""
+    return np.stack([smooth(column, AROUND) for column in np.eye(frames)], 1)
