@@ -11,10 +11,12 @@ from mamba_portrait.learning.evaluation import joint_control as measuring
 from mamba_portrait.learning.training.joint_control import train as training
 from mamba_portrait.learning.training.joint_control.task import FRAMES, ControlSchedule, ControlTask, moments
 from mamba_portrait.learning.training.loop import Every, Plan
+from mamba_portrait.media.motion_edit import smooth_motion
 from mamba_portrait.model_loaders.checkpoint import load_joint_control, save_checkpoint
-from mamba_portrait.networks.joint_control import JointControl, JointControlConfig
+from mamba_portrait.networks.joint_control import AROUND, JointControl, JointControlConfig
 from mamba_portrait.networks.renderer.config import RendererConfig
 from mamba_portrait.networks.renderer.model import Renderer
+from mamba_portrait.pipelines.regions import motion_to_parameters
 from mamba_portrait.vocabulary import COUNT
 
 SMALL = JointControlConfig(width=8, states=2)
@@ -72,6 +74,13 @@ def test_motion_around_a_frame_is_slow():
     both = moments(track)
     assert np.array_equal(both[:, 0], track)
     assert np.abs(np.diff(both[:, 1], axis=0)).max() < 0.5 * np.abs(np.diff(track, axis=0)).max()
+
+
+def test_the_product_smooths_as_training_does(renderer):
+    track = clips(1)[0]
+    smoothed = smooth_motion(measuring.Product(renderer).track(track), AROUND)
+    read = motion_to_parameters(renderer, smoothed.values).numpy()
+    np.testing.assert_allclose(read, moments(track)[:, 1], atol=2e-3)
 
 
 def train(renderer, folder, steps=24):
