@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before PyTorch is importe
 import torch
 
 from mamba_portrait.model_loaders.checkpoint import save_checkpoint
+from mamba_portrait.networks.joint_control import JointControl, JointControlConfig
 from mamba_portrait.networks.motion_model.config import MotionModelConfig
 from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.networks.renderer.config import RendererConfig
@@ -76,9 +77,12 @@ def tiny_weights(tmp_path_factory) -> Path:
             if not name.startswith("parameters_of_motion."):  # reading stays the inverse of writing, as in training
                 parameter.add_(0.02 * torch.randn_like(parameter))  # layers that begin at zero would hide what they do
         model.rest_motion.copy_(renderer.rest_motion())
+        control = JointControl(JointControlConfig(width=4, states=2), renderer.motion_language)
+        control.out.weight.normal_(std=0.1)
     model.motion_language = renderer.motion_language
     save_checkpoint(folder / "renderer_lite.safetensors", renderer, "renderer", TINY_RENDERER)
     save_checkpoint(folder / "motion_lite.safetensors", model, "motion_model", TINY_MOTION_MODEL)
+    save_checkpoint(folder / "joint_control.safetensors", control, "joint_control", control.config)
     return folder
 
 

@@ -75,3 +75,38 @@ def test_the_same_control_node_rules_both_worlds(graph_of, tiny_host):
     run = run_workflow(graph, input_dir=tiny_host, output_dir=tiny_host)
     voice, joined = run.outputs["10"][0], run.outputs["14"][0]
     assert (joined.values - voice.values[:14]).abs().max() < 1e-5 * voice.values.abs().max()
+
+
+@pytest.fixture
+def parallel(graph_of, shipped_tiny):
+    """The workflow of joint motion in the mode parallel control."""
+    graph = graph_of("joint_control")
+    graph["14"]["inputs"]["mode"] = "parallel control"
+    return graph
+
+
+def joined(graph, folder):
+    return run_workflow(graph, input_dir=folder, output_dir=folder).outputs["14"][0].values
+
+
+def test_parallel_control_is_a_mode_of_the_same_graph(parallel, tiny_host, tiny):
+    run = run_workflow(parallel, input_dir=tiny_host, output_dir=tiny_host)
+    assert tiny.facts(run.files[0])[:2] == (14, 25)
+    linear = {key: {**node, "inputs": dict(node["inputs"])} for key, node in parallel.items()}
+    del linear["14"]["inputs"]["mode"]  # as in graphs of before
+    assert (run.outputs["14"][0].values - joined(linear, tiny_host)).abs().max() > 1e-3
+
+
+def test_masks_of_the_graph_are_used_by_parallel_control_alone(parallel, tiny_host):
+    for mode, changes in (("parallel control", True), ("linear", False)):
+        parallel["14"]["inputs"]["mode"] = mode
+        parallel["13"]["inputs"].pop("audio_mask", None)
+        without = joined(parallel, tiny_host)
+        parallel["13"]["inputs"]["audio_mask"] = ["3", 2]  # an ellipse on the face
+        assert bool((joined(parallel, tiny_host) - without).abs().max() > 1e-4) == changes
+
+
+def test_without_weights_parallel_control_says_so(parallel, tiny_host, tmp_path, monkeypatch):
+    monkeypatch.setenv("MAMBA_PORTRAIT_WEIGHTS", str(tmp_path / "empty"))
+    with pytest.raises(Exception, match=r"The weights joint_control.safetensors are not in .*empty"):
+        run_workflow(parallel, input_dir=tiny_host, output_dir=tiny_host)
