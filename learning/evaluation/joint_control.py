@@ -162,44 +162,49 @@ def measure_together(product: Product, networks: dict[str, JointControl], clips:
     return rows
 
 
-def measure_alone(product: Product, network: JointControl, clips: Sequence[np.ndarray]) -> dict[str, tuple]:
+def measure_alone(product: Product, networks: dict[str, JointControl], clips: Sequence[np.ndarray]) -> list[dict]:
     """R2 of what one source alone moves, the other's gate being 0; of both; and of both with masks, the mouth's cells
-    the voice's and the others the video's."""
-    found: dict[str, list[float]] = {}
+    the voice's and the others the video's. Of every network, and how much more it is than the first's."""
     mouth = torch.zeros(GRID, GRID)
     mouth[4:7, 2:6] = 1
     masks = Control(audio_mask=mouth, motion_mask=1 - mouth)
     energy = region_energy(product.renderer.parameters_of_motion.writer.weight)
     strengths = [claims(cells.flatten() > 0, energy)[None].numpy() for cells in (mouth, 1 - mouth)]
+    found: dict[tuple[str, str], list[float]] = {}
     for joint in sequences(clips, 0.5):
         tests = {
-            "voice alone: mouth": (Control(motion=0.0), joint.voice, MOUTH),
-            "voice alone: all": (Control(motion=0.0), joint.voice, range(COUNT)),
-            "video alone: mouth": (Control(audio=0.0), joint.driving, MOUTH),
-            "video alone: all": (Control(audio=0.0), joint.driving, range(COUNT)),
-            "both: mouth": (Control(), full(joint), MOUTH),
-            "both: all": (Control(), full(joint), range(COUNT)),
-            "masks: mouth": (masks, joint.joined(*strengths), MOUTH),
-            "masks: all": (masks, joint.joined(*strengths), range(COUNT)),
+            "voice alone": (Control(motion=0.0), joint.voice),
+            "video alone": (Control(audio=0.0), joint.driving),
+            "both": (Control(), full(joint)),
+            "both, with masks": (masks, joint.joined(*strengths)),
         }
-        for name, (control, truth, columns) in tests.items():
-            got = product.join(joint, control, network)
-            found.setdefault(name, []).append(share_of_variance(got, truth, list(columns)))
-    return {name: interval(torch.tensor(values)) for name, values in found.items()}
+        for what, (control, truth) in tests.items():
+            for name, network in networks.items():
+                got = product.join(joint, control, network)
+                for part, columns in (("mouth", MOUTH), ("all", list(range(COUNT)))):
+                    value = share_of_variance(got, truth, columns)
+                    found.setdefault((f"{what}: {part}", name), []).append(value)
+    values = {key: torch.tensor(numbers) for key, numbers in found.items()}
+    first = next(iter(networks))
+    return [
+        {"what": what, "method": name, "R2": interval(v), "more than the first": interval(v - values[what, first])}
+        for (what, name), v in values.items()
+    ]
 
 
-def table(together: list[dict], alone: dict[str, tuple]) -> str:
+def table(together: list[dict], alone: list[dict]) -> str:
     """Both tables in Markdown."""
 
-    def said(found: tuple, sign: str = "") -> str:
-        return f"{found[0]:{sign}.3f} [{found[1]:{sign}.3f}, {found[2]:{sign}.3f}]"
+    def row(values: Sequence) -> str:
+        return "| " + " | ".join(value if isinstance(value, str) else said(value) for value in values) + " |"
 
-    lines = ["| driver | method | mouth | opening | width | more than the first |", "|---|---|---|---|---|---|"]
-    for row in together:
-        cells = [row["driver"], row["method"], *(said(row[name]) for name in ("mouth", "opening", "width"))]
-        lines.append("| " + " | ".join([*cells, said(row["more than the first"], "+")]) + " |")
-    lines += ["", "| | R2 |", "|---|---|", *(f"| {name} | {said(value)} |" for name, value in alone.items())]
-    return "\n".join(lines) + "\n"
+    def said(found: tuple) -> str:
+        return f"{found[0]:.3f} [{found[1]:.3f}, {found[2]:.3f}]"
+
+    lines = []
+    for rows in (together, alone):
+        lines += [row(list(rows[0])), "|---" * len(rows[0]) + "|", *(row(list(found.values())) for found in rows), ""]
+    return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -216,7 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
     product, clips = Product(load_renderer(options.renderer)), read_clips(options.data)[: options.clips]
     networks = {Path(file).stem: load_joint_control(file) for file in options.networks}
     together = measure_together(product, networks, clips)
-    alone = measure_alone(product, next(iter(networks.values())), clips)
+    alone = measure_alone(product, networks, clips)
     if options.out:
         with whole_file(Path(options.out)) as part:
             part.write_text(json.dumps({"together": together, "alone": alone}, indent=1), "utf8")

@@ -9,11 +9,11 @@ import torch
 from mamba_portrait.learning.datasets.batch_slice import BatchSlice
 from mamba_portrait.learning.evaluation import joint_control as measuring
 from mamba_portrait.learning.training.joint_control import train as training
-from mamba_portrait.learning.training.joint_control.task import FRAMES, ControlSchedule, ControlTask, moments
+from mamba_portrait.learning.training.joint_control.task import FRAMES, ControlSchedule, ControlTask, begin, moments
 from mamba_portrait.learning.training.loop import Every, Plan
 from mamba_portrait.media.motion_edit import smooth_motion
 from mamba_portrait.model_loaders.checkpoint import load_joint_control, save_checkpoint
-from mamba_portrait.networks.joint_control import AROUND, JointControl, JointControlConfig
+from mamba_portrait.networks.joint_control import AROUND, JointControl, JointControlConfig, Source
 from mamba_portrait.networks.renderer.config import RendererConfig
 from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.pipelines.regions import motion_to_parameters
@@ -92,6 +92,19 @@ def train(renderer, folder, steps=24):
     )
 
 
+def test_a_network_begins_with_the_maps_of_its_motion_space(renderer):
+    """At the entrance of a branch the cells' parts add up to the source's parameters, however these are mixed."""
+    network, space = JointControl(SMALL), renderer.parameters_of_motion
+    begin(network, space)
+    parameters = torch.randn(90, 2, COUNT)
+    source = Source(parameters @ space.writer.weight.T, torch.ones(90), torch.ones(64, dtype=torch.bool))
+    entered = network.blocks[0].audio.source_proj(source.masked()).sum(1)
+    solved = torch.linalg.lstsq(parameters.flatten(1), entered).solution
+    assert (parameters.flatten(1) @ solved - entered).abs().max() < 1e-3
+    silent = torch.zeros(5, 64, SMALL.width)
+    assert network.out(silent).abs().max() < 1e-6 and network.out(silent + 1).abs().max() > 1e-3
+
+
 def test_a_batch_is_learnt(renderer):
     torch.manual_seed(0)
     task = task_of(renderer, batch=2, moments=8)
@@ -152,9 +165,14 @@ def test_the_measure_of_the_truth_itself_is_perfect_and_mixing_is_not(product, r
 
 
 def test_a_source_alone_is_kept_by_a_new_network(product, renderer):
-    alone = measuring.measure_alone(product, JointControl(SMALL, renderer.motion_language).eval(), clips())
-    assert alone["voice alone: mouth"][0] > 0.999 and alone["video alone: all"][0] > 0.999
-    assert alone["both: mouth"][0] < 0.9
+    new, other = (JointControl(SMALL, renderer.motion_language).eval() for _ in range(2))
+    torch.nn.init.normal_(other.out.weight, std=3.0)
+    rows = measuring.measure_alone(product, {"new": new, "other": other}, clips())
+    found = {(row["what"], row["method"]): row for row in rows}
+    assert found["voice alone: mouth", "new"]["R2"][0] > 0.999 and found["video alone: all", "new"]["R2"][0] > 0.999
+    assert found["both: mouth", "new"]["R2"][0] < 0.9
+    assert found["voice alone: all", "new"]["more than the first"][0] == 0
+    assert found["voice alone: all", "other"]["more than the first"][2] < -0.01
 
 
 def test_the_measuring_command_writes_both_tables(renderer, tmp_path, monkeypatch, capsys):
@@ -164,7 +182,7 @@ def test_the_measuring_command_writes_both_tables(renderer, tmp_path, monkeypatc
     monkeypatch.setattr(measuring, "read_clips", lambda data: clips())
     measuring.main([str(path), "--data", "x", "--out", str(tmp_path / "figures.json")])
     said = capsys.readouterr().out
-    assert "| silent driver | control |" in said and "| voice alone: mouth |" in said
+    assert "| silent driver | control |" in said and "| voice alone: mouth | control |" in said
     assert (tmp_path / "figures.json").stat().st_size > 500
 
 
