@@ -42,6 +42,20 @@ def test_joint_motion_runs_to_a_saved_video(comfyui, tiny):
     assert tiny.facts(path)[:2] == (6, 25)
 
 
+def test_parallel_control_takes_a_mask_of_the_hosts_own_nodes(comfyui, tiny):
+    graph = shortened(tiny, "joint_control")
+    graph["14"]["inputs"]["mode"] = "parallel control"
+    graph["20"] = {"class_type": "SolidMask", "inputs": {"value": 1.0, "width": 64, "height": 64}}
+    graph["21"] = {"class_type": "CropMask", "inputs": {"mask": ["20", 0], "x": 0, "y": 0, "width": 64, "height": 32}}
+    graph["22"] = {"class_type": "InvertMask", "inputs": {"mask": ["21", 0]}}
+    graph["13"]["inputs"].update({"audio_mask": ["20", 0], "motion_mask": ["21", 0]})
+    (path,) = comfyui.saved(comfyui.run(graph))
+    assert tiny.facts(path)[:2] == (6, 25)
+    graph["13"]["inputs"]["motion_mask"] = ["22", 0]
+    *_, (name, told) = comfyui.wait(comfyui.queue(graph))["status"]["messages"]
+    assert name == "execution_error" and "covers a quarter of none" in told["exception_message"]
+
+
 def test_actalker_is_cancelled_and_runs_again(with_extra, tiny):
     graph = tiny.workflow("actalker_voice")  # the shipped voice, with so many steps: windows for minutes
     graph["3"]["inputs"].update(FACE)
