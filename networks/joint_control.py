@@ -28,7 +28,6 @@ CELLS = GRID * GRID
 MOMENTS = 2  # a source's motion now, and around now
 AROUND = 0.3  # s, sigma of "around now": expressions are slow, articulation is fast
 SCALE = 5.0  # a parameter's usual change moves the 768 numbers by about .2
-READING, WRITING = 4.0, 0.03  # sizes of what the branches begin with, and of what the layers say then
 MIXINGS = ("scan", "mean", "none")
 
 
@@ -86,16 +85,6 @@ class CellLinear(nn.Module):
         return torch.einsum("bci,cio->bco", x, self.weight) + self.bias
 
 
-@torch.no_grad()
-def long_memory(unit: BidirectionalScan) -> BidirectionalScan:
-    """The scan with a memory of 10 to 100 cells at the beginning: the usual one forgets within a few, and what a region
-    does is spread over rows of eight."""
-    steps = torch.empty_like(unit.dt_projs_bias).uniform_(0.2, 0.5)
-    unit.dt_projs_bias.copy_(steps.expm1().log())
-    unit.A_logs.copy_(torch.linspace(0.03, 0.3, unit.states).log().expand_as(unit.A_logs))
-    return unit
-
-
 class CellUnit(nn.Module):
     """In place of a scan: an MLP of each token, with the mean of all tokens beside it or without; about as many
     parameters as a `BidirectionalScan` of the same sizes."""
@@ -109,7 +98,7 @@ class CellUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         inner = self.own(x)
         if self.all is not None:
-            inner = inner + self.all(GRID * x.mean(1, keepdim=True))  # a region is about so many of the cells
+            inner = inner + self.all(x.mean(1, keepdim=True))
         return x + self.out(F.silu(inner))
 
 
@@ -123,7 +112,7 @@ class Branch(nn.Module):
         self.in_proj = nn.Linear(config.width, dim, bias=False)
         self.source_proj = CellLinear(MOMENTS * DEPTH, dim)
         self.gates_proj = nn.Linear(2, dim)
-        unit = long_memory(BidirectionalScan(dim, max(1, config.width // 16), config.states))
+        unit = BidirectionalScan(dim, max(1, config.width // 16), config.states)
         self.unit = unit if config.mixing == "scan" else CellUnit(dim, unit, config.mixing == "mean")
 
     def forward(self, x: Tensor, source: Source | None, gates: Tensor) -> Tensor:
@@ -131,8 +120,8 @@ class Branch(nn.Module):
         index = None if source is None else source.cells.nonzero().flatten()
         if index is None or not index.numel():
             return z
-        told = (z + self.source_proj(SCALE * source.masked()))[:, index]
-        sequence = torch.cat([told, self.gates_proj(gates)[:, None]], 1)
+        told = F.silu(z + self.source_proj(SCALE * source.masked()))[:, index]
+        sequence = torch.cat([told, F.silu(self.gates_proj(gates))[:, None]], 1)
         return z.index_copy(1, index, self.unit(sequence)[:, :-1])
 
 
@@ -166,23 +155,6 @@ class JointControl(nn.Module):
         self.norm = nn.LayerNorm(self.config.width)
         self.out = CellLinear(self.config.width, DEPTH)
         nn.init.zeros_(self.out.weight)
-        nn.init.normal_(self.into.bias)  # where a cell is
-
-    @torch.no_grad()
-    def begin_with(self, reader: Tensor, writer: Tensor, scale: Tensor) -> None:
-        """Let the branches begin by reading their sources as the renderer does, each cell its part: their sum over the
-        cells is the parameters. And let what leaves the layers be written as the renderer writes parameters.
-
-        reader (24,768), writer (768,24); scale (24,): how large a parameter is to be at the branches' entrance."""
-        read = (reader * scale[:, None]).unflatten(1, (CELLS, DEPTH)).permute(1, 2, 0)  # (64, 12, 24)
-        written = writer.unflatten(0, (CELLS, DEPTH)).transpose(1, 2)  # (64, 24, 12)
-        for block in self.blocks:
-            for branch in (block.audio, block.motion):
-                mixes = torch.randn(MOMENTS, len(scale), branch.in_proj.out_features).to(read)
-                parts = [read @ mix * READING / (SCALE * len(scale) ** 0.5) for mix in mixes]
-                branch.source_proj.weight.copy_(torch.cat(parts, 1))
-        meant = nn.init.orthogonal_(torch.empty(self.config.width, len(scale))).to(written)
-        self.out.weight.copy_(WRITING * SCALE * torch.einsum("wp,cpo->cwo", meant, written))
 
     def forward(self, audio: Source | None, motion: Source | None) -> Tensor:
         """Sources of B frames, which are independent of each other -> (B,768). One of them may be None: it is then not

@@ -115,12 +115,6 @@ class ControlTask:
         self.network.load_state_dict(state["network"])
 
 
-def begin(network: JointControl, space: MotionParameters) -> None:
-    """Let a new network begin with the motion space's maps; the mouth counts most, as in the loss."""
-    maps = (linear.weight.detach().float().cpu() for linear in (space.reader, space.writer))
-    network.begin_with(*maps, WEIGHT / SPREAD)
-
-
 OPEN = ((True, True), (True, False), (False, True))
 OPEN_SHARES = (0.8, 0.1, 0.1)
 

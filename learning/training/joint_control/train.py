@@ -25,7 +25,7 @@ from .. import processes
 from ..alone import alone_in
 from ..loop import Descent, Every, Plan, fit
 from ..run import Average, Run
-from .task import ControlSchedule, ControlTask, begin
+from .task import ControlSchedule, ControlTask
 
 KIND = "joint_control"
 
@@ -48,9 +48,7 @@ def train_joint_control(
     schedule = schedule or ControlSchedule()
     plan = replace(plan, device=processes.join(plan.device))
     torch.manual_seed(plan.seed)
-    network = JointControl(config, renderer.motion_language)
-    begin(network, renderer.parameters_of_motion)
-    network.to(plan.device)
+    network = JointControl(config, renderer.motion_language).to(plan.device)
     processes.copy_from_main(network)
     task = ControlTask(network, tracks, renderer.parameters_of_motion.to(plan.device), schedule)
     optimizers = [torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=schedule.decay)]

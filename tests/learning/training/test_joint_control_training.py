@@ -9,11 +9,11 @@ import torch
 from mamba_portrait.learning.datasets.batch_slice import BatchSlice
 from mamba_portrait.learning.evaluation import joint_control as measuring
 from mamba_portrait.learning.training.joint_control import train as training
-from mamba_portrait.learning.training.joint_control.task import FRAMES, ControlSchedule, ControlTask, begin, moments
+from mamba_portrait.learning.training.joint_control.task import FRAMES, ControlSchedule, ControlTask, moments
 from mamba_portrait.learning.training.loop import Every, Plan
 from mamba_portrait.media.motion_edit import smooth_motion
 from mamba_portrait.model_loaders.checkpoint import load_joint_control, save_checkpoint
-from mamba_portrait.networks.joint_control import AROUND, JointControl, JointControlConfig, Source
+from mamba_portrait.networks.joint_control import AROUND, JointControl, JointControlConfig
 from mamba_portrait.networks.renderer.config import RendererConfig
 from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.pipelines.regions import motion_to_parameters
@@ -90,19 +90,6 @@ def train(renderer, folder, steps=24):
     return training.train_joint_control(
         clips(), renderer, folder / "a.safetensors", folder, plan, config=SMALL, schedule=schedule
     )
-
-
-def test_a_network_begins_with_the_maps_of_its_motion_space(renderer):
-    """At the entrance of a branch the cells' parts add up to the source's parameters, however these are mixed."""
-    network, space = JointControl(SMALL), renderer.parameters_of_motion
-    begin(network, space)
-    parameters = torch.randn(90, 2, COUNT)
-    source = Source(parameters @ space.writer.weight.T, torch.ones(90), torch.ones(64, dtype=torch.bool))
-    entered = network.blocks[0].audio.source_proj(source.masked()).sum(1)
-    solved = torch.linalg.lstsq(parameters.flatten(1), entered).solution
-    assert (parameters.flatten(1) @ solved - entered).abs().max() < 1e-3
-    silent = torch.zeros(5, 64, SMALL.width)
-    assert network.out(silent).abs().max() < 1e-6 and network.out(silent + 1).abs().max() > 1e-3
 
 
 def test_a_batch_is_learnt(renderer):
