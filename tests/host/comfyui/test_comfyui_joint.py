@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from mamba_portrait.model_loaders.checkpoint import shipped
+
 FACE = {"finder": "box", "box_x": 40, "box_y": 30, "box_width": 60, "box_height": 60}
 REPLACED = {
     "ExampleVoice": ("LoadAudio", {"audio": "voice.wav"}),
@@ -42,6 +44,7 @@ def test_joint_motion_runs_to_a_saved_video(comfyui, tiny):
     assert tiny.facts(path)[:2] == (6, 25)
 
 
+@pytest.mark.skipif(not shipped("joint_control").is_file(), reason="no weights of parallel control are here")
 def test_parallel_control_takes_a_mask_of_the_hosts_own_nodes(comfyui, tiny):
     graph = shortened(tiny, "joint_control")
     graph["14"]["inputs"]["mode"] = "parallel control"
