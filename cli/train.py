@@ -89,9 +89,10 @@ train --experiments
         nargs="+",
         metavar="PART",
         default=(),
-        help="of the schedule (space, motion, coarse, fine; on a GPU finish as well) only these; with --init the "
-        "motion encoder and the rendering may so be trained side by side, and put together by export --motion-encoder; "
-        "matte, by itself: where the person is, so that no ghost stays where a head has been",
+        help="of the schedule (space, motion, coarse, fine; on a GPU finish as well) only these, and before them "
+        "appearance, in which F_A learns who somebody is (`corpus --scenes 2`); with --init the motion encoder and the "
+        "rendering may so be trained side by side, and put together by export --motion-encoder; matte, by itself: where "
+        "the person is, so that no ghost stays where a head has been",
     )
     first.add_argument(
         "--space",
@@ -108,6 +109,27 @@ train --experiments
     )
     first.add_argument(
         "--faces", metavar="DIR", help="real faces with landmarks, beside the drawn ones of the part motion"
+    )
+    first.add_argument(
+        "--contrast",
+        type=number(Range(0.0, 1000.0)),
+        default=0.0,
+        metavar="WEIGHT",
+        help="of F_A telling people apart beside rendering; needs `corpus --scenes 2` (%(default)s)",
+    )
+    first.add_argument(
+        "--other-scene",
+        type=number(Range(0.0, 1.0)),
+        default=0.0,
+        metavar="SHARE",
+        help="of the samples so many are rendered with F_A of the person in another scene (%(default)s)",
+    )
+    first.add_argument(
+        "--learn",
+        nargs="+",
+        metavar="MODULE",
+        default=(),
+        help="modules of the renderer that learn to render, such as decoder; the others stay (default: all)",
     )
     second.add_argument("--renderer", metavar="FILE", help="the renderer it speaks through (default: the shipped one)")
     second.add_argument(
@@ -192,6 +214,10 @@ def run_stage1(options: argparse.Namespace) -> None:
     check_folder(options.out)
     with use_machine(options) as machine:
         if len(sources) > 1 or not sources[0].labelled:
+            if options.contrast or options.other_scene or options.learn:
+                raise ValueError(
+                    "--contrast, --other-scene and --learn are for labelled stills alone: give one corpus."
+                )
             show(_train_on_films(options, sources, plan(options, machine)))
             return
         if options.space not in (None, "named"):
@@ -204,6 +230,9 @@ def run_stage1(options: argparse.Namespace) -> None:
             vgg=options.vgg,
             ablate=options.ablate,
             faces=options.faces,
+            learn=options.learn,
+            contrast=options.contrast,
+            other_scene=options.other_scene,
         )
         show(train_stage1(sources[0].place, options.out, plan(options, machine), settings))
 

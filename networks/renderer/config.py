@@ -27,6 +27,8 @@ SPACES = ("named", "semi", "free")
 RANGES = {
     **dict.fromkeys("encoder_blocks resnet3d_blocks motion_blocks deviation_layers decoder_blocks".split(), (0, 64)),
     "deviation_blocks": (0, 64),
+    "appearance_blocks": (0, 64),
+    "appearance_levels": (1, 3),
     "image_size": (16, 2048),
     "motion_size": (16, 1024),
     "depth_planes": (1, 64),
@@ -60,6 +62,11 @@ class RendererConfig:
     resnet3d_blocks: int = 2  # "refined by a ResNet3D module" [P], depth of it open
 
     appearance_dim: int = 256  # F_A; the paper says compact
+    # The Appearance Extractor reads the photo by a pyramid of its own, in place of the image encoder's features, which
+    # were learnt for motion; then so many residual blocks. Earlier weights have neither.
+    appearance_pyramid: bool = False
+    appearance_blocks: int = 0
+    appearance_levels: int = 1  # of U that F_A scales and shifts: 1/8 of image_size, 2: 1/4 too, 3: 1/2 too
 
     motion_grid: int = 8  # [P] V is 8x8x12
     motion_depth: int = 12  # [P]

@@ -50,6 +50,8 @@ class ImageDecoder(nn.Module):
         self.enter = conv(folded + refine + 1, low)
         self.modulate_low = Modulate(config.deviation_dim, low)
         self.appearance = Modulate(config.appearance_dim, low) if config.use_appearance else None
+        finer = (middle, high)[: config.appearance_levels - 1] if config.use_appearance else ()
+        self.appearance_finer = nn.ModuleList(Modulate(config.appearance_dim, width) for width in finer)
         self.low = blocks(n, low)
         self.join_middle = conv(low + quarter + refine + 1, middle)
         self.modulate_middle = Modulate(config.deviation_dim, middle)
@@ -116,9 +118,14 @@ class ImageDecoder(nn.Module):
         at = size // 4
         blended = self._blend(quarter, warp(quarter, motion.field), keep)
         x = conv_of_upsampled(self.join_middle, x, blended, resize(motion.features, at), resize(keep, at))
-        x = self.middle(self.modulate_middle(x, deviation.vector))
+        x = self.modulate_middle(x, deviation.vector)
+        for modulate in self.appearance_finer[:1]:
+            x = modulate(x, appearance)
+        x = self.middle(x)
         detail = shuffle_down(warp(image, motion.field)).to(x.dtype)
         x = conv_of_upsampled(self.join_high, x, self._blend(half, warp(half, motion.field), keep), detail)
+        for modulate in self.appearance_finer[1:]:
+            x = modulate(x, appearance)
         out = shuffle_up(self.leave(F.silu(self.high(x))).float())
         logits = resize(motion.visible, size) + 2 * out[:, 3:]
         return out[:, :3].sigmoid(), logits

@@ -115,7 +115,7 @@ class Renderer(nn.Module):
         self.config = config or RendererConfig.lite()
         self.image_encoder = ImageEncoder(self.config)
         self.depth = DepthExpansion(self.config.encoder_widths[1], self.config)
-        self.appearance = AppearanceExtractor(self.config.encoder_widths[-1], self.config)
+        self.appearance = AppearanceExtractor(self.config)
         self.motion_encoder = MotionEncoder(self.config)
         self.parameters_of_motion = MotionParameters(self.config)
         self.deviation = DeviationTransformer(self.config)
@@ -144,7 +144,14 @@ class Renderer(nn.Module):
 
     def extract_appearance(self, source: Source) -> Tensor:
         """F_A (B,appearance_dim)."""
-        return self.appearance(source.context)
+        return self.appearance(source.context, source.small)
+
+    def appearance_of(self, photos: Tensor) -> Tensor:
+        """F_A (B,appearance_dim) of photos (B,3,H,W) in [0,1] that are not encoded otherwise. As `extract_appearance`
+        but for the size at which the photo is read."""
+        small = resize(photos, self.config.motion_size)
+        own = self.config.appearance_pyramid
+        return self.appearance(None if own else self.image_encoder.context(small)[-1], small)
 
     def encode_motion(self, frames: Tensor) -> Tensor:
         """(B,3,H,W) in [0,1] -> M (B,768)."""

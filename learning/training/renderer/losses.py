@@ -42,6 +42,7 @@ class Stage1Weights:
     perceptual: float = 0.0  # L_per [P]: costs more than the renderer itself, so only where there is a GPU
     adversarial: float = 0.0  # L_adv [P]: likewise, and late
     features: float = 0.0  # distance of the discriminators' features, the field's companion of L_adv
+    appearance: float = 0.0  # F_A tells people apart: needs people in several scenes
     motion_space: float = 1.0  # where the motion encoder learns on with the renderer: what holds it
 
     @classmethod

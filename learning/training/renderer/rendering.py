@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from .adversarial import Adversary
 from .augment import vary
 from .losses import Stage1Weights, Target, stage1_losses, threshold_mask_loss, total
 from .motion_space import MotionSpaceWeights, motion_space_losses
+from .people import BESIDE, Scenes, others_of, pairs_loss, pairs_of
 from .perceptual import PerceptualLoss
 from .stills_task import StillsTask
 
@@ -38,13 +39,18 @@ class Batch(NamedTuple):
     framed: Tensor  # (G,4,24) parameters of those pictures
     written: Tensor  # (G,1) bool: driven by the parameters, not by the pictures
     noise: Tensor  # (G,4,768) added to motion, against errors of encoder and stage 2; zeros when measuring
+    other: Tensor | None = None  # (G,3,S,S) the person in another scene, for F_A; None: F_A is the source's
+    otherwise: Tensor | None = None  # (G,1) bool: F_A is of that picture
+    pairs: Tensor | None = None  # (2N,3,S,S) other people in two scenes, told apart by F_A
 
 
 class RenderingTask(StillsTask):
     """Source, driver and target from drawn groups; the driver is the person, the twin, or the bare parameters.
 
     written: share of samples driven by parameters, so that images need not wait for the encoder. joint: the motion
-    encoder learns on, held by its own losses; otherwise it was learnt before and is held still.
+    encoder learns on, held by its own losses; otherwise it was learnt before and is held still. other_scene: share of
+    samples whose F_A is of the person in another scene, so that it must say who it is, not how he is lit. learn: the
+    modules that learn, () for all.
     """
 
     PICTURES = TARGETS
@@ -59,9 +65,16 @@ class RenderingTask(StillsTask):
         joint: bool = False,
         adversarial: bool = False,
         vgg: str | Path | None = None,
+        other_scene: float = 0.0,
+        learn: Sequence[str] = (),
     ):
         super().__init__(renderer, stills, size)
         self.weights, self.written, self.joint = weights or Stage1Weights(), written, joint
+        self.other_scene, self.learn = other_scene, tuple(f"{name}." for name in learn)
+        if learn:  # no gradients for the others
+            for name, p in renderer.named_parameters():
+                p.requires_grad_(name.startswith(self.learn))
+        self.scenes = Scenes(stills) if other_scene or self.weights.appearance else None
         self.perceptual = PerceptualLoss(vgg).to(self.device) if self.weights.perceptual else None
         self.adversary = Adversary().to(self.device) if adversarial and self.weights.adversarial else None
 
@@ -69,7 +82,17 @@ class RenderingTask(StillsTask):
         """All but the motion space, which stage 2 is trained on, and but for `joint` its encoder."""
         space = (self.renderer.parameters_of_motion, *(() if self.joint else (self.renderer.motion_encoder,)))
         held = {id(p) for module in space for p in module.parameters()}
-        return [p for p in self.renderer.parameters() if id(p) not in held]
+        named = self.renderer.named_parameters()
+        return [p for name, p in named if id(p) not in held and (not self.learn or name.startswith(self.learn))]
+
+    def batches(self, slices: Iterator[BatchSlice]) -> Iterator[Batch]:
+        """As of all stills; where F_A learns to tell people apart, other people come with each."""
+        for part in slices:
+            batch = next(super().batches(iter([part])))
+            if self.weights.appearance:
+                size = self.renderer.config.motion_size
+                batch = batch._replace(pairs=pairs_of(self.scenes, part, BESIDE, size, self.device))
+            yield batch
 
     def batch(self, indices: Sequence[int], size: int, draws: Draws, augment: bool = True) -> Batch:
         """Groups by number, one person of each as source and target, at `size` pixels."""
@@ -90,7 +113,7 @@ class RenderingTask(StillsTask):
             groups.mark[row, person, 1:].flatten(0, 1),
             (groups.param[row, person, 1:] - groups.param[row, person, :1])[..., BLINKS].flatten(0, 1),
         )
-        return Batch(
+        batch = Batch(
             pictures[:, 0],
             target,
             groups.param[row, person],
@@ -99,6 +122,11 @@ class RenderingTask(StillsTask):
             draws.uniform(1) < self.written,
             noise,
         )
+        if not (self.other_scene and augment):
+            return batch
+        seeds = draws.integers(1 << 31).tolist()
+        other = resize(others_of(self.scenes, indices, person.tolist(), seeds).to(device), batch.frames.shape[-1])
+        return batch._replace(other=vary(other, draws), otherwise=draws.uniform(1) < self.other_scene)
 
     @staticmethod
     def _pictures(groups: Groups, person: Tensor, size: int, draws: Draws, augment: bool) -> Tensor:
@@ -128,16 +156,19 @@ class RenderingTask(StillsTask):
         noise = batch.noise * processes.deviation(motion.detach())
         return base + noise[:, 0], (motion + noise[:, 1:]).flatten(0, 1), seen
 
-    def render(self, source: Tensor, motion: Tensor, base: Tensor) -> Rendered:
-        """Drive each of G sources by its three motions."""
+    def render(self, source: Tensor, motion: Tensor, base: Tensor, batch: Batch | None = None) -> Rendered:
+        """Drive each of G sources by its three motions; the batch says whose F_A, where not the source's."""
         encoded = self.renderer.encode_source(source, motion=base, size=source.shape[-1])
-        appearance = self.renderer.extract_appearance(encoded).repeat_interleave(TARGETS, 0)
+        appearance = self.renderer.extract_appearance(encoded)
+        if batch is not None and batch.other is not None:
+            appearance = torch.where(batch.otherwise, self.renderer.appearance_of(batch.other), appearance)
+        appearance = appearance.repeat_interleave(TARGETS, 0)
         return self.renderer.decode(encoded.repeat(TARGETS) if source.shape[0] > 1 else encoded, appearance, motion)
 
     def losses(self, batch: Batch, progress: float = 0.0) -> dict[str, Tensor]:
         """Unweighted terms of one batch, and their weighted sum."""
         base, motion, seen = self.drive(batch, look=self.joint or self.written < 1)
-        rendered = self.render(batch.source, motion, base)
+        rendered = self.render(batch.source, motion, base, batch)
         target, weights = batch.target, self.weights
         losses = stage1_losses(rendered, target)
         if weights.threshold_mask:
@@ -147,6 +178,8 @@ class RenderingTask(StillsTask):
             losses["threshold_mask"] = threshold_mask_loss(rendered.synthesis.warped_identity, truth)
         if self.perceptual is not None:
             losses["perceptual"] = self.perceptual(rendered.image, target.image)
+        if batch.pairs is not None:
+            losses["appearance"] = pairs_loss(self.renderer, batch.pairs)
         if self.joint:
             losses["motion_space"] = total(motion_space_losses(self.renderer, seen, batch.framed), MotionSpaceWeights())
         if self.adversary is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 class Part:
     """One part of the schedule: what is learnt, at which size, for which share of the time."""
 
-    name: str  # "space" and "motion" learn the motion space and its encoder; any other name learns to render
+    name: str  # "space" and "motion" learn the motion space and its encoder, "appearance" F_A; any other name to render
     share: float
     size: int
     groups: int  # groups a batch: 8 pictures each for motion, 3 driven frames each for rendering
@@ -39,6 +39,9 @@ GPU_SCHEDULE = (
     Part("finish", 0.19, 256, 24, 3e-4, joint=True, adversarial=True),
 )
 
+BY_NAME = (Part("appearance", 0.1, 128, 32, 5e-4),)
+"""Parts that are learnt where they are named: who somebody is, of people drawn in several scenes."""
+
 GENTLER = 0.3
 """Share of the rates with which weights go on that were trained to their end. At the full rate the loss of ours rose by
 two thirds at once, and 60 of the run's minutes went into getting back; once it never came back."""
@@ -54,15 +57,17 @@ def printed(schedule: tuple[Part, ...]) -> tuple[Part, ...]:
     return tuple(replace(part, adversarial=part.name not in ("space", "motion")) for part in schedule)
 
 
-def chosen(schedule: tuple[Part, ...], names: Sequence[str]) -> tuple[Part, ...]:
-    """The named parts with all of the time between them; the schedule as it is for no names."""
+def chosen(schedule: tuple[Part, ...], names: Sequence[str], by_name: tuple[Part, ...] = ()) -> tuple[Part, ...]:
+    """The named parts, of the schedule or before it of `by_name`, with all of the time between them; the schedule as it
+    is for no names."""
     if list(names) == [MATTE.name]:
         return (MATTE,)
-    if unknown := set(names) - {part.name for part in schedule}:
-        known = ", ".join(part.name for part in schedule)
+    known = (*by_name, *schedule)
+    if unknown := set(names) - {part.name for part in known}:
+        known = ", ".join(part.name for part in known)
         raise ValueError(f"There is no part {', '.join(sorted(unknown))} in this schedule: choose of {known}.")
     if not names:
         return schedule
-    kept = [part for part in schedule if part.name in names]
+    kept = [part for part in known if part.name in names]
     whole = sum(part.share for part in kept)
     return tuple(replace(part, share=part.share / whole) for part in kept)

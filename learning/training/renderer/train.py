@@ -31,10 +31,11 @@ from .faces_task import FacesTask
 from .losses import Stage1Weights
 from .matte_task import MatteTask, with_matte
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
+from .people import AppearanceTask, begin_from_context
 from .rendering import RenderingTask
-from .schedule import GPU_SCHEDULE, MATTE, SCHEDULE, Part, chosen, going_on, printed
+from .schedule import BY_NAME, GPU_SCHEDULE, MATTE, SCHEDULE, Part, chosen, going_on, printed
 
-Task = ParameterSpaceTask | MotionSpaceTask | MatteTask | RenderingTask
+Task = ParameterSpaceTask | MotionSpaceTask | AppearanceTask | MatteTask | RenderingTask
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class Stage1Settings:
     ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE1
     faces: str | Path | None = None  # real faces beside the drawn ones, for the motion encoder (real_faces.py)
     renew: Sequence[str] = ()  # with init: modules that begin anew, in a network of `config`
+    learn: Sequence[str] = ()  # modules that learn to render, the others stay; () are all
+    contrast: float = 0.0  # weight of F_A telling people apart beside rendering; needs people in several scenes
+    other_scene: float = 0.0  # share of the samples whose F_A is of the person in another scene
 
 
 @alone_in("out")
@@ -69,7 +73,7 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
     usual = GPU_SCHEDULE if on_gpu else SCHEDULE
     if settings.preset == "method":
         usual = printed(usual)
-    schedule = chosen(settings.schedule or (going_on(usual) if settings.init else usual), settings.parts)
+    schedule = chosen(settings.schedule or (going_on(usual) if settings.init else usual), settings.parts, BY_NAME)
     torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
 
     renderer = _begun(settings, plan)
@@ -113,12 +117,19 @@ def _begun(settings: Stage1Settings, plan: Plan) -> Renderer:
     if settings.init:
         renderer = load_renderer(settings.init)
         if settings.renew:
+            seen = renderer.config.appearance_pyramid
             renderer = changed_network(renderer, settings.config or renderer.config, settings.renew)
+            if renderer.config.appearance_pyramid and not seen:
+                begin_from_context(renderer)
     else:
         renderer = Renderer(settings.config or getattr(RendererConfig, settings.preset)())
     renderer = cut_network(renderer, settings.ablate, STAGE1)
     if MATTE.name in settings.parts:
         renderer = with_matte(renderer)
+    unknown = [name for name in settings.learn if not hasattr(renderer, name)]
+    if unknown:
+        modules = ", ".join(name for name, _ in renderer.named_children())
+        raise ValueError(f"learn: the renderer has no module {unknown[0]}; choose of {modules}.")
     renderer = renderer.train().requires_grad_(True).to(plan.device)
     processes.copy_from_main(renderer)
     return renderer
@@ -141,9 +152,14 @@ def _task(part: Part, renderer: Renderer, stills: StillSet, settings: Stage1Sett
         if settings.faces:
             return FacesTask(renderer, stills, read_face_groups(settings.faces))
         return MotionSpaceTask(renderer, stills)
+    if part.name == "appearance":
+        return AppearanceTask(renderer, stills, part.size)
     usual = Stage1Weights.for_gpu() if on_gpu else Stage1Weights()
     weights = settings.weights or (Stage1Weights.printed() if settings.preset == "method" else usual)
+    if settings.contrast:
+        weights = replace(weights, appearance=settings.contrast)
     options = {"written": part.written, "joint": part.joint, "adversarial": part.adversarial, "vgg": settings.vgg}
+    options |= {"other_scene": settings.other_scene, "learn": settings.learn}
     task = RenderingTask(renderer, stills, part.size, weights, **options)
     if task.adversary is not None:
         processes.copy_from_main(task.adversary)
