@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
     if options.protocol:
         run_protocol(options)
         return
-    from ..learning.evaluation.method import method_figures, method_table, probe_method
+    from ..learning.evaluation.method import measured_weights, method_figures, method_table, probe_method
     from ..learning.evaluation.real import PICTURES, VIDEOS, RealFiles, evaluate_real, files_of, real_table
     from ..learning.evaluation.report import evaluate, table, write_report
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
@@ -88,7 +88,9 @@ def run(options: argparse.Namespace) -> None:
                 clips=options.clips,
                 progress=report,
             )
-            figures, tables = {"method": method_figures(found)}, [method_table(found)]
+            voice = {} if model is None else {"motion_model": options.motion_model}
+            weights = measured_weights(renderer=options.renderer, **voice)
+            figures, tables = {"weights": weights, "method": method_figures(found)}, [method_table(found)]
         elif not options.no_drawn:
             figures = evaluate(
                 renderer,

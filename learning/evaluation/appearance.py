@@ -52,8 +52,8 @@ LIDS = landmarks("left_eye", "left_lid"), landmarks("right_eye", "right_lid")
 @torch.inference_mode()
 def found_again(renderer: Renderer, stills: StillSet) -> dict[str, float]:
     """Retrieval of people across scenes: the share whose picture in one scene has that of the same person in another
-    scene as the nearest of all people's there. By F_A (cosine, its mean over people taken off), by a histogram of colours
-    (L1), and by chance. The first two pictures of each person and scene count, in both directions.
+    scene as the nearest of all people's there. By F_A (cosine, its mean over people taken off), by a histogram of
+    colours (L1), and by chance. The first two pictures of each person and scene count, in both directions.
 
     ValueError for stills whose people have one scene each."""
     device = next(renderer.parameters()).device

@@ -7,12 +7,16 @@ that metric with a 95 % interval, by bootstrap over people (or clips), paired.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ...model_loaders.checkpoint import shipped
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
 from ..datasets.stills import StillSet
+from .judge.weights import sha256
 from .method_findings import REPLACED, Finding
 from .method_pictures import probe_renderer
 from .method_voices import probe_motion_model
@@ -64,6 +68,19 @@ def method_table(found: list[Finding]) -> str:
 def method_figures(found: list[Finding]) -> list[dict[str, Any]]:
     """The same for figures.json."""
     return [vars(row) | {"alive": row.alive} for row in found]
+
+
+def measured_weights(**files: str | Path | None) -> dict[str, str]:
+    """SHA-256 of the checkpoint of each kind, the shipped one's for None: of which weights the figures are."""
+    chosen = {kind: Path(file) if file is not None else shipped(kind) for kind, file in files.items()}
+    return {kind: sha256(file) for kind, file in chosen.items() if file.is_file()}
+
+
+def silent(rows: Sequence[dict[str, Any]]) -> set[str]:
+    """Branches of `method_figures` that have no say: all replacements cost less than .1 dB, or 2 % of the metric."""
+    names = {field.name for field in fields(Finding)}
+    found = [Finding(**{name: value for name, value in row.items() if name in names}) for row in rows]
+    return {row.branch for row in found if not row.alive}
 
 
 def _cell(cost: tuple[float, float, float] | None) -> str:

@@ -71,9 +71,13 @@ TITLES = {
 
 @torch.inference_mode()
 def probe_renderer(
-    renderer: Renderer, stills: StillSet, groups: int, progress: Callable[[int, int], None] | None = None
+    renderer: Renderer,
+    stills: StillSet,
+    groups: int,
+    progress: Callable[[int, int], None] | None = None,
+    only: str | None = None,
 ) -> list[Finding]:
-    """One finding a branch of the renderer; at least two people are needed."""
+    """One finding a branch of the renderer, or of the branch `only`; at least two people are needed."""
     count = min(groups, len(stills))
     if count < 2:
         raise ValueError(f"probes replace a person's by another's: {count} group of stills is too few, draw 2 or more")
@@ -81,7 +85,7 @@ def probe_renderer(
     measured: dict[str, dict[str, list[dict[str, Tensor]]]] = {}
     for number, start in enumerate(starts):
         given = stills.get(np.arange(start, min(start + PEOPLE, count)))
-        for branch, rows in _probe_batch(renderer, given).items():
+        for branch, rows in _probe_batch(renderer, given, only).items():
             for how, values in rows.items():
                 measured.setdefault(branch, {}).setdefault(how, []).append(values)
         if progress is not None:
@@ -99,7 +103,7 @@ def _finding(branch: str, metric: str, base: list, rows: dict[str, list]) -> Fin
     return finding(branch, TITLES[metric], UNITS.get(metric, "dB"), joined(base), replaced)
 
 
-def _probe_batch(renderer: Renderer, given: Groups) -> dict[str, dict[str, dict[str, Tensor]]]:
+def _probe_batch(renderer: Renderer, given: Groups, only: str | None = None) -> dict[str, dict[str, dict[str, Tensor]]]:
     """Metrics of every branch and replacement on N people: {branch: {how: {metric: (N,)}}}, and as it is under ""."""
     device = next(renderer.parameters()).device
     whole = given.rgb[:, 0].to(device).permute(0, 1, 4, 2, 3).flatten(0, 1).float() / 255
@@ -116,17 +120,17 @@ def _probe_batch(renderer: Renderer, given: Groups) -> dict[str, dict[str, dict[
 
     base = decoded()
     painted = 1 - base.keep
-    found = {"": {"as it is": truth.metrics(base, painted)}, "F_A": {}}
-    for how in ("mean", "other"):
-        found["F_A"][how] = truth.metrics(decoded(replaced_rows(appearance, how, 1)), painted)
+    found = {"": {"as it is": truth.metrics(base, painted)}}
+    for how in ("mean", "other") if only in (None, "F_A") else ():
+        found.setdefault("F_A", {})[how] = truth.metrics(decoded(replaced_rows(appearance, how, 1)), painted)
     for branch in BRANCHES:
         module = branch.module(renderer)
-        if module is None:
+        if module is None or only not in (None, branch.name):
             continue
         for how in ("mean", "other") if branch.once else ("mean", "other", "frame"):
             with speaking_for(module, how, 1 if branch.once else FRAMES, branch.part):
                 found.setdefault(branch.name, {})[how] = truth.metrics(decoded(again=branch.once), painted)
-    if not renderer.config.single_slope:
+    if only in (None, "articulation") and not renderer.config.single_slope:
         with _one_slope(renderer.decoder.beta):
             found["articulation"] = {"mean": truth.metrics(decoded(), painted)}
     return found
