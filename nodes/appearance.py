@@ -16,7 +16,7 @@ class ExtractAppearance(io.ComfyNode):
             "Portrait",
             ["appearance features", "identity embedding"],
             description="Encodes a portrait's appearance as one vector, a condition of rendering and of motion "
-            "sampling.",
+            "sampling. The shipped weights make next to no use of it.",
             inputs=[
                 Renderer.Input("renderer", tooltip="From Load Renderer; the same one that encoded the source."),
                 Source.Input("source", tooltip="From Encode Source."),

@@ -14,7 +14,8 @@ def _face_and_windows() -> list:
             "appearance_guidance",
             display_name="face strength",
             tooltip="Guidance scale of the appearance: how much the motion depends on the face at the input "
-            "appearance. 1 is the model as trained, 0 ignores the face; nothing changes where none is wired.",
+            "appearance. 1 is the model as trained, 0 ignores the face; nothing changes where none is wired. The "
+            "shipped weights move every face nearly alike.",
         ),
         setting(
             SamplingSettings,
@@ -55,7 +56,7 @@ class SampleMotion(io.ComfyNode):
                     "appearance",
                     optional=True,
                     tooltip="From Extract Appearance: conditions the motion on the face. Without it the motion fits "
-                    "any face.",
+                    "any face. The shipped weights move every face nearly alike.",
                 ),
                 GlobalAudio.Input(
                     "style_audio",
