@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from mamba_portrait.learning.datasets.stills import StillSet
-from mamba_portrait.learning.evaluation.plane_weights import main, measured, plane_weights
+from mamba_portrait.learning.evaluation import plane_weights as module
+from mamba_portrait.learning.evaluation.method_pictures import SIZE
+from mamba_portrait.learning.evaluation.plane_weights import best, in_form, main, measured, plane_weights
 from mamba_portrait.model_loaders.checkpoint import save_checkpoint
+from mamba_portrait.networks.renderer.layers import resize
 from mamba_portrait.networks.renderer.model import Renderer
 
 
@@ -38,4 +42,45 @@ def test_the_command_prints_a_row_for_each(tiny_config, drawn_discs, tmp_path, c
     save_checkpoint(file, Renderer(tiny_config), "renderer", tiny_config)
     main([str(drawn_discs), str(file), str(file), "--groups", "3"])
     rows = capsys.readouterr().out.splitlines()
-    assert len(rows) == 4 and rows[2] == rows[3] and rows[2].startswith(f"| {file} | ")
+    assert len(rows) == 2 and rows[0] == rows[1] and rows[0].startswith(f"| {file} | ")
+
+
+def test_the_best_of_each_portrait_is_found_beyond_the_one_that_all_share(tiny_config, drawn_discs, monkeypatch):
+    """Where portraits need different ones, by an error that says so; where they need the same, nothing is gained."""
+    renderer, frames = in_form(Renderer(tiny_config), ()), []
+
+    def errors(_, pictures, motion, logits, at):
+        frames.append(tuple(at))
+        return (logits - wanted).square().mean(1).expand(len(pictures)) + 0.01
+
+    monkeypatch.setattr(module, "_errors", errors)
+    for spread, low, high in ((1.0, 5.0, 30.0), (0.0, -0.3, 0.1)):
+        wanted = 0.5 + spread * torch.randn(4, tiny_config.depth_planes, generator=torch.Generator().manual_seed(0))
+        gain = -best(renderer, StillSet(drawn_discs), 4).costs["own"][0]
+        assert low < gain < high, gain
+    assert set(frames) == {(1, 2), (3,)}  # fitted on two, measured on the third
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("forms", [(), ("channels",), ("channels", "after")])
+def test_what_is_said_reaches_the_picture(forms, tiny_config, drawn_discs):
+    torch.manual_seed(0)
+    renderer = in_form(Renderer(tiny_config), forms)
+    renderer.decoder.leave.weight.normal_(std=0.2)
+    stills, width = StillSet(drawn_discs), renderer.depth.plane_weights[-1].out_features
+    given = stills.get(np.arange(2))
+    pictures = resize(given.rgb[:, 0].permute(0, 1, 4, 2, 3).flatten(0, 1).float() / 255, SIZE).unflatten(0, (2, 4))
+    motion = renderer.motion_from_parameters(given.param[:, 0])
+    one, other = (module._errors(renderer, pictures, motion, torch.full((1, width), x), (1, 2)) for x in (-3.0, 3.0))
+    assert one.shape == (2,) and ((one - other).abs() > 1e-6).all()
+
+
+def test_the_other_forms_go_on_from_the_same_weights(tiny_config):
+    renderer = Renderer(tiny_config)
+    changed = in_form(renderer, ("channels", "after")).state_dict()
+    same = {
+        key
+        for key, value in renderer.state_dict().items()
+        if changed[key].shape == value.shape and torch.equal(changed[key], value)
+    }
+    assert set(changed) - same == {"depth.plane_weights.2.weight", "depth.plane_weights.2.bias"}
