@@ -89,10 +89,10 @@ train --experiments
         nargs="+",
         metavar="PART",
         default=(),
-        help="of the schedule (space, motion, coarse, fine; on a GPU finish as well) only these, and before them "
-        "appearance, in which F_A learns who somebody is (`corpus --scenes 2`); with --init the motion encoder and the "
-        "rendering may so be trained side by side, and put together by export --motion-encoder; matte, by itself: where "
-        "the person is, so that no ghost stays where a head has been",
+        help="of the schedule (space, motion, coarse, fine; on a GPU finish as well) only these; before them, where "
+        "named, appearance: F_A learns who somebody is (`corpus --scenes 2`); with --init motion encoder and rendering "
+        "may be trained side by side, and put together by export --motion-encoder; matte, by itself: where the person "
+        "is, so that no ghost stays where a head has been",
     )
     first.add_argument(
         "--space",

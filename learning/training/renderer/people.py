@@ -18,6 +18,8 @@ from .augment import jostle, vary
 from .stills_task import StillsTask
 
 TEMPERATURE = 0.1
+CENTRED = 256  # people whose mean F_A is zero when they have been told apart
+FASTER = 10.0  # rate of what scales and shifts by F_A, as a multiple of the others'
 BESIDE = 12  # people told apart beside each step of rendering; the part "appearance" has a batch of its own
 
 
@@ -91,6 +93,17 @@ def pairs_loss(renderer: Renderer, photos: Tensor) -> Tensor:
     with torch.no_grad():
         features = None if own else renderer.image_encoder.context(photos)[-1]
     return told_apart_loss(*renderer.appearance(features, photos).chunk(2))
+
+
+@torch.no_grad()
+def centre(renderer: Renderer, scenes: Scenes) -> None:
+    """Let F_A be zero on the mean of CENTRED people: what scales and shifts by it then begins and stays with what tells
+    people apart, and not with a constant that any other weight could have."""
+    device, norm = next(renderer.parameters()).device, renderer.appearance.norm
+    pictures = torch.from_numpy(scenes.pairs(np.random.default_rng(0), CENTRED)).to(device).flatten(0, 1)
+    photos = resize(pictures.permute(0, 3, 1, 2).float() / 255, renderer.config.motion_size)
+    means = [renderer.appearance_of(part).mean(0) * len(part) for part in photos.split(32)]
+    norm.bias -= torch.stack(means).sum(0) / len(photos)
 
 
 def others_of(scenes: Scenes, groups: Sequence[int], twins: Sequence[int], seeds: Sequence[int]) -> Tensor:

@@ -14,7 +14,7 @@ class StillsTask:
     """A task of the loop whose samples are groups of stills, at `size` pixels.
 
     A part of the schedule adds `batch(indices, size, draws)`, the groups of those numbers with a row of draws each,
-    and `losses`.
+    `losses`, and `parameters`, those that it learns.
     """
 
     PICTURES: int  # counted as samples, a group
@@ -28,6 +28,10 @@ class StillsTask:
         for part in slices:
             indices = [int(part.rng(sample).integers(len(self.stills))) for sample in part.samples]
             yield self.batch(indices, self.size, part.draws(self.device))
+
+    def parameter_groups(self, rate: float) -> list[dict[str, Any]]:
+        """What it learns, for an optimiser."""
+        return [{"params": self.parameters(), "lr": rate}]
 
     def state(self) -> dict[str, Any]:
         """The renderer, whichever of its parts learns."""

@@ -31,7 +31,7 @@ from .faces_task import FacesTask
 from .losses import Stage1Weights
 from .matte_task import MatteTask, with_matte
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
-from .people import AppearanceTask, begin_from_context
+from .people import AppearanceTask, begin_from_context, centre
 from .rendering import RenderingTask
 from .schedule import BY_NAME, GPU_SCHEDULE, MATTE, SCHEDULE, Part, chosen, going_on, printed
 
@@ -91,7 +91,9 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
         part = schedule[number]
         torch.manual_seed(plan.seed)  # new discriminators are the same when a resumed run comes to them
         task = _task(part, renderer, stills, settings, on_gpu)
-        optimizers = [torch.optim.AdamW(task.parameters(), lr=part.rate, weight_decay=1e-3, betas=(0.9, 0.98))]
+        optimizers = [
+            torch.optim.AdamW(task.parameter_groups(part.rate), lr=part.rate, weight_decay=1e-3, betas=(0.9, 0.98))
+        ]
         if isinstance(task, RenderingTask) and task.adversary is not None:
             optimizers.append(task.adversary.optimizer())
         if state:
@@ -104,8 +106,8 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
         descent = Descent(optimizers, _batch(part), counted=part.groups * task.PICTURES, title=part.name)
         budget = replace(plan, minutes=None) if plan.steps else replace(plan, minutes=plan.minutes * part.share)
         fit(task, run, budget, descent, partial(_report, part, stills), on_save=measure)
-        if isinstance(task, MotionSpaceTask) and not run.facts["finished"]:
-            _calibrate(task, run, plan.seed)
+        if isinstance(task, MotionSpaceTask | AppearanceTask) and not run.facts["finished"]:
+            _finish(task, run, plan.seed)
             run.save(task, optimizers)
             measure()
     return run.file
@@ -176,10 +178,14 @@ def _report(part: Part, stills: StillSet) -> dict[str, object]:
     return {"part": part.name, "groups": stills.refresh()}
 
 
-def _calibrate(task: MotionSpaceTask, run: Run, seed: int) -> None:
-    """The motion encoder's end: its average, with the last layer solved, is what the next part begins with."""
+def _finish(task: MotionSpaceTask | AppearanceTask, run: Run, seed: int) -> None:
+    """The end of what the next part begins with: the average, of the motion encoder with the last layer solved, of F_A
+    with its mean over people taken off."""
     task.renderer.load_state_dict(run.average.values)
-    calibrate(task.renderer, task, seed=seed)
+    if isinstance(task, AppearanceTask):
+        centre(task.renderer, task.scenes)
+    else:
+        calibrate(task.renderer, task, seed=seed)
     processes.copy_from_main(task.renderer)
     run.average = Average(task.renderer)
     run.facts["finished"] = True

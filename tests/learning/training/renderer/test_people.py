@@ -168,3 +168,22 @@ def test_the_options_reach_the_training_and_films_refuse_them(scenes, tmp_path, 
     films = ["train", "stage1", "--data", f"plain:{scenes}", "--out", str(tmp_path / "b"), "--steps", "1"]
     assert main([*films, "--other-scene", "0.5"]) == 2
     assert "--other-scene and --learn are for labelled stills alone: give one corpus." in capsys.readouterr().err
+
+
+def test_the_mean_of_people_is_zero_when_they_have_been_told_apart(scenes, alive_config, tmp_path):
+    schedule = (Part("appearance", 1.0, 64, 12, 5e-3),)
+    renderer = averaged_renderer(train(scenes, tmp_path, 3, config=alive_config, schedule=schedule))
+    photos = torch.from_numpy(np.concatenate([StillSet(scenes).pictures(i) for i in range(24)]))
+    with torch.no_grad():
+        vectors = renderer.appearance_of(photos.flatten(0, 1).permute(0, 3, 1, 2).float() / 255)
+    assert vectors.mean(0).norm() < 0.5 * vectors.norm(dim=1).mean()
+
+
+def test_what_reads_the_look_learns_faster_where_it_takes_part(scenes, alive_config):
+    renderer = Renderer(alive_config)
+    task = RenderingTask(renderer, StillSet(scenes), 64, other_scene=0.5)
+    usual, fast = task.parameter_groups(1e-3)
+    assert fast["lr"] == pytest.approx(1e-2) and len(fast["params"]) == 3 and usual["lr"] == 1e-3
+    assert len(usual["params"]) + 3 == len(task.parameters())
+    (alone,) = RenderingTask(renderer, StillSet(scenes), 64).parameter_groups(1e-3)
+    assert len(alone["params"]) == len(task.parameters())
