@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ...model_loaders.checkpoint import load_renderer
@@ -60,14 +61,9 @@ def spread(clip: np.ndarray) -> np.ndarray:
 def told_apart(renderer: Renderer, clips: Sequence[np.ndarray]) -> dict[str, float]:
     """Retrieval of people by their motion, clips (N,S,S,3) uint8 of different people: share of frames whose nearest
     other frame is of the same person, and that share by chance; of the whole motion and of its named and free parts."""
-    device = next(renderer.parameters()).device
-    motion, who = [], []
-    for number, clip in enumerate(clips):
-        pictures = torch.from_numpy(clip).to(device).permute(0, 3, 1, 2).float() / 255
-        pictures = resize(pictures, renderer.config.motion_size)
-        motion.append(renderer.encode_motion(pictures).float())
-        who += [number] * len(clip)
-    motion, who = torch.cat(motion), torch.tensor(who, device=device)
+    motion = [_encoded(renderer, clip) for clip in clips]
+    who = torch.tensor([number for number, clip in enumerate(clips) for _ in clip], device=motion[0].device)
+    motion = torch.cat(motion)
     motion = motion - motion.mean(0)
     same = (who[:, None] == who).float().sum(1) - 1
     values = {"chance": float((same / (len(who) - 1)).mean()), "whole": _nearest(motion, who)}
@@ -75,6 +71,31 @@ def told_apart(renderer: Renderer, clips: Sequence[np.ndarray]) -> dict[str, flo
         free = renderer.free_part(motion)
         values |= {"named": _nearest(motion - free, who), "free": _nearest(free, who)}
     return {name: round(value, 4) for name, value in values.items()}
+
+
+@torch.no_grad()
+def told_by_changes(renderer: Renderer, clips: Sequence[np.ndarray]) -> dict[str, float]:
+    """As `told_apart`, by what drives a portrait: changes of motion. The share of clips (N,S,S,3) of at least four
+    frames whose change from the first frame to the second is nearest, by cosine, to that from the third to the fourth
+    of the same clip. The two have no frame in common: changes from one and the same frame share its errors."""
+    motion = torch.stack([_encoded(renderer, clip)[:4] for clip in clips])
+    first, second = motion[:, 1] - motion[:, 0], motion[:, 3] - motion[:, 2]
+    parts = {"whole": (first, second)}
+    if renderer.config.motion_space == "semi":
+        free = renderer.free_part(first), renderer.free_part(second)
+        parts |= {"named": (first - free[0], second - free[1]), "free": free}
+    values = {"chance": 1 / len(clips)}
+    for name, (a, b) in parts.items():
+        alike = F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T
+        own = torch.arange(len(alike), device=alike.device)
+        values[name] = float(sum((alike.argmax(d) == own).float().mean() for d in (0, 1)) / 2)
+    return {name: round(value, 4) for name, value in values.items()}
+
+
+def _encoded(renderer: Renderer, clip: np.ndarray) -> Tensor:
+    """Motion (N,768) of a clip's frames (N,S,S,3) uint8."""
+    pictures = torch.from_numpy(clip).to(next(renderer.parameters()).device).permute(0, 3, 1, 2).float() / 255
+    return renderer.encode_motion(resize(pictures, renderer.config.motion_size)).float()
 
 
 def _nearest(motion: Tensor, who: Tensor) -> float:
@@ -109,6 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
                 print(name, len(clips), "clips", part, over_copying(renderer, clips, options.size, part), flush=True)
             if Path(place).suffix.lower() not in SUFFIXES:  # clips of a list are often of one person
                 print(name, "people told apart", told_apart(renderer, clips), flush=True)
+                print(name, "people told apart by changes", told_by_changes(renderer, clips), flush=True)
 
 
 if __name__ == "__main__":

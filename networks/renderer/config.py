@@ -29,7 +29,6 @@ RANGES = {
     "deviation_blocks": (0, 64),
     "appearance_blocks": (0, 64),
     "appearance_levels": (1, 3),
-    "screened_directions": (0, 768),
     "image_size": (16, 2048),
     "motion_size": (16, 1024),
     "depth_planes": (1, 64),
@@ -110,8 +109,6 @@ class RendererConfig:
     # from video. "free": no direction has a name but by a read-out fitted afterwards (`readout` False: none yet).
     motion_space: str = "named"
     readout: bool = True
-    # directions taken out of a semi space's free part, along which it told who somebody is (training: screen.py)
-    screened_directions: int = 0
 
     # Of the network that tells the person from the background, by whose matte a plate shows where a head has left
     # (plate.py); () has none. Ours: the paper has no background layer.

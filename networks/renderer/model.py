@@ -159,12 +159,7 @@ class Renderer(nn.Module):
         if seen.free is None:
             return seen.motion
         with torch.autocast(frames.device.type, enabled=False):  # half precision would leak it into the names
-            return seen.motion + self.screened(self.free_part(seen.free))
-
-    def screened(self, free: Tensor) -> Tensor:
-        """A free part (...,768) without the directions along which it told who somebody is, where these are known."""
-        screen = self.motion_encoder.free.screen
-        return free if screen is None else screen(free)
+            return seen.motion + self.free_part(seen.free)
 
     def free_part(self, change: Tensor) -> Tensor:
         """The component of a change of motion (...,768) that no parameter names."""

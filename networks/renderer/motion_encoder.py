@@ -94,23 +94,10 @@ class FreeHead(nn.Module):
         )
         self.out = nn.Conv2d(self.WIDTH, config.motion_depth, 1, bias=False)
         self.rest = nn.Parameter(torch.zeros(config.motion_dim))  # of most faces: what is left is near zero
-        self.screen = Screen(config) if config.screened_directions else None
         nn.init.normal_(self.out.weight, std=0.2 / self.WIDTH**0.5)
 
     def forward(self, deepest: Tensor) -> Tensor:
         return rearrange(self.out(self.layers(deepest)).float(), "b s h w -> b (h w s)") - self.rest.float()
-
-
-class Screen(nn.Module):
-    """Motion (...,768) without `screened_directions` of it: M - (M reads) writes. Fitted, not descended on."""
-
-    def __init__(self, config: RendererConfig):
-        super().__init__()
-        for name in ("reads", "writes"):
-            self.register_buffer(name, torch.zeros(config.screened_directions, config.motion_dim))
-
-    def forward(self, motion: Tensor) -> Tensor:
-        return motion - F.linear(motion, self.reads) @ self.writes
 
 
 class Keypoints(nn.Module):

@@ -8,7 +8,7 @@ import torch
 
 pytest.importorskip("moderngl")
 
-from mamba_portrait.learning.evaluation.video_motion import told_apart  # noqa: E402
+from mamba_portrait.learning.evaluation.video_motion import told_apart, told_by_changes  # noqa: E402
 from mamba_portrait.learning.training import film_recipe  # noqa: E402
 from mamba_portrait.learning.training.film_recipe import FilmRecipe, train_from_seeds  # noqa: E402
 from mamba_portrait.learning.training.parts import unpack  # noqa: E402
@@ -45,3 +45,21 @@ def test_motion_that_tells_people_apart_is_seen(tiny_weights, monkeypatch):
     told = told_apart(semi, clips)
     assert told["free"] == told["whole"] == 1 and told["named"] < 0.2
     assert told["chance"] == pytest.approx(3 / 31, abs=1e-3)
+
+
+def test_who_moves_is_told_by_changes_where_these_have_a_manner_of_their_own(tiny_weights, monkeypatch):
+    """What stays the same of a person cancels; what each of his changes has in common does not."""
+    semi = with_space(load_renderer(tiny_weights / "renderer_lite.safetensors"), "semi")
+    clips = [np.zeros((4, 64, 64, 3), np.uint8)] * 8
+    g = torch.Generator().manual_seed(0)
+    own, manner = (semi.free_part(torch.randn(8, 768, generator=g)) for _ in range(2))
+
+    def told(share):
+        noise = semi.free_part(torch.randn(8, 4, 768, generator=g))
+        motion = 3 * own[:, None] + noise + share * torch.tensor([0.0, 1.0, 0.0, 1.0])[:, None] * manner[:, None]
+        rows = iter(motion)
+        monkeypatch.setattr(semi, "encode_motion", lambda pictures: next(rows))
+        return told_by_changes(semi, clips)
+
+    assert told(0.0)["free"] <= 0.4 and told(4.0)["free"] == told(4.0)["whole"] == 1
+    assert told(0.0)["chance"] == 0.125
