@@ -5,8 +5,8 @@
 
 prints a row for each renderer: the picture's decibels, what another portrait's omega_m and the mean over portraits
 cost, and omega_m's mean and standard deviation over portraits. With --best, a row that says what the best omega_m of
-each portrait, found by descent on two of its frames, gives a third one beyond the best that all portraits share: no
-network that computes omega_m from the portrait can give more to these weights."""
+each portrait, found by descent on two of its frames, gives a third one beyond the best that all portraits share: about
+the most that a network could give these weights by computing omega_m from the portrait."""
 
 from __future__ import annotations
 
