@@ -164,4 +164,4 @@ def test_encoder_and_rendering_are_trained_side_by_side_and_put_together(drawn, 
     assert main(["export", runs["coarse"], "--average", str(tmp_path / "strange.pt"), "-o", str(joined)]) == 2
     assert "the mean of the two" in capsys.readouterr().err
     order = ["train", "stage1", "--data", data, "--out", str(tmp_path / "b"), "--parts", "middle", *device]
-    assert main(order) == 2 and "choose of space, motion" in capsys.readouterr().err
+    assert main(order) == 2 and "choose of appearance, space, motion" in capsys.readouterr().err
