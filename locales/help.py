@@ -25,6 +25,7 @@ PICTURES = {
     "rest (violet).",
     "MambaPortraitJointMotion": "Above frames of the driving video, below the joint motion: head and eyes of the "
     "video, the mouth of the voice.",
+    "MambaPortraitPhonesToMotion": "The phones m, a, f and u on one portrait.",
     "MambaPortraitExamplePortrait": "The three pictures: Grace Hopper, Eileen Collins, picture in a room.",
     "MambaPortraitExampleVoice": "The two recordings: greeting and man.",
     "MambaPortraitExampleDrivingVideo": "Frames of the clip drawn head.",
@@ -108,6 +109,13 @@ not describe counts as the rest.
 - In the mode `parallel control` a network joins both: the voice's words, the video's expression, and its brows, eyes
 and head. It learnt this from drawn faces. Begin the driving video with a face at rest: its changes are what is joined.
 - A mask of Control Gates counts, in that mode, by those of 8 x 8 cells of the portrait that it covers by a quarter.
+""",
+    "MambaPortraitPhonesToMotion": """
+- A TextGrid of Montreal Forced Aligner or of Praat (a tier `phones`), in ARPABET or IPA, is the most exact.
+- Subtitles (SRT, VTT) and words with times (JSON of Whisper, of ElevenLabs, of MFA, or a list of objects with `word`,
+`start` and `end`) are spoken by espeak-ng, which must be installed; with `audio` only where the sound is not silent.
+- A list of objects with `phone`, `start` and `end` in seconds needs no espeak-ng.
+- `voice` keeps the head of Sample Motion. To mix its lips with these, use Mix Motion.
 """,
     "MambaPortraitLoadACTalker": """
 Put the published files into `models/actalker` (any subfolders); nothing is downloaded. Needs

@@ -17,6 +17,7 @@ from . import (
     loaders,
     motion_files,
     paste,
+    phones,
     sample,
     source,
 )
@@ -58,6 +59,7 @@ NODES = [
     edit_motion.PlotMotion,
     control.JointControl,
     joint_motion.JointMotion,
+    phones.PhonesToMotion,
     actalker_load.LoadACTalker,
     actalker_masks.ACTalkerMasks,
     actalker_encode.ACTalkerEncodeIdentity,

@@ -6,9 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..sampling.settings import Choice, Range, SamplingSettings, Settings, choice, number
+from ..visemes import phones
 from ..vocabulary import MOTION_MODES
 
-__all__ = ["Choice", "Range", "RenderingSettings", "SamplingSettings", "Settings"]
+__all__ = ["Choice", "LipSettings", "Range", "RenderingSettings", "SamplingSettings", "Settings"]
+
+AUTO, LANGUAGE = "auto", "en-us"
+PHONE_SETS: tuple[str, ...] = (AUTO, *phones.PHONE_SETS)
+"""How the phones of a file are written, and the language of words."""
 
 
 @dataclass(frozen=True)
@@ -27,3 +32,13 @@ class RenderingSettings(Settings):
     size: int | None = number(None, 64, 4096)
     batch: int = number(4, 1, 64)
     quality: int = number(18, 0, 40)
+
+
+@dataclass(frozen=True)
+class LipSettings(Settings):
+    """openness and width: factors on how far a mouth opens and how far it rounds and spreads. late: seconds by which
+    the lips follow the times, below 0 they come first."""
+
+    openness: float = number(1.0, 0.0, 2.0, step=0.05)
+    width: float = number(1.0, 0.0, 2.0, step=0.05)
+    late: float = number(0.0, -1.0, 1.0, step=0.01)

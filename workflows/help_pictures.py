@@ -6,6 +6,7 @@ Run it after new weights. NODE is a node's id without its prefix, such as Crop. 
 translated with the pages (`locales/`).
 """
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from ..nodes.examples import ASSETS, DRIVING, PORTRAITS
 from ..nodes.sample import SampleMotion
 from ..pipelines import portrait
 from ..pipelines.framing import FramedPortrait, frame_portrait
+from ..pipelines.phones import phones_to_motion as motion_of_phones
+from ..pipelines.phones import read_lips
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
@@ -262,6 +265,12 @@ def joint_motion(r: Results) -> Picture:
     return grid([cell(r.driving_frames[i], 150, 150) for i in times], r.frames(r.joined, times, 150))
 
 
+def phones_to_motion(r: Results) -> Picture:
+    said = [{"phone": phone, "start": 0.4 * i, "end": 0.4 * i + 0.4} for i, phone in enumerate("mɑfu")]
+    spoken = motion_of_phones(read_lips(json.dumps(said).encode(), "phones"), r.renderer.on_device())
+    return grid(r.frames(spoken, [5, 15, 25, 35], 150))
+
+
 def example_portraits(r: Results) -> Picture:
     return np.concatenate([height_of(load_photo(ASSETS / file), 180) for file in PORTRAITS.values()], 1)
 
@@ -296,6 +305,7 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "PlotMotion": plot_motion,
     "JointControl": joint_control,
     "JointMotion": joint_motion,
+    "PhonesToMotion": phones_to_motion,
     "ExamplePortrait": example_portraits,
     "ExampleVoice": example_voices,
     "ExampleDrivingVideo": example_driving,
