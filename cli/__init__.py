@@ -15,6 +15,8 @@ from .faults import sentence
 COMMANDS = (
     "animate",
     "reenact",
+    "import-motion",
+    "export-motion",
     "run",
     "corpus",
     "prepare",

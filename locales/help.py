@@ -26,6 +26,10 @@ PICTURES = {
     "MambaPortraitJointMotion": "Above frames of the driving video, below the joint motion: head and eyes of the "
     "video, the mouth of the voice.",
     "MambaPortraitPhonesToMotion": "The phones m, a, f and u on one portrait.",
+    "MambaPortraitLoadCapture": "Shapes of a capture over time (jaw, smile, blink), and frames of a portrait that it "
+    "drives.",
+    "MambaPortraitSaveCapture": "A voice, and the jaw and smile that its table holds.",
+    "MambaPortraitPosePictures": "Above frames of a portrait, below the face points at the same moments.",
     "MambaPortraitExamplePortrait": "The three pictures: Grace Hopper, Eileen Collins, picture in a room.",
     "MambaPortraitExampleVoice": "The two recordings: greeting and man.",
     "MambaPortraitExampleDrivingVideo": "Frames of the clip drawn head.",
@@ -116,6 +120,20 @@ and head. It learnt this from drawn faces. Begin the driving video with a face a
 `start` and `end`) are spoken by espeak-ng, which must be installed; with `audio` only where the sound is not silent.
 - A list of objects with `phone`, `start` and `end` in seconds needs no espeak-ng.
 - `voice` keeps the head of Sample Motion. To mix its lips with these, use Mix Motion.
+""",
+    "MambaPortraitLoadCapture": """
+- Live Link Face: take the calibrated CSV (`_cal.csv`), and its sound by Load Audio. Frames that the phone dropped are
+filled in by their time codes.
+- Landmarks: an array (frames, 478, 3) of MediaPipe's face mesh as `.npy` or `.npz`.
+- Left and right are the person's in these files; the head's place is not in them.
+""",
+    "MambaPortraitSaveCapture": """
+- What a parameter and a shape say alike goes there and back without loss. The tongue and the shoulders have no shape.
+- A table of a voice: Sample Motion, then this node.
+""",
+    "MambaPortraitPosePictures": """
+The points of a mean face are laid onto the portrait by its eyes, nose and mouth. As many pictures as frames, at the
+motion's rate.
 """,
     "MambaPortraitLoadACTalker": """
 Put the published files into `models/actalker` (any subfolders); nothing is downloaded. Needs

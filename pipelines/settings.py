@@ -9,11 +9,12 @@ from ..sampling.settings import Choice, Range, SamplingSettings, Settings, choic
 from ..visemes import phones
 from ..vocabulary import MOTION_MODES
 
-__all__ = ["Choice", "LipSettings", "Range", "RenderingSettings", "SamplingSettings", "Settings"]
+__all__ = ["Choice", "LipSettings", "PoseSettings", "Range", "RenderingSettings", "SamplingSettings", "Settings"]
 
 AUTO, LANGUAGE = "auto", "en-us"
 PHONE_SETS: tuple[str, ...] = (AUTO, *phones.PHONE_SETS)
 """How the phones of a file are written, and the language of words."""
+STYLES = ("points", "points and lines")
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,14 @@ class LipSettings(Settings):
     openness: float = number(1.0, 0.0, 2.0, step=0.05)
     width: float = number(1.0, 0.0, 2.0, step=0.05)
     late: float = number(0.0, -1.0, 1.0, step=0.01)
+
+
+@dataclass(frozen=True)
+class PoseSettings(Settings):
+    """size: side in pixels; radius: of a point, in a picture of 512; count: 68 points, or 70 with the pupils; style:
+    points alone, as DWPose draws a face, or joined by lines."""
+
+    size: int = number(512, 64, 4096)
+    radius: float = number(3.0, 0.5, 20.0, step=0.5)
+    count: str = choice("70", ("70", "68"))
+    style: str = choice(STYLES[0], STYLES)

@@ -31,8 +31,9 @@ from ..pipelines import portrait
 from ..pipelines.framing import FramedPortrait, frame_portrait
 from ..pipelines.phones import phones_to_motion as motion_of_phones
 from ..pipelines.phones import read_lips
+from ..pipelines.pose_pictures import pose_pictures
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
-from ..pipelines.settings import RenderingSettings
+from ..pipelines.settings import PoseSettings, RenderingSettings
 from ..vocabulary import INDEX
 from .pictures import PAPER, VIDEO, VOICE, Picture, cell, grid, make, wave
 
@@ -271,6 +272,24 @@ def phones_to_motion(r: Results) -> Picture:
     return grid(r.frames(spoken, [5, 15, 25, 35], 150))
 
 
+def load_capture(r: Results) -> Picture:
+    names = (("jaw", MOUTH), ("smile_left", OTHER), ("blink_left", HEAD))
+    lines = [curves(50, (r.parameters(r.driven, name), colour)) for name, colour in names]
+    return stacked(*lines, grid(r.frames(r.driven, sorted(r.moments(r.driven, 0.03, 0.5, 0.8, 0.97)), 150)))
+
+
+def save_capture(r: Results) -> Picture:
+    lines = [curves(60, (r.parameters(r.spoken, n), c)) for n, c in (("jaw", MOUTH), ("smile_left", OTHER))]
+    return stacked(wave(60, WIDTH), *lines)
+
+
+def pose_points(r: Results) -> Picture:
+    times = sorted(r.moments(r.joined, 0.03, 0.5, 0.8, 0.97))
+    some = replace(r.joined, values=r.joined.values[times])
+    drawn = pose_pictures(r.renderer.on_device(), r.source.value, some, PoseSettings(size=150, radius=6.0))
+    return grid(r.frames(r.joined, times, 150), [to_uint8(picture) for batch in drawn for picture in batch])
+
+
 def example_portraits(r: Results) -> Picture:
     return np.concatenate([height_of(load_photo(ASSETS / file), 180) for file in PORTRAITS.values()], 1)
 
@@ -306,6 +325,9 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "JointControl": joint_control,
     "JointMotion": joint_motion,
     "PhonesToMotion": phones_to_motion,
+    "LoadCapture": load_capture,
+    "SaveCapture": save_capture,
+    "PosePictures": pose_points,
     "ExamplePortrait": example_portraits,
     "ExampleVoice": example_voices,
     "ExampleDrivingVideo": example_driving,

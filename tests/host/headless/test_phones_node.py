@@ -20,10 +20,10 @@ def renderer(tiny_host, tiny_networks):
 
 
 def test_text_and_files_give_the_same_motion(renderer, tmp_path):
-    with headless.configure(input_directory=tmp_path):
+    with headless.configure(input_directory=tmp_path, output_directory=tmp_path / "out"):
         (tmp_path / "said.json").write_text(SAID, "utf8")
         os.mkdir(tmp_path / "films")
-        (tmp_path / "films" / "a.TextGrid").write_text("x", "utf8")
+        (tmp_path / "films" / "a.TextGrid").write_text("File type x", "utf8")
         from_text = PhonesToMotion.execute(renderer, "", text=SAID)[0]
         from_file = PhonesToMotion.execute(renderer, "said.json")[0]
         assert torch.equal(from_text.values, from_file.values) and from_text.frames == 15
@@ -38,7 +38,7 @@ def test_the_sound_and_the_voices_motion_decide_the_length(renderer):
     whole = PhonesToMotion.execute(renderer, "", text=SAID, audio=sound)[0]
     assert whole.frames == 25
     again = PhonesToMotion.execute(renderer, "", text=SAID, voice=whole)[0]
-    assert again.frames == 25 and torch.allclose(again.values, whole.values, atol=1e-5)
+    assert again.frames == 25 and torch.allclose(again.values, whole.values, atol=1e-3)
 
 
 def test_without_times_one_sentence_says_what_is_needed(renderer):
