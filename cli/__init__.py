@@ -17,6 +17,7 @@ COMMANDS = (
     "reenact",
     "import-motion",
     "export-motion",
+    "live",
     "run",
     "corpus",
     "prepare",

@@ -9,7 +9,16 @@ from ..sampling.settings import Choice, Range, SamplingSettings, Settings, choic
 from ..visemes import phones
 from ..vocabulary import MOTION_MODES
 
-__all__ = ["Choice", "LipSettings", "PoseSettings", "Range", "RenderingSettings", "SamplingSettings", "Settings"]
+__all__ = [
+    "Choice",
+    "LipSettings",
+    "LiveSettings",
+    "PoseSettings",
+    "Range",
+    "RenderingSettings",
+    "SamplingSettings",
+    "Settings",
+]
 
 AUTO, LANGUAGE = "auto", "en-us"
 PHONE_SETS: tuple[str, ...] = (AUTO, *phones.PHONE_SETS)
@@ -54,3 +63,15 @@ class PoseSettings(Settings):
     radius: float = number(3.0, 0.5, 20.0, step=0.5)
     count: str = choice("70", ("70", "68"))
     style: str = choice(STYLES[0], STYLES)
+
+
+@dataclass(frozen=True)
+class LiveSettings(Settings):
+    """chunk: frames that are sampled at once. ahead: frames of sound heard beyond them. context: frames heard before
+    them. steps: of the solver; the lips do not depend on them. seed: of the noise."""
+
+    chunk: int = number(5, 1, 40)
+    ahead: int = number(4, 0, 40)
+    context: int = number(100, 20, 1000)
+    steps: int = number(4, 1, 100)
+    seed: int = number(0, 0, 2**63 - 1)
