@@ -66,6 +66,7 @@ def _add_phones(parser: argparse.ArgumentParser) -> None:
     add("--openness", "openness", "factor on how far the lips open")
     add("--width", "width", "factor on how far they round and spread")
     add("--late", "late", "seconds by which they follow the times")
+    add("--share", "share", "of the phones in the lips, the rest is the voice's; closures are the phones'")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -97,6 +97,7 @@ class Session:
         ]
 
     def __enter__(self) -> Session:
+        self._warm_up()
         for thread in self.threads:
             thread.start()
         return self
@@ -108,6 +109,17 @@ class Session:
         for thread in self.threads:
             thread.join(30)
         self._send(None)
+
+    def _warm_up(self) -> None:
+        """Run everything once on silence: what is loaded and compiled at the first call would be seconds of delay."""
+        settings = self.live.settings
+        self.live.push(torch.zeros((settings.chunk + settings.ahead) * SAMPLES_A_FRAME))
+        motion = self.live.next()
+        for _ in range(2):
+            begun = time.monotonic()
+            self.portrait.draw(_one(motion, 0), 0)
+            self.cost = time.monotonic() - begun
+        self.live.start_again()
 
     def _run(self, work) -> None:
         try:
@@ -197,7 +209,7 @@ class Session:
 
     def _account(self, frame: int, seconds: float) -> None:
         now = time.monotonic()
-        self.cost = seconds if not self.pictures else CALM * self.cost + (1 - CALM) * seconds
+        self.cost = CALM * self.cost + (1 - CALM) * seconds
         with self.news:
             self.pictures += 1
             self.shown.append(now)

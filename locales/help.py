@@ -119,7 +119,7 @@ and head. It learnt this from drawn faces. Begin the driving video with a face a
 - Subtitles (SRT, VTT) and words with times (JSON of Whisper, of ElevenLabs, of MFA, or a list of objects with `word`,
 `start` and `end`) are spoken by espeak-ng, which must be installed; with `audio` only where the sound is not silent.
 - A list of objects with `phone`, `start` and `end` in seconds needs no espeak-ng.
-- `voice` keeps the head of Sample Motion. To mix its lips with these, use Mix Motion.
+- `voice` keeps the head of Sample Motion, and its lips have a say: both together follow a speaker best.
 """,
     "MambaPortraitLoadCapture": """
 - Live Link Face: take the calibrated CSV (`_cal.csv`), and its sound by Load Audio. Frames that the phone dropped are

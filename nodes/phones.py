@@ -88,11 +88,19 @@ class PhonesToMotion(io.ComfyNode):
                         optional=True,
                     )
                 ),
+                setting(
+                    LipSettings,
+                    "share",
+                    "With voice: the share of the phones in the lips, the rest is the voice's; 1 is the phones alone. "
+                    "Closures are the phones'.",
+                    display_name="share of the phones",
+                    optional=True,
+                ),
                 Motion.Input(
                     "voice",
                     optional=True,
-                    tooltip="From Sample Motion: its lips are replaced; smile, brows, eyes and head stay. Without it "
-                    "the head is still.",
+                    tooltip="From Sample Motion: its lips are mixed with the phones'; smile, brows, eyes and head "
+                    "stay. Without it the head is still.",
                 ),
                 io.Audio.Input(
                     "audio",
@@ -121,6 +129,7 @@ class PhonesToMotion(io.ComfyNode):
         openness=LipSettings.openness,
         width=LipSettings.width,
         late=LipSettings.late,
+        share=LipSettings.share,
         voice=None,
         audio=None,
     ) -> io.NodeOutput:
@@ -133,7 +142,7 @@ class PhonesToMotion(io.ComfyNode):
         phones = read_lips(
             data, name, language=language, phone_set=phone_set, sound=None if heard is None else heard.waveform
         )
-        settings = LipSettings(openness=openness, width=width, late=late)
+        settings = LipSettings(openness=openness, width=width, late=late, share=share)
         frames = None if heard is None else heard.frames
         return io.NodeOutput(phones_to_motion(phones, renderer.on_device(), settings, frames=frames, voice=voice))
 

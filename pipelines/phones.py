@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from ..media.motion import Motion, check_language
 from ..media.motion_edit import resample_motion
 from ..networks.renderer.model import Renderer
 from ..visemes.phones import Phone
-from ..visemes.table import mouth_parameters
+from ..visemes.table import closed, mouth_parameters
 from ..visemes.times import phones_of, read_times
 from ..vocabulary import FPS, INDEX
 from .regions import motion_to_parameters, parameters_to_motion
@@ -21,8 +22,12 @@ from .settings import AUTO, LANGUAGE, LipSettings
 
 SUFFIXES = (".TextGrid", ".srt", ".vtt", ".json")
 """Of the files that `read_lips` reads; it goes by their content."""
-SPOKEN = ("jaw", "pucker", "spread", "press", "upper_lip", "lower_lip", "tongue")
+OPENING = ("jaw", "upper_lip", "lower_lip")
+SPOKEN = (*OPENING, "pucker", "spread", "press", "tongue")
 """The parameters that phones say; smiles stay those of the other motion."""
+FIRM = 0.2
+"""Jaw parameters by which lips meet firmly: a photograph's lips that are a little apart stayed .05 eye distances apart
+in closures without it, .01 with it, and shut ones stay as they are."""
 
 
 def phones_to_motion(
@@ -35,9 +40,10 @@ def phones_to_motion(
 ) -> Motion:
     """Timed phones -> Motion at 25 fps, relative to a face at rest; frame i is the mouth at (i + 0.5) / 25 s.
 
-    frames: of the motion (default: to the end of the last phone). voice: a motion, as of the voice, whose lips are
-    replaced and whose smile, brows, eyes and head stay; the result is as long as it is, at 25 fps, relative to its
-    reference. Raises ValueError for no phones, and for motion of another renderer.
+    frames: of the motion (default: to the end of the last phone). voice: a motion, as of the voice, whose smile, brows,
+    eyes and head stay and whose lips are mixed with the phones' by the settings' share, closed wherever the phones
+    close them; the result is as long as it is, at 25 fps, relative to its reference. Lips of both follow a speaker
+    better than those of either (docs/visemes.md). Raises ValueError for no phones, and for motion of another renderer.
     """
     settings = settings or LipSettings()
     if not phones:
@@ -49,15 +55,26 @@ def phones_to_motion(
     moved = [phone.moved(settings.late) for phone in phones]
     frames = max(1, round(moved[-1].end * FPS)) if frames is None else frames
     said = torch.from_numpy(mouth_parameters(moved, frames, openness=settings.openness, width=settings.width))
-    spoken = [INDEX[name] for name in SPOKEN]
+    shut = torch.from_numpy(closed(moved, (np.arange(frames) + 0.5) / FPS)).to(said)
     if voice is None:
+        said[:, INDEX["jaw"]] -= FIRM * shut
         rest = renderer.rest_motion().float().cpu()
         return Motion(parameters_to_motion(renderer, said), rest, Fraction(FPS), renderer.motion_language)
     before = motion_to_parameters(renderer, voice.values)
-    after = before.clone()
-    after[:, spoken] = said[:, spoken]
+    after = _mixed(before, said, shut, settings.share)
     change = parameters_to_motion(renderer, after) - parameters_to_motion(renderer, before)
     return replace(voice, values=voice.values + change.to(voice.values))
+
+
+def _mixed(voice: Tensor, said: Tensor, shut: Tensor, share: float) -> Tensor:
+    """Parameters (T,24) with the lips of the voice and of the phones; where these are shut (T,), they are, and firmly.
+    The press of the lips is the phones'."""
+    mixed, spoken, opening = voice.clone(), *([INDEX[name] for name in names] for names in (SPOKEN, OPENING))
+    mixed[:, opening] = mixed[:, opening].clamp_min(0) * (1 - shut)[:, None]
+    mixed[:, spoken] = torch.lerp(mixed, said, share)[:, spoken]
+    mixed[:, INDEX["jaw"]] -= FIRM * shut
+    mixed[:, INDEX["press"]] = said[:, INDEX["press"]]
+    return mixed
 
 
 def read_lips(

@@ -47,11 +47,13 @@ class RenderingSettings(Settings):
 @dataclass(frozen=True)
 class LipSettings(Settings):
     """openness and width: factors on how far a mouth opens and how far it rounds and spreads. late: seconds by which
-    the lips follow the times, below 0 they come first."""
+    the lips follow the times, below 0 they come first. share: of the phones in lips that a voice moves too; whatever it
+    is, closures are the phones'."""
 
     openness: float = number(1.0, 0.0, 2.0, step=0.05)
     width: float = number(1.0, 0.0, 2.0, step=0.05)
     late: float = number(0.0, -1.0, 1.0, step=0.01)
+    share: float = number(0.5, 0.0, 1.0, step=0.05)
 
 
 @dataclass(frozen=True)

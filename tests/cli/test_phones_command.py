@@ -37,10 +37,10 @@ def films(tmp_path):
 
 
 def test_lips_come_of_the_phones_and_the_rest_of_the_voice(films):
-    voice, both = films("voice"), films("both", "--phones", "FOLDER/said.json")
+    voice, both = films("voice"), films("both", "--phones", "FOLDER/said.json", "--share", "1")
     alone = films("alone", "--phones", "FOLDER/said.json", "--lips-only")
     assert both.shape == voice.shape == alone.shape
-    assert torch.allclose(both[:, LIPS], alone[:, LIPS], atol=1e-3)
+    assert torch.allclose(both[:, LIPS], alone[:, LIPS], atol=5e-3)
     assert torch.allclose(both[:, OTHERS], voice[:, OTHERS], atol=1e-3) and alone[:, OTHERS].abs().max() < 1e-3
     wider = films("wider", "--phones", "FOLDER/said.json", "--lips-only", "--openness", "1.5")
     assert wider[:, INDEX["jaw"]].max() > 1.3 * alone[:, INDEX["jaw"]].max()
