@@ -275,6 +275,7 @@ def test_ten_minutes_do_not_drift_and_take_no_more_memory(files):
     assert len(lines) >= 55
     late = [25 * line["seconds"] - line["frames"] for line in lines]  # frames by which motion is behind the clock
     third = len(late) // 3
-    assert abs(np.median(late[-third:]) - np.median(late[:third])) <= 1
+    assert abs(min(late[-third:]) - min(late[:third])) <= 1  # the least: what a busy machine adds comes and goes
+    assert lines[-1]["heard_seconds"] * 25 - lines[-1]["frames"] <= LiveSettings.ahead + 2 * LiveSettings.chunk
     memory = [line["memory_mb"] for line in lines]
     assert max(memory[-third:]) - max(memory[:third]) < 10
