@@ -31,6 +31,7 @@ WAITING = 50  # messages that a viewer may be behind; the oldest go then
 MOST_SOUND = 10 * FPS  # frames of sound that wait to be heard; more is a fault of the sender
 KEPT = 250  # pictures over which delay and rate are told
 SPARE = 1.1  # the share of time that pictures may take is 1 over it
+PATIENT = 4  # chunks by which motion may be behind before pictures wait for it
 CALM = 0.7  # how much of the estimated cost of a picture stays with each new one
 JPEG = 85
 
@@ -186,7 +187,7 @@ class Session:
                 if self.ended:
                     return
                 frame, motion, sound = self.to_draw.popleft()
-                wanted = frame % self.stride() == 0 and not self._late()
+                wanted = frame % self.stride() == 0 and not self._late() and not self._hurried()
             if wanted:
                 begun = time.monotonic()
                 self._show(frame, to_uint8(self.portrait.draw(motion, frame)[0]))
@@ -198,6 +199,14 @@ class Session:
     def stride(self) -> int:
         """Of how many frames one is drawn, so that drawing keeps up with the sound."""
         return max(1, int(np.ceil(self.cost * FPS * SPARE - 1e-9)))
+
+    def behind(self) -> int:
+        """Frames by which motion is behind the sound, beyond those that it hears ahead."""
+        return max(0, self.samples // SAMPLES_A_FRAME - self.live.settings.ahead - self.frames_out)
+
+    def _hurried(self) -> bool:
+        """Whether motion is so far behind that it needs the time of pictures."""
+        return self.behind() > PATIENT * self.live.settings.chunk
 
     def _late(self) -> bool:
         """Whether more frames wait than come at once, so that the oldest would be shown late."""
@@ -224,7 +233,6 @@ class Session:
         with self.news:
             delays, shown = sorted(self.delays), list(self.shown)
         span = shown[-1] - shown[0] if len(shown) > 1 else 0
-        behind = self.samples // SAMPLES_A_FRAME - self.live.settings.ahead - self.frames_out
         return {
             "heard_seconds": self.samples / SAMPLES_A_FRAME / FPS,
             "frames": self.frames_out,
@@ -234,7 +242,7 @@ class Session:
             "every": self.stride(),
             "delay_ms": 1000 * statistics.median(delays) if delays else None,
             "delay_95_ms": 1000 * delays[int(0.95 * (len(delays) - 1))] if delays else None,
-            "behind": max(0, behind),
+            "behind": self.behind(),
             "viewers": len(self.viewers),
             "error": None if self.error is None else str(self.error),
         }

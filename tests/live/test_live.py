@@ -124,6 +124,14 @@ def test_a_slow_machine_shows_fewer_pictures_and_none_at_another_time(session, m
     assert session.left_out >= 50
 
 
+def test_pictures_wait_for_motion_that_is_far_behind(session):
+    session.samples = 60 * SAMPLES_A_FRAME  # heard, and not moved yet
+    assert session.behind() == 57 and session._hurried()
+    session.hear(speech(20))
+    wait_for(lambda: session.frames_out >= 15 and not session.to_draw)
+    assert session.pictures == 0 and session.left_out >= 15
+
+
 def test_a_stall_and_silence_are_survived(session):
     session.hear(np.zeros(16000, np.float32))
     wait_for(lambda: session.frames_out >= 20)
