@@ -14,7 +14,7 @@ from ..media.motion import Motion, check_language
 from ..media.motion_edit import resample_motion
 from ..networks.renderer.model import Renderer
 from ..visemes.phones import Phone
-from ..visemes.table import closed, mouth_parameters
+from ..visemes.table import CLOSURES, closed, mouth_parameters
 from ..visemes.times import phones_of, read_times
 from ..vocabulary import FPS, INDEX
 from .regions import motion_to_parameters, parameters_to_motion
@@ -25,6 +25,7 @@ SUFFIXES = (".TextGrid", ".srt", ".vtt", ".json")
 OPENING = ("jaw", "upper_lip", "lower_lip")
 SPOKEN = (*OPENING, "pucker", "spread", "press", "tongue")
 """The parameters that phones say; smiles stay those of the other motion."""
+LIPS_ALONE = frozenset("p")  # closures of both lips, not of the lower one and the teeth
 FIRM = 0.2
 """Jaw parameters by which lips meet firmly: a photograph's lips that are a little apart stayed .05 eye distances apart
 in closures without it, .01 with it, and shut ones stay as they are."""
@@ -55,24 +56,29 @@ def phones_to_motion(
     moved = [phone.moved(settings.late) for phone in phones]
     frames = max(1, round(moved[-1].end * FPS)) if frames is None else frames
     said = torch.from_numpy(mouth_parameters(moved, frames, openness=settings.openness, width=settings.width))
-    shut = torch.from_numpy(closed(moved, (np.arange(frames) + 0.5) / FPS)).to(said)
+    moments = (np.arange(frames) + 0.5) / FPS
+    shut, lips = (
+        torch.from_numpy(closed([phone for phone in moved if phone.kind in kinds], moments)).to(said)
+        for kinds in (CLOSURES, LIPS_ALONE)
+    )
+    firm = FIRM * lips**4  # at the closure itself, not on the way
     if voice is None:
-        said[:, INDEX["jaw"]] -= FIRM * shut
+        said[:, INDEX["jaw"]] -= firm
         rest = renderer.rest_motion().float().cpu()
         return Motion(parameters_to_motion(renderer, said), rest, Fraction(FPS), renderer.motion_language)
     before = motion_to_parameters(renderer, voice.values)
     after = _mixed(before, said, shut, settings.share)
+    after[:, INDEX["jaw"]] -= firm
     change = parameters_to_motion(renderer, after) - parameters_to_motion(renderer, before)
     return replace(voice, values=voice.values + change.to(voice.values))
 
 
 def _mixed(voice: Tensor, said: Tensor, shut: Tensor, share: float) -> Tensor:
-    """Parameters (T,24) with the lips of the voice and of the phones; where these are shut (T,), they are, and firmly.
-    The press of the lips is the phones'."""
+    """Parameters (T,24) with the lips of the voice and of the phones; where these are shut (T,), they are. The press of
+    the lips is the phones'."""
     mixed, spoken, opening = voice.clone(), *([INDEX[name] for name in names] for names in (SPOKEN, OPENING))
     mixed[:, opening] = mixed[:, opening].clamp_min(0) * (1 - shut)[:, None]
     mixed[:, spoken] = torch.lerp(mixed, said, share)[:, spoken]
-    mixed[:, INDEX["jaw"]] -= FIRM * shut
     mixed[:, INDEX["press"]] = said[:, INDEX["press"]]
     return mixed
 
