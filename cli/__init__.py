@@ -15,6 +15,9 @@ from .faults import sentence
 COMMANDS = (
     "animate",
     "reenact",
+    "import-motion",
+    "export-motion",
+    "live",
     "run",
     "corpus",
     "prepare",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from pathlib import Path
 
-from ..pipelines.settings import SamplingSettings
+from ..pipelines.settings import AUTO, LANGUAGE, PHONE_SETS, LipSettings, SamplingSettings
 from . import film
 from .options import Machine, add_machine, add_networks, command, use_machine
 from .settings import add_setting, chosen
@@ -24,6 +25,8 @@ animate photo.jpg voice.wav -o talking.mp4
 animate group.jpg voice.mp3 -o group.mp4 --which-face left --paste-back
 animate photo.jpg voice.wav -o calm.mp4 --size 512 --gain 0.8 --seed 3
 animate painting.png voice.wav -o out.mp4 --box 210,140,420,350 --mark
+animate photo.jpg voice.wav -o exact.mp4 --phones voice.TextGrid
+animate photo.jpg voice.wav -o said.mp4 --phones voice.srt --language de
 """,
     )
     parser.add_argument("photo", metavar="PHOTO", help="any picture with a face in it")
@@ -31,6 +34,7 @@ animate painting.png voice.wav -o out.mp4 --box 210,140,420,350 --mark
     film.add_film(parser)
     film.add_face(parser)
     _add_speech(parser)
+    _add_phones(parser)
     add_networks(parser, motion_model=True)
     add_machine(parser)
     return parser
@@ -50,12 +54,28 @@ def _add_speech(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--style", metavar="VOICE", help="use the speaking style of another recording")
 
 
+def _add_phones(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("phones", "lips by times that are known, head, brows and eyes by the voice")
+    group.add_argument(
+        "--phones", metavar="FILE", help="a Praat TextGrid, or an SRT, a VTT or a JSON of words (needs espeak-ng)"
+    )
+    group.add_argument("--lips-only", action="store_true", help="with --phones: a head that is still")
+    group.add_argument("--language", default=LANGUAGE, help="of words: a language of espeak-ng (%(default)s)")
+    group.add_argument("--phone-set", choices=PHONE_SETS, default=AUTO, help="how phones are written (%(default)s)")
+    add = partial(add_setting, group, LipSettings)
+    add("--openness", "openness", "factor on how far the lips open")
+    add("--width", "width", "factor on how far they round and spread")
+    add("--late", "late", "seconds by which they follow the times")
+    add("--share", "share", "of the phones in the lips, the rest is the voice's; closures are the phones'")
+
+
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints how long each stage took, and the file."""
     from ..media.motion import check_language
     from ..media.sound_file import SoundFile
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
     from ..pipelines import portrait
+    from ..pipelines.phones import phones_to_motion
 
     film.check_out(options)
     settings, stages = chosen(options, SamplingSettings), Stages()
@@ -67,9 +87,32 @@ def run(options: argparse.Namespace) -> None:
             renderer = load_renderer(options.renderer).to(machine.device)
             model = load_motion_model(options.motion_model).to(machine.device)
             check_language(model.motion_language, renderer)
+        phones = _read_phones(options, voice) if options.phones else None
         face = film.portrait_of(options, renderer, machine, stages)
+        if phones and options.lips_only:
+            motion = phones_to_motion(phones, renderer, chosen(options, LipSettings), frames=voice.frames)
+            film.write_film(options, renderer, face, motion, sound, machine, stages)
+            return
         motion = _generate_motion(model, voice, options.style, face, settings, machine, stages)
+        if phones:
+            motion = phones_to_motion(phones, renderer, chosen(options, LipSettings), voice=motion)
         film.write_film(options, renderer, face, motion, sound, machine, stages)
+
+
+def _read_phones(options: argparse.Namespace, voice):
+    """The phones of --phones. FileNotFoundError where there is no such file."""
+    from ..pipelines.phones import read_lips
+
+    path = Path(options.phones)
+    if not path.is_file():
+        raise FileNotFoundError(f"--phones {path}: there is no such file.")
+    return read_lips(
+        path.read_bytes(),
+        path.name,
+        language=options.language,
+        phone_set=options.phone_set,
+        sound=voice.waveform,
+    )
 
 
 def _generate_motion(

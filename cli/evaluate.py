@@ -50,6 +50,9 @@ evaluate --out runs/judged --protocol implicit-motion-talking-head --manifest da
         group.add_argument(f"--{name}", nargs="+", metavar="PATH", default=[], help=what)
     add_judging(parser, None)
     parser.add_argument("--seed", type=seed, default=0, help="of the sampler, for films driven by the voice")
+    parser.add_argument(
+        "--phones", action="store_true", help="films with the lips of the clips' TextGrids as well, beside the others"
+    )
     parser.add_argument("--no-seconds", action="store_true", help="do not measure the time of inference")
     add_networks(parser, motion_model=True)
     add_machine(parser)
@@ -117,7 +120,7 @@ def run_protocol(options: argparse.Namespace) -> None:
     from ..files import check_folder
     from ..learning.evaluation.judge.filming import make_films
     from ..learning.evaluation.judge.papers import SECONDS
-    from ..learning.evaluation.judge.protocols import DRIVES, VIDEO, VOICE, protocol_of
+    from ..learning.evaluation.judge.protocols import DRIVES, PHONES, VIDEO, protocol_of
     from ..learning.evaluation.judge.run import Bar, Method, judge_methods
     from ..learning.evaluation.judge.samples import films_in
     from ..learning.evaluation.judge.seconds import seconds_a_second
@@ -127,6 +130,7 @@ def run_protocol(options: argparse.Namespace) -> None:
     out = check_folder(options.out)
     protocol, samples = protocol_of(options.protocol), samples_of(options)
     size, drives = options.size or protocol.size, (VIDEO,) if options.no_voice else DRIVES
+    drives += (PHONES,) if options.phones and not options.no_voice else ()
     with use_machine(options) as machine:
         renderer = load_renderer(options.renderer).to(machine.device)
         model = None if options.no_voice else load_motion_model(options.motion_model).to(machine.device)
@@ -138,7 +142,7 @@ def run_protocol(options: argparse.Namespace) -> None:
 
             folder = make_films(
                 *(renderer, model, samples, out / "films" / drive, drive, size),
-                seed=options.seed if drive == VOICE else 0,
+                seed=0 if drive == VIDEO else options.seed,
                 bf16=machine.bf16,
                 progress=report,
             )

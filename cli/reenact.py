@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from . import film
+from .import_motion import add_capture, captured
 from .options import Machine, add_machine, add_networks, box, command, seconds, use_machine
 from .stages import Stages, progress
 
 REMEDY = "give its place with --driving-box, or say --driving-finder whole if the video is cut to a face already"
+RECORDED = (".safetensors", ".csv", ".npz", ".npy")
 
 
 def add(commands) -> argparse.ArgumentParser:
@@ -23,10 +26,16 @@ reenact photo.jpg driving.mp4 -o moved.mp4
 reenact photo.jpg driving.mp4 -o moved.mp4 --gain 1.3 --paste-back
 reenact photo.jpg cropped.mp4 -o moved.mp4 --driving-finder whole
 reenact photo.jpg driving.mp4 -o moved.mp4 --start 2.5 --seconds 10
+reenact photo.jpg MySlate_1_iPhone_cal.csv --sound take.wav -o moved.mp4
 """,
     )
     parser.add_argument("photo", metavar="PHOTO", help="any picture with a face in it")
-    parser.add_argument("video", metavar="VIDEO", help="a video of one face that stays in about the same place")
+    parser.add_argument(
+        "video",
+        metavar="VIDEO",
+        help="a video of one face that stays in about the same place; or a captured face, as of import-motion, or a "
+        "motion file",
+    )
     film.add_film(parser)
     film.add_face(parser)
     group = parser.add_argument_group("driving video")
@@ -35,6 +44,9 @@ reenact photo.jpg driving.mp4 -o moved.mp4 --start 2.5 --seconds 10
     group.add_argument("--driving-face", default="largest", metavar="WHICH", help="as --which-face, in its first frame")
     group.add_argument("--start", type=seconds, default=0.0, metavar="SECONDS", help="begin later in the video")
     group.add_argument("--seconds", type=seconds, metavar="SECONDS", help="length of the part (default: to the end)")
+    group = parser.add_argument_group("captured face")
+    group.add_argument("--sound", metavar="SOUND", help="the sound of a capture or a motion file")
+    add_capture(group)
     add_networks(parser, motion_model=False)
     add_machine(parser)
     return parser
@@ -47,6 +59,9 @@ def run(options: argparse.Namespace) -> None:
     from ..model_loaders.checkpoint import load_renderer
 
     film.check_out(options)
+    if Path(options.video).suffix.lower() in RECORDED:
+        _run_recorded(options)
+        return
     stages = Stages()
     with use_machine(options) as machine:
         info = probe_video(options.video)
@@ -55,6 +70,24 @@ def run(options: argparse.Namespace) -> None:
         face = film.portrait_of(options, renderer, machine, stages)
         motion = _encode_driving_video(options, info, renderer, machine, stages)
         sound = film_sound(options.video, info.zero, options.start, options.seconds) if info.has_audio else None
+        film.write_film(options, renderer, face, motion, sound, machine, stages)
+
+
+def _run_recorded(options: argparse.Namespace) -> None:
+    """A capture or a motion file in place of a video."""
+    from ..media.motion import load_motion
+    from ..media.sound_file import SoundFile
+    from ..model_loaders.checkpoint import load_renderer
+
+    stages = Stages()
+    with use_machine(options) as machine:
+        with stages("load the networks"):
+            renderer = load_renderer(options.renderer).to(machine.device)
+        sound = SoundFile(options.sound) if options.sound else None
+        with stages("read the motion"):
+            saved = Path(options.video).suffix.lower() == RECORDED[0]
+            motion = load_motion(options.video) if saved else captured(options, options.video, renderer)
+        face = film.portrait_of(options, renderer, machine, stages)
         film.write_film(options, renderer, face, motion, sound, machine, stages)
 
 

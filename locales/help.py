@@ -25,6 +25,11 @@ PICTURES = {
     "rest (violet).",
     "MambaPortraitJointMotion": "Above frames of the driving video, below the joint motion: head and eyes of the "
     "video, the mouth of the voice.",
+    "MambaPortraitPhonesToMotion": "The phones m, a, f and u on one portrait.",
+    "MambaPortraitLoadCapture": "Shapes of a capture over time (jaw, smile, blink), and frames of a portrait that it "
+    "drives.",
+    "MambaPortraitSaveCapture": "A voice, and the jaw and smile that its table holds.",
+    "MambaPortraitPosePictures": "Above frames of a portrait, below the face points at the same moments.",
     "MambaPortraitExamplePortrait": "The three pictures: Grace Hopper, Eileen Collins, picture in a room.",
     "MambaPortraitExampleVoice": "The two recordings: greeting and man.",
     "MambaPortraitExampleDrivingVideo": "Frames of the clip drawn head.",
@@ -108,6 +113,27 @@ not describe counts as the rest.
 - In the mode `parallel control` a network joins both: the voice's words, the video's expression, and its brows, eyes
 and head. It learnt this from drawn faces. Begin the driving video with a face at rest: its changes are what is joined.
 - A mask of Control Gates counts, in that mode, by those of 8 x 8 cells of the portrait that it covers by a quarter.
+""",
+    "MambaPortraitPhonesToMotion": """
+- A TextGrid of Montreal Forced Aligner or of Praat (a tier `phones`), in ARPABET or IPA, is the most exact.
+- Subtitles (SRT, VTT) and words with times (JSON of Whisper, of ElevenLabs, of MFA, or a list of objects with `word`,
+`start` and `end`) are spoken by espeak-ng, which must be installed; with `audio` only where the sound is not silent.
+- A list of objects with `phone`, `start` and `end` in seconds needs no espeak-ng.
+- `voice` keeps the head of Sample Motion, and its lips have a say: both together follow a speaker best.
+""",
+    "MambaPortraitLoadCapture": """
+- Live Link Face: take the calibrated CSV (`_cal.csv`), and its sound by Load Audio. Frames that the phone dropped are
+filled in by their time codes.
+- Landmarks: an array (frames, 478, 3) of MediaPipe's face mesh as `.npy` or `.npz`.
+- Left and right are the person's in these files; the head's place is not in them.
+""",
+    "MambaPortraitSaveCapture": """
+- What a parameter and a shape say alike goes there and back without loss. The tongue and the shoulders have no shape.
+- A table of a voice: Sample Motion, then this node.
+""",
+    "MambaPortraitPosePictures": """
+The points of a mean face are laid onto the portrait by its eyes, nose and mouth. As many pictures as frames, at the
+motion's rate.
 """,
     "MambaPortraitLoadACTalker": """
 Put the published files into `models/actalker` (any subfolders); nothing is downloaded. Needs

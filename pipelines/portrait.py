@@ -289,7 +289,7 @@ def render(
             rendered = renderer.decode(on_device, appearance, target, size=size, articulation=settings.articulation)
         return rendered.image.permute(0, 2, 3, 1).cpu()
 
-    targets, done = _targets(renderer, source, motion, settings, limits, settings.batch // workers), 0
+    targets, done = target_motions(renderer, source, motion, settings, limits, settings.batch // workers), 0
     for pictures in in_order(frames, targets, workers):
         yield pictures
         done += len(pictures)
@@ -298,7 +298,7 @@ def render(
     limits.warn()
 
 
-def _targets(
+def target_motions(
     renderer: Renderer, source: Source, motion: Motion, settings: RenderingSettings, limits: MotionLimits, batch: int
 ) -> Iterator[Tensor]:
     """The absolute motion (b,768) of the frames on the CPU, clamped, `batch` of them at a time."""

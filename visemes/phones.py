@@ -6,6 +6,7 @@ and `y` the front rounded ones.
 """
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 VOWELS = frozenset("a ae E e i I y oe schwa er uh O o U u ii".split())
@@ -69,7 +70,9 @@ _RUSSIAN = {
     "l": "l", "r": "r", "k": "k", "g": "k", "h": "k", "j": "j",
 }  # fmt: skip
 
-_PAUSES = frozenset(("", "#", "_", "pau", "ssil", "sil", "brth"))
+_PAUSES = frozenset(("", "#", "_", "pau", "ssil", "sil", "brth", "sp", "<eps>", "<sil>", "noise"))
+UNKNOWN = "spn"  # a word that an aligner does not know
+PHONE_SETS: tuple[str, ...] = ("ipa", "arpabet", "sampa", "finnish", "czech", "russian")
 
 
 def classes(symbol: str, phone_set: str) -> list[str]:
@@ -78,8 +81,10 @@ def classes(symbol: str, phone_set: str) -> list[str]:
     phone_set: "ipa" (espeak-ng), "arpabet" (English of flite and festival), "sampa" (Italian, Catalan), "finnish",
     "czech", "russian". Raises ValueError for any other set.
     """
+    if symbol.lower() == UNKNOWN:
+        return ["schwa"]
     if phone_set == "ipa":
-        return _ipa_classes(symbol)
+        return [SILENCE] if symbol.lower() in _PAUSES else _ipa_classes(symbol)
     tables = {"arpabet": _ARPABET, "sampa": _SAMPA, "finnish": _FINNISH, "czech": _CZECH, "russian": _RUSSIAN}
     if phone_set not in tables:
         raise ValueError(f"Unknown phone set {phone_set!r}; choose ipa, {', '.join(tables)}.")
@@ -97,6 +102,12 @@ def classes(symbol: str, phone_set: str) -> list[str]:
         if name in table:
             return table[name].split()
     return ["schwa"]
+
+
+def phone_set_of(symbols: Iterable[str]) -> str:
+    """The set of some symbols: "arpabet" where all are in it, in any case, stressed or not, else "ipa"."""
+    said = {symbol.strip().lower().rstrip("0123") for symbol in symbols} - _PAUSES - {UNKNOWN}
+    return "arpabet" if said <= _ARPABET.keys() else "ipa"
 
 
 def _ipa_classes(symbol: str) -> list[str]:

@@ -17,6 +17,7 @@ from ..vocabulary import COUNT, FPS, INDEX
 from .phones import SILENCE, VOWELS, Phone
 
 STEP = 0.005  # s, the fine grid on which curves are drawn before frames are sampled
+BLOCK, FAR = 6000, 3.0  # points of the grid drawn at once; s, beyond which a phone has no say
 
 WIDE_OPENING = 0.68  # jaw parameter of the widest natural "a"
 LIP_PER_JAW = 0.25  # how far a fully raised upper (or lowered lower) lip opens the mouth, in jaw parameters
@@ -114,7 +115,9 @@ def mouth_parameters(phones: Sequence[Phone], frames: int, *, openness: float = 
     if not phones or frames == 0:
         return np.zeros((frames, COUNT), np.float32)
     time = np.arange(0, frames / FPS + STEP, STEP)
-    opening, round_spread, press, tongue, teeth = _coarticulate(phones, time)
+    opening, round_spread, press, tongue, teeth = np.concatenate(
+        [_coarticulate(_near(phones, part), part) for part in np.split(time, range(BLOCK, len(time), BLOCK))], 1
+    )
     opening = opening + pauses(phones, time)
     blur = np.exp(-0.5 * (np.arange(-8, 9) * STEP / 0.012) ** 2)
     curves = np.stack([opening, round_spread, press, tongue, teeth])
@@ -150,6 +153,12 @@ def lips_of(parameters: np.ndarray) -> np.ndarray:
     )
     opening = (jaw + LIP_PER_JAW * (upper + lower) + PUCKER_PARTS / 0.9 * pucker) / WIDE_OPENING
     return np.stack([opening, spread / 0.7 - pucker / 0.9], 1)
+
+
+def _near(phones: Sequence[Phone], time: np.ndarray) -> Sequence[Phone]:
+    """The phones that have a say in a stretch of time, so that memory does not grow with the square of its length."""
+    near = [phone for phone in phones if phone.end > time[0] - FAR and phone.start < time[-1] + FAR]
+    return near or [min(phones, key=lambda phone: abs((phone.start + phone.end) / 2 - time[0]))]
 
 
 def _coarticulate(phones: Sequence[Phone], time: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ Run it after new weights. NODE is a node's id without its prefix, such as Crop. 
 translated with the pages (`locales/`).
 """
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -28,8 +29,11 @@ from ..nodes.examples import ASSETS, DRIVING, PORTRAITS
 from ..nodes.sample import SampleMotion
 from ..pipelines import portrait
 from ..pipelines.framing import FramedPortrait, frame_portrait
+from ..pipelines.phones import phones_to_motion as motion_of_phones
+from ..pipelines.phones import read_lips
+from ..pipelines.pose_pictures import pose_pictures
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
-from ..pipelines.settings import RenderingSettings
+from ..pipelines.settings import PoseSettings, RenderingSettings
 from ..vocabulary import INDEX
 from .pictures import PAPER, VIDEO, VOICE, Picture, cell, grid, make, wave
 
@@ -262,6 +266,30 @@ def joint_motion(r: Results) -> Picture:
     return grid([cell(r.driving_frames[i], 150, 150) for i in times], r.frames(r.joined, times, 150))
 
 
+def phones_to_motion(r: Results) -> Picture:
+    said = [{"phone": phone, "start": 0.4 * i, "end": 0.4 * i + 0.4} for i, phone in enumerate("mɑfu")]
+    spoken = motion_of_phones(read_lips(json.dumps(said).encode(), "phones"), r.renderer.on_device())
+    return grid(r.frames(spoken, [5, 15, 25, 35], 150))
+
+
+def load_capture(r: Results) -> Picture:
+    names = (("jaw", MOUTH), ("smile_left", OTHER), ("blink_left", HEAD))
+    lines = [curves(50, (r.parameters(r.driven, name), colour)) for name, colour in names]
+    return stacked(*lines, grid(r.frames(r.driven, sorted(r.moments(r.driven, 0.03, 0.5, 0.8, 0.97)), 150)))
+
+
+def save_capture(r: Results) -> Picture:
+    lines = [curves(60, (r.parameters(r.spoken, n), c)) for n, c in (("jaw", MOUTH), ("smile_left", OTHER))]
+    return stacked(wave(60, WIDTH), *lines)
+
+
+def pose_points(r: Results) -> Picture:
+    times = sorted(r.moments(r.joined, 0.03, 0.5, 0.8, 0.97))
+    some = replace(r.joined, values=r.joined.values[times])
+    drawn = pose_pictures(r.renderer.on_device(), r.source.value, some, PoseSettings(size=150, radius=6.0))
+    return grid(r.frames(r.joined, times, 150), [to_uint8(picture) for batch in drawn for picture in batch])
+
+
 def example_portraits(r: Results) -> Picture:
     return np.concatenate([height_of(load_photo(ASSETS / file), 180) for file in PORTRAITS.values()], 1)
 
@@ -296,6 +324,10 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "PlotMotion": plot_motion,
     "JointControl": joint_control,
     "JointMotion": joint_motion,
+    "PhonesToMotion": phones_to_motion,
+    "LoadCapture": load_capture,
+    "SaveCapture": save_capture,
+    "PosePictures": pose_points,
     "ExamplePortrait": example_portraits,
     "ExampleVoice": example_voices,
     "ExampleDrivingVideo": example_driving,

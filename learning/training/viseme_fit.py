@@ -25,8 +25,8 @@ from ...files import whole_file
 from ...visemes import table
 from ...visemes.phones import CLASSES, SILENCE, Phone
 from ...visemes.table import VISEMES, Viseme
+from ...visemes.textgrid import read_phones
 from ...vocabulary import FPS
-from ..corpus.speech.textgrid import read_phones
 from ..datasets.films import Film, read_films
 
 STEPS = 60  # of L-BFGS

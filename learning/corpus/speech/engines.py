@@ -4,13 +4,9 @@ They are needed to make training data only. espeak-ng is called through its shar
 phone times), flite and festival are run as programs. Only their outputs are kept.
 """
 
-import ctypes
-import ctypes.util
 import functools
-import json
 import shutil
 import subprocess
-import sys
 import tempfile
 import wave
 from collections.abc import Callable
@@ -21,14 +17,11 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from ....visemes.phones import Phone, split_classes
+from ....visemes.speaking import espeak_library, speak, stops_at_their_closures
 from ....vocabulary import SAMPLE_RATE
-from . import espeak
 
 RECORDED_DELAY = 0.010
 """Seconds added to the labels of flite and festival, whose sound comes 5-15 ms later."""
-
-STOP_RELEASE = 0.025
-"""Seconds from the burst of espeak-ng's p and b to the end of the phone, measured on its English and German."""
 
 
 @dataclass(frozen=True)
@@ -55,63 +48,13 @@ class ProsodySettings:
 # --- espeak-ng --------------------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def _espeak_library() -> str | None:
-    """Path of libespeak-ng, or None when it does not load."""
-    path = ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1"
-    try:
-        ctypes.CDLL(path)
-    except OSError:
-        return None
-    return path
-
-
 def say_espeak(text: str, voice: str, prosody: ProsodySettings) -> Utterance:
     """Speak with espeak-ng. voice: "language" or "language+variant", such as "en-us+f3"."""
-    library = _espeak_library()
-    if library is None:
-        raise RuntimeError("espeak-ng is not installed; install the package espeak-ng.")
-    numbers = (round(175 * prosody.rate), round(100 * prosody.pitch), round(100 * prosody.pitch_range))
-    command = [sys.executable, "-I", "-S", espeak.__file__, library, voice, *map(str, numbers)]
-    done = subprocess.run(command, input=text.encode("utf8"), capture_output=True, timeout=120, check=False)
-    if done.returncode == espeak.NO_VOICE:
-        raise ValueError(f"espeak-ng has no voice {voice!r}; `espeak-ng --voices` lists them.")
-    if done.returncode != 0:
-        raise RuntimeError(f"espeak-ng, voice {voice}, failed: {done.stderr.decode('utf8', 'ignore').strip()[-200:]}")
-    head, _, samples = done.stdout.partition(b"\n")
-    told = json.loads(head)
-    audio = _to_rate(np.frombuffer(samples, "<i2").astype(np.float32) / 32768, told["rate"])
-    ends = [time for time, _ in told["phones"][1:]] + [len(audio) / SAMPLE_RATE]
-    marks = [(start, end, symbol) for (start, symbol), end in zip(told["phones"], ends, strict=True)]
-    return _speech(audio, _stops_at_their_closures(audio, marks), "ipa")
-
-
-def _stops_at_their_closures(
-    audio: np.ndarray, marks: list[tuple[float, float, str]]
-) -> list[tuple[float, float, str]]:
-    """Move the marks of stops to their closures. espeak-ng marks a voiceless stop late, without the silence of its
-    closure, and counts the release as part of every stop.
-
-    The start of a voiceless stop is moved back over the silence before it, by up to 120 ms; the end of p and b is moved
-    back by STOP_RELEASE.
-    """
-    power = np.convolve(audio**2, np.full(160, 1 / 160), "same")[::80]  # every 5 ms
-    quiet = np.sqrt(power) < 0.004
-    result: list[tuple[float, float, str]] = []
-    for start, end, symbol in marks:
-        before = result[-1] if result else None
-        if before and symbol[:1] in ("p", "t", "k", "c", "q"):
-            i = first = min(int(start * 200) - 1, len(quiet) - 1)
-            while i > 0 and first - i < 24 and quiet[i]:
-                i -= 1
-            if first - i >= 3:
-                start = max(before[0] + 0.01, start - (first - i) / 200)
-        elif before and before[2][:1] in ("p", "b"):
-            start -= min(STOP_RELEASE, 0.5 * (before[1] - before[0]))
-        if before:
-            result[-1] = (before[0], min(before[1], start), before[2])
-        result.append((start, end, symbol))
-    return result
+    spoken = speak(text, voice, 175 * prosody.rate, 100 * prosody.pitch, 100 * prosody.pitch_range)
+    audio = _to_rate(spoken.samples, spoken.rate)
+    ends = [time for time, _ in spoken.starts[1:]] + [len(audio) / SAMPLE_RATE]
+    marks = [(start, end, symbol) for (start, symbol), end in zip(spoken.starts, ends, strict=True)]
+    return _speech(audio, stops_at_their_closures(audio, SAMPLE_RATE, marks), "ipa")
 
 
 # --- flite and festival ----------------------------------------------------------------------------------------------
@@ -210,7 +153,7 @@ ENGINES: dict[str, Callable[[str, str, ProsodySettings], Utterance]] = {
 
 def available_engines() -> tuple[str, ...]:
     """Engines that can be used on this machine."""
-    found = {"espeak-ng": _espeak_library(), "flite": shutil.which("flite"), "festival": shutil.which("festival")}
+    found = {"espeak-ng": espeak_library(), "flite": shutil.which("flite"), "festival": shutil.which("festival")}
     return tuple(name for name in ENGINES if found[name])
 
 

@@ -15,11 +15,14 @@ from torch import Tensor
 from ....files import whole_file
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
+from ....pipelines.phones import phones_to_motion
 from ....pipelines.portrait import assemble, encode_driving_video, encode_source, extract_appearance, render
 from ....pipelines.settings import RenderingSettings
+from ....visemes.phones import Phone
+from ....visemes.textgrid import read_phones
 from ....vocabulary import FPS, SAMPLE_RATE
 from ..speaking import motion_of_sound
-from .protocols import VIDEO, VOICE
+from .protocols import PHONES, VIDEO
 from .samples import Sample, read_sound, read_truth
 
 QUALITY = 10  # x264's constant rate factor: coding hardly adds to the differences
@@ -34,9 +37,10 @@ def film_of(
     drive: str,
     seed: int = 0,
     bf16: bool = False,
+    phones: Sequence[Phone] = (),
 ):
     """Batches of frames (b,S,S,3) in [0,1] of the first of `frames` (T,S,S,3) uint8, driven by all of them (drive
-    "video") or by their sound (640 * T,) at 16 kHz ("voice")."""
+    "video"), by their sound (640 * T,) at 16 kHz ("voice"), or by it with the lips of `phones` ("phones")."""
     pictures = torch.from_numpy(frames).float() / 255
     source = encode_source(renderer, pictures[0], bf16=bf16)
     appearance = extract_appearance(renderer, source, bf16=bf16)
@@ -44,6 +48,8 @@ def film_of(
         motion = encode_driving_video(renderer, pictures, Fraction(FPS), bf16=bf16)
     else:
         motion = motion_of_sound(model, sound, appearance, seed, bf16=bf16)
+    if drive == PHONES:
+        motion = phones_to_motion(phones, renderer, voice=motion)
     return render(renderer, source, appearance, motion, RenderingSettings(size=frames.shape[1]), bf16=bf16)
 
 
@@ -60,8 +66,8 @@ def make_films(
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """FOLDER/NAME.mp4 for each sample; those that exist are kept, so that a run that was stopped goes on. Samples
-    without sound have no film driven by the voice. ValueError where the films there are of other weights or settings.
-    """
+    without sound have no film driven by the voice, and those without a TextGrid none driven by phones. ValueError where
+    the films there are of other weights or settings."""
     folder = Path(folder)
     networks = (renderer,) if drive == VIDEO else (renderer, model)
     _check_same(folder, {"weights": [fingerprint(each) for each in networks], "size": size, "seed": seed})
@@ -70,13 +76,20 @@ def make_films(
         if not path.exists():
             frames = read_truth(sample, size)
             sound = read_sound(sample, len(frames))
-            if sound is not None or drive != VOICE:
-                made = film_of(renderer, model, frames, sound, drive, seed, bf16)
+            phones = phones_of_sample(sample) if drive == PHONES else ()
+            if drive == VIDEO or (sound is not None and (phones or drive != PHONES)):
+                made = film_of(renderer, model, frames, sound, drive, seed, bf16, phones)
                 heard = {} if sound is None else {"waveform": sound[None], "rate": SAMPLE_RATE}
                 assemble(path, made, Fraction(FPS), quality=QUALITY, **heard)
         if progress is not None:
             progress(number + 1, len(samples))
     return folder
+
+
+def phones_of_sample(sample: Sample) -> list[Phone]:
+    """The phones of a clip's TextGrid from the clip's start; none where it has no TextGrid."""
+    entry = sample.entry
+    return [] if entry.textgrid is None else [phone.moved(-entry.start) for phone in read_phones(entry.textgrid)]
 
 
 def fingerprint(network: torch.nn.Module) -> str:

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ....media.faces import find_faces
 from ....networks.renderer.model import Renderer
-from ...corpus.speech.textgrid import read_phones
 from ..metrics import psnr, ssim
 from ..sync.judge import judge as judge_sync
 from ..sync.judge import load_sync_judge
 from ..sync.mouths import find_mouths
 from . import perceptual
+from .filming import phones_of_sample
 from .frechet import frechet_distance, joined
 from .lips import closures, compare_lips
 from .measures import FIGURES, MEASURES
@@ -143,8 +143,7 @@ class Judge:
         if made.landmarks is not None and truth.landmarks is not None:
             a, b = made.landmarks[:length], truth.landmarks[:length]
             row |= {"headpose": pose_distance(a, b), **landmark_distance(a, b), **compare_lips(a, b)}
-            if sample.entry.textgrid is not None:
-                phones = [p.moved(-sample.entry.start) for p in read_phones(sample.entry.textgrid)]
+            if phones := phones_of_sample(sample):
                 row["closures"] = closures(a, phones)
         if made.embeddings is not None and truth.embeddings is not None:
             row["identity"] = float((made.embeddings @ truth.embeddings[0]).mean())

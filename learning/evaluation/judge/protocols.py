@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from . import papers
 from .papers import PaperTable
 
-VIDEO, VOICE = "video", "voice"  # what drives the portrait: the clip's own pictures, or its sound
+VIDEO, VOICE, PHONES = "video", "voice", "phones"
+"""What drives the portrait: the clip's own pictures, its sound, or its sound with the lips of its TextGrid's phones."""
 DRIVES = (VIDEO, VOICE)
 
 

@@ -25,11 +25,11 @@ from tqdm import tqdm
 from ....media.audio import load_audio, to_mono_16k
 from ....visemes.phones import SILENCE, Phone
 from ....visemes.table import lip_parameters, lips_of, mouth_parameters
+from ....visemes.textgrid import read_phones
 from ....vocabulary import FPS, INDEX, SAMPLE_RATE, SAMPLES_A_FRAME
 from ...corpus.acting.performance import add_head_motion, motion_style
 from ...corpus.speech.engines import Utterance
 from ...corpus.speech.prosody import analyse
-from ...corpus.speech.textgrid import read_phones
 from ...corpus.tracks import write_clip
 from ...datasets.films import Film, read_films, rest_of
 from ...datasets.manifest import SUFFIXES as LISTS

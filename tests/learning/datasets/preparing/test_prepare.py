@@ -16,7 +16,6 @@ import torch
 
 import mamba_portrait
 from mamba_portrait.cli import main
-from mamba_portrait.learning.corpus.speech.textgrid import read_phones
 from mamba_portrait.learning.datasets.manifest import Entry, read_manifest
 from mamba_portrait.learning.datasets.preparing import clip as clip_module
 from mamba_portrait.learning.datasets.preparing.clip import ATTEMPTS, Settings, prepare_clip
@@ -28,6 +27,7 @@ from mamba_portrait.media.audio import load_audio
 from mamba_portrait.media.finders.face import Face
 from mamba_portrait.media.photo import load_photo, to_uint8
 from mamba_portrait.media.video import probe_video, read_video
+from mamba_portrait.visemes.textgrid import read_phones
 
 from .trees import film, scene, silent_film, tags_of, textgrid, tone, wav
 

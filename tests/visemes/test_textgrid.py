@@ -1,7 +1,7 @@
 import pytest
 
-from mamba_portrait.learning.corpus.speech.textgrid import read_phones
 from mamba_portrait.visemes.phones import SILENCE
+from mamba_portrait.visemes.textgrid import read_phones
 
 
 def text_grid(*phones: tuple[float, float, str], tier: str = "phones") -> str:
