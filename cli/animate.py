@@ -7,7 +7,7 @@ from functools import partial
 
 from ..pipelines.settings import SamplingSettings
 from . import film
-from .options import Machine, add_machine, add_networks, command, use_machine
+from .options import Machine, add_machine, add_networks, command, importing, use_machine
 from .settings import add_setting, chosen
 from .stages import Stages, progress
 
@@ -52,10 +52,11 @@ def _add_speech(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints how long each stage took, and the file."""
-    from ..media.motion import check_language
-    from ..media.sound_file import SoundFile
-    from ..model_loaders.checkpoint import load_motion_model, load_renderer
-    from ..pipelines import portrait
+    with importing():
+        from ..media.motion import check_language
+        from ..media.sound_file import SoundFile
+        from ..model_loaders.checkpoint import load_motion_model, load_renderer
+        from ..pipelines import portrait
 
     film.check_out(options)
     settings, stages = chosen(options, SamplingSettings), Stages()

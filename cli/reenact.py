@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import film
-from .options import Machine, add_machine, add_networks, box, command, seconds, use_machine
+from .options import Machine, add_machine, add_networks, box, command, importing, seconds, use_machine
 from .stages import Stages, progress
 
 REMEDY = "give its place with --driving-box, or say --driving-finder whole if the video is cut to a face already"
@@ -42,9 +42,10 @@ reenact photo.jpg driving.mp4 -o moved.mp4 --start 2.5 --seconds 10
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints how long each stage took, and the file."""
-    from ..media.sound_file import film_sound
-    from ..media.video import probe_video
-    from ..model_loaders.checkpoint import load_renderer
+    with importing():
+        from ..media.sound_file import film_sound
+        from ..media.video import probe_video
+        from ..model_loaders.checkpoint import load_renderer
 
     film.check_out(options)
     stages = Stages()
