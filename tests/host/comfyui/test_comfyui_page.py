@@ -80,14 +80,18 @@ def test_sockets_and_wires_keep_their_colours_when_the_theme_changes(page):
 
 SHOWN = """JSON.stringify((() => {
   const graph = app.canvas.graph;
-  const place = (id, input, slot) => [...(graph.getNodeById(id)?.getConnectionPos(input, slot)
-    ?? (input ? graph.outputNode : graph.inputNode).slots[slot].pos)];
+  const size = node => {
+    const rect = document.querySelector(`[data-node-id="${node.id}"]`)?.getBoundingClientRect();
+    if (rect) return [rect.width / app.canvas.ds.scale, rect.height / app.canvas.ds.scale - 30];
+    return node.flags.collapsed ? [node._collapsed_width, 0] : [...node.size];
+  };
+  const place = (id, input, slot) => {
+    const node = graph.getNodeById(id);
+    if (node?.flags.collapsed) return [node.pos[0] + (input ? 0 : size(node)[0]), node.pos[1] - 15];
+    return [...(node?.getConnectionPos(input, slot) ?? (input ? graph.outputNode : graph.inputNode).slots[slot].pos)];
+  };
   return {
-    nodes: graph._nodes.map(node => {
-      const card = document.querySelector(`[data-node-id="${node.id}"]`), rect = card?.getBoundingClientRect();
-      const drawn = rect && [rect.width / app.canvas.ds.scale, rect.height / app.canvas.ds.scale - 30];
-      return [...node.pos, ...(drawn ?? node.size)];
-    }),
+    nodes: graph._nodes.map(node => [...node.pos, ...size(node)]),
     wires: [...(graph.links.values?.() ?? Object.values(graph.links))].map(link => [
       `${link.origin_id} to ${link.target_id}, ${link.type}`,
       place(link.origin_id, false, link.origin_slot), place(link.target_id, true, link.target_slot)]),
