@@ -12,8 +12,8 @@ PICTURES = {
     "differently.",
     "MambaPortraitEncodeDriving": "Frames of a driving video, and the motion encoded from them.",
     "MambaPortraitDecodeMotion": "Frames of one motion on one portrait.",
-    "MambaPortraitMotionField": "Frames, and the displacement of their pixels: the colour is its direction, light where "
-    "it is far.",
+    "MambaPortraitMotionField": "Frames, and the displacement of their pixels: the colour is its direction, light "
+    "where it is far.",
     "MambaPortraitWarp": "The portrait, and its own pixels moved by the flow of three frames.",
     "MambaPortraitPaint": "The warped portrait, where it is painted over, and the finished frame.",
     "MambaPortraitEditFlow": "One frame: the flow at strength 0, 1 and 2, and at 2 in the left half only.",
