@@ -122,12 +122,9 @@ def number(allowed: Range, none: str | None = None) -> Callable[[str], float | N
         if text == none:
             return None
         try:
-            value = int(text) if allowed.whole else float(text)
-        except ValueError:
-            value = text
-        if fault := allowed.fault(value):
-            raise argparse.ArgumentTypeError(fault + (f" ('{none}' is allowed too)" if none else ""))
-        return value
+            return allowed.read(text)
+        except argparse.ArgumentTypeError as fault:
+            raise argparse.ArgumentTypeError(f"{fault} ('{none}' is allowed too)" if none else str(fault)) from fault
 
     read.allowed = allowed
     return read
