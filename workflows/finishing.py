@@ -80,7 +80,7 @@ UPSCALED = Workflow(
             Group(
                 "4 · Portrait, enlarged",
                 "input",
-                [[Node("12", "ImageScaleBy", {"image": Out("3"), "upscale_method": "bicubic", "scale_by": 4.0})]],
+                [[Node("12", "ImageScaleBy", {"image": Out("3"), "upscale_method": "bicubic", "scale_by": 2.0})]],
                 (590, 90),
             ),
             Group("5 · Frames", "render", [[decoded(Out("10"), "256")]], (850, 430)),

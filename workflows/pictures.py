@@ -171,7 +171,7 @@ def detailed(made: Made) -> Picture:
 def upscaled(made: Made) -> Picture:
     """The crop as it is and enlarged, from nearby, below the whole; and a moved one."""
     small = to_uint8(made.run.outputs["3"][0][0])
-    large = cv2.resize(small, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    large = cv2.resize(small, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     moved = made.frames(made.moments(0.97))[0]
     eyes = [picture[int(0.3 * len(picture)) : int(0.6 * len(picture))] for picture in (small, large)]
     near = [eye[:, int(0.35 * eye.shape[1]) : int(0.65 * eye.shape[1])] for eye in eyes]

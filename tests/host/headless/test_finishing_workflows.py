@@ -9,7 +9,7 @@ from mamba_portrait.nodes.workflow import run_workflow
     ("name", "frames", "rate", "side"),
     [
         ("portrait_detailed", 16, 25, 512),
-        ("portrait_upscaled", 16, 25, 720),
+        ("portrait_upscaled", 16, 25, 360),
         ("portrait_interpolated", 32, 50, 256),
         ("tts_to_portrait", 16, 25, 180),
     ],
