@@ -58,6 +58,10 @@ def test_the_three_stages_give_the_picture_of_decode_motion_to_the_bit(renderer,
     assert torch.equal(field[1].values, moved.values)
     same = stages.Paint.execute(renderer, *portrait, field[0], warped, 1.2, 4, flow=field[1]).args[0]
     assert torch.equal(same, frames)
+    other = flow.EditFlow.execute(field[1], -1.0).args[0]
+    assert not torch.equal(
+        stages.Paint.execute(renderer, *portrait, field[0], warped, 1.2, 4, flow=other).args[0], frames
+    )
     assert frames.std(0).max() > 0.01  # it moves
 
 
