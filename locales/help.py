@@ -78,7 +78,7 @@ moves far across the picture, crop the video to it first.
 """,
     "MambaPortraitMotionField": """
 Connect its field to Paint and its flow to Warp Portrait: with unchanged values the three give the picture of Decode
-Motion to the bit. About 0.7 MB of memory a frame.
+Motion to the bit. About 1 MB of memory a frame.
 """,
     "MambaPortraitEditFlow": """
 - A still background: a mask of it, and strength 0.

@@ -7,7 +7,7 @@ from ..pipelines import layers, portrait
 from ..pipelines.flow import Flow
 from ..pipelines.settings import RenderingSettings
 from .values.cancelling import cancellable
-from .values.image_batch import image_batch
+from .values.image_batch import check_memory, image_batch
 from .values.sockets import Appearance, Motion, Renderer, Source, same_network, schema
 from .values.sockets import Flow as FlowSocket
 from .values.widgets import advanced, setting
@@ -92,7 +92,11 @@ def rendered_frames(renderer, source, appearance, motion, settings: RenderingSet
 
 
 def motion_fields(renderer, source, appearance, motion, settings: RenderingSettings) -> layers.Fields:
-    """The fields of a motion, for Motion Field."""
+    """The fields of a motion, for Motion Field. ValueError where they do not fit the memory."""
+    needed = motion.frames * layers.bytes_a_frame(renderer.module)
+    check_memory(
+        needed, f"The fields of {motion.frames} frames", "use Decode Motion or Assemble Video, or a shorter voice"
+    )
 
     def whole(*values, **rest):
         yield layers.motion_fields(*values, **rest)
@@ -117,7 +121,7 @@ def flow_output() -> FlowSocket.Output:
 
 def gathered(parts, frames: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
     """Batches of layers -> all frames (T,H,W,3), their masks (T,H,W), and the flows of the batches."""
-    images, filled, flows = image_batch(frames, height, width), 0, []
+    images, filled, flows = image_batch(frames, height, width, planes=4), 0, []  # with the mask
     mask = images.new_empty(frames, height, width)
     for part in parts:
         stop = filled + len(part.frames)

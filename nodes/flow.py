@@ -77,7 +77,7 @@ class CarryAlong(io.ComfyNode):
                     "steadiness",
                     default=2.0,
                     min=0.0,
-                    max=25.0,
+                    max=10.0,
                     step=0.5,
                     tooltip="With restored frames: over how many neighbouring frames their changes are averaged, on "
                     "the moving face. 0 takes each frame as it is; more flickers less and is softer.",

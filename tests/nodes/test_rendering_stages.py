@@ -13,6 +13,7 @@ from mamba_portrait.networks.renderer.warp import warp
 from mamba_portrait.nodes import decode, flow, stages
 from mamba_portrait.nodes.appearance import ExtractAppearance
 from mamba_portrait.nodes.source import EncodeSource
+from mamba_portrait.nodes.values import image_batch
 from mamba_portrait.pipelines.flow import Flow, carry_along
 
 FRAMES = 7
@@ -109,6 +110,16 @@ def test_a_field_of_another_network_or_length_is_refused(renderer, portrait, fie
         other = ManagedModel(renderer.module, "other")
         encoded = [type(e)(e.value, "other") for e in portrait]
         stages.Paint.execute(other, *encoded, field[0], warped, 1.0, 4)
+
+
+def test_the_memory_of_fields_is_told_before_they_are_made(renderer, portrait, motion, field, monkeypatch):
+    parts = [*field[0].value.motion, *field[0].value.deviation]
+    held = sum(part.nbytes for part in parts if part is not None)
+    monkeypatch.setattr(image_batch, "free_memory", lambda device: held - 1)
+    with pytest.raises(ValueError, match="The fields of 7 frames take 0.0 GB, but 0.0 GB are free"):
+        stages.MotionField.execute(renderer, *portrait, motion, **SETTINGS)
+    monkeypatch.setattr(image_batch, "free_memory", lambda device: held)
+    assert stages.MotionField.execute(renderer, *portrait, motion, **SETTINGS).args[0].value.frames == FRAMES
 
 
 def shifts(count: int, side: int) -> Flow:
