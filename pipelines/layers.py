@@ -12,10 +12,11 @@ from torch import Tensor
 
 from ..media.motion import Motion
 from ..networks.renderer.deviation import Deviation
-from ..networks.renderer.layers import bilinear
+from ..networks.renderer.layers import bilinear, resize
 from ..networks.renderer.lmdd import MotionField
 from ..networks.renderer.model import Renderer, Source
-from .flow import Flow, same_length
+from ..networks.renderer.warp import invert
+from .flow import INVERSION_STEPS, Flow, same_length
 from .portrait import Progress, autocast, each_batch
 from .settings import RenderingSettings
 from .threads import in_order, worker_count
@@ -46,7 +47,12 @@ class Fields:
         """The same with another displacement of as many frames."""
         same_length(flow.frames, self.frames, "flow", "field")
         values = bilinear(flow.values, self.motion.field.shape[-2:]).to(self.motion.field)
-        return replace(self, motion=self.motion._replace(field=values))
+        if torch.equal(values, self.motion.field):
+            return self
+        forward = self.motion.forward
+        if forward is not None:  # by which the plate is shown where a head has left
+            forward = resize(invert(values, INVERSION_STEPS), tuple(forward.shape[-2:])).to(forward)
+        return replace(self, motion=self.motion._replace(field=values, forward=forward))
 
     def part(self, start: int, stop: int) -> Fields:
         """The frames start .. stop."""
@@ -58,13 +64,14 @@ class Layers(NamedTuple):
     """A batch of frames and what they are made of."""
 
     frames: Tensor  # (b,H,W,3) in [0,1]
-    painted: Tensor  # (b,H,W) in [0,1]: 1 where the picture is painted, 0 where it is the warped photo
+    painted: Tensor  # (b,H,W) in [0,1]: 1 where the picture is painted or the plate, 0 where it is the warped photo
     flow: Tensor  # (b,2,h,w)
 
 
 def _layers(rendered) -> Layers:
     size = tuple(rendered.image.shape[-2:])
-    painted = 1 - bilinear(rendered.keep.float(), size)[:, 0]
+    kept = bilinear(rendered.keep.float(), size)
+    painted = 1 - (kept if rendered.left is None else kept * (1 - rendered.left.float()))[:, 0]
     return Layers(rendered.image.permute(0, 2, 3, 1).cpu(), painted.cpu(), rendered.motion.field.float().cpu())
 
 
@@ -92,7 +99,7 @@ def bytes_a_frame(renderer: Renderer) -> int:
     c = renderer.config
     half, deviation = (c.motion_size // 2) ** 2, c.regions * 3 * c.depth_planes + c.deviation_channels * c.motion_depth
     volume = 0 if c.warp == "field" else 3 * c.depth_planes * half
-    return 4 * (16 * half + (c.refine_width + 1) * half + volume + deviation * c.motion_grid**2 + c.deviation_dim)
+    return 4 * (16 * half + (c.refine_width + 3) * half + volume + deviation * c.motion_grid**2 + c.deviation_dim)
 
 
 def motion_fields(

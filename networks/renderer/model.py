@@ -104,6 +104,7 @@ class Rendered(NamedTuple):
     synthesis: Synthesis
     motion: MotionField
     deviation: Deviation
+    left: Tensor | None = None  # (B,1,H,W): how much of the plate is shown, where the renderer has one
 
 
 class Renderer(nn.Module):
@@ -238,10 +239,11 @@ class Renderer(nn.Module):
         if source.tone is not None:
             generated = source.tone[:, 0] + source.tone[:, 1] * generated.mean(1, keepdim=True)
         image = torch.lerp(generated, warped.float(), keep)
+        left = None
         if source.plate is not None:
             left = bilinear(vacated(field.forward, source.matte, field.features, self.outline), size)
             image = torch.lerp(image, resize(source.plate, size).to(image.dtype), left.to(image.dtype))
-        return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation)
+        return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation, left)
 
     def read_parameters(self, motion: Tensor) -> Tensor:
         """(...,768) -> (...,24) motion parameters (vocabulary.py names them). ValueError without a read-out."""

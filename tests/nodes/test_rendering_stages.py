@@ -1,5 +1,6 @@
 """Motion Field, Warp Portrait and Paint together, what can be put between them, and detail carried along."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -9,6 +10,7 @@ from mamba_portrait.host import ManagedModel
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.model_loaders.checkpoint import load_renderer
 from mamba_portrait.networks.renderer.layers import resize
+from mamba_portrait.networks.renderer.model import Renderer
 from mamba_portrait.networks.renderer.warp import warp
 from mamba_portrait.nodes import decode, flow, stages
 from mamba_portrait.nodes.appearance import ExtractAppearance
@@ -19,9 +21,18 @@ from mamba_portrait.pipelines.flow import Flow, carry_along
 FRAMES = 7
 
 
-@pytest.fixture(scope="module")
-def renderer():
-    return ManagedModel(load_renderer(), "shipped")
+@pytest.fixture(scope="module", params=["as it ships", "with a plate"])
+def renderer(request):
+    shipped = load_renderer()
+    if request.param == "as it ships":
+        return ManagedModel(shipped, "shipped")
+    torch.manual_seed(0)
+    module = Renderer(replace(shipped.config, matte_widths=(8, 16, 24))).eval()
+    module.load_state_dict(
+        shipped.state_dict() | {k: v for k, v in module.state_dict().items() if "matte" in k or "outline" in k}
+    )
+    module.matte.out.weight.data *= 30  # sure of what it sees, whatever that is
+    return ManagedModel(module, "shipped")
 
 
 @pytest.fixture(scope="module")
