@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..pipelines.settings import AUTO, LANGUAGE, PHONE_SETS, LipSettings, SamplingSettings
 from . import film
-from .options import Machine, add_machine, add_networks, command, use_machine
+from .options import Machine, add_machine, add_networks, command, importing, use_machine
 from .settings import add_setting, chosen
 from .stages import Stages, progress
 
@@ -71,11 +71,12 @@ def _add_phones(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints how long each stage took, and the file."""
-    from ..media.motion import check_language
-    from ..media.sound_file import SoundFile
-    from ..model_loaders.checkpoint import load_motion_model, load_renderer
-    from ..pipelines import portrait
-    from ..pipelines.phones import phones_to_motion
+    with importing():
+        from ..media.motion import check_language
+        from ..media.sound_file import SoundFile
+        from ..model_loaders.checkpoint import load_motion_model, load_renderer
+        from ..pipelines import portrait
+        from ..pipelines.phones import phones_to_motion
 
     film.check_out(options)
     settings, stages = chosen(options, SamplingSettings), Stages()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import film
 from .import_motion import add_capture, captured
-from .options import Machine, add_machine, add_networks, box, command, seconds, use_machine
+from .options import Machine, add_machine, add_networks, box, command, importing, seconds, use_machine
 from .stages import Stages, progress
 
 REMEDY = "give its place with --driving-box, or say --driving-finder whole if the video is cut to a face already"
@@ -54,9 +54,10 @@ reenact photo.jpg MySlate_1_iPhone_cal.csv --sound take.wav -o moved.mp4
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints how long each stage took, and the file."""
-    from ..media.sound_file import film_sound
-    from ..media.video import probe_video
-    from ..model_loaders.checkpoint import load_renderer
+    with importing():
+        from ..media.sound_file import film_sound
+        from ..media.video import probe_video
+        from ..model_loaders.checkpoint import load_renderer
 
     film.check_out(options)
     if Path(options.video).suffix.lower() in RECORDED:

@@ -31,6 +31,8 @@ MAIN = {
         "MAMBA_AUDIO_GLOBAL": "Mamba global audio",
         "MAMBA_AUDIO_LOCAL": "Mamba local audio",
         "MAMBA_MOTION": "Mamba motion",
+        "MAMBA_FIELD": "Mamba motion field",
+        "MAMBA_FLOW": "Mamba flow",
         "MAMBA_CROP": "Mamba crop",
         "MAMBA_CONTROL": "Mamba control",
         "MAMBA_FACE_BOX": "Mamba face box",

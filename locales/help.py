@@ -12,6 +12,12 @@ PICTURES = {
     "differently.",
     "MambaPortraitEncodeDriving": "Frames of a driving video, and the motion encoded from them.",
     "MambaPortraitDecodeMotion": "Frames of one motion on one portrait.",
+    "MambaPortraitMotionField": "Frames, and the displacement of their pixels: the colour is its direction, light "
+    "where it is far.",
+    "MambaPortraitWarp": "The portrait, and its own pixels moved by the flow of three frames.",
+    "MambaPortraitPaint": "The warped portrait, where it is painted over, and the finished frame.",
+    "MambaPortraitEditFlow": "One frame: the flow at strength 0, 1 and 2, and at 2 in the left half only.",
+    "MambaPortraitCarryAlong": "A frame; where it is painted; the frame with detail that was carried along.",
     "MambaPortraitPasteBack": "Frames of the crop, and the whole photo with one of them pasted back.",
     "MambaPortraitAssembleVideo": "Portrait and motion in, frames of the finished video out; the sound runs below.",
     "MambaPortraitFramesToVideo": "Images and a sound become one video.",
@@ -74,6 +80,19 @@ moves far across the picture, crop the video to it first.
 """,
     "MambaPortraitDecodeMotion": """
 161 frames at 512 x 512 take about 500 MB as images. Assemble Video does not hold them.
+""",
+    "MambaPortraitMotionField": """
+Connect its field to Paint and its flow to Warp Portrait: with unchanged values the three give the picture of Decode
+Motion to the bit. About 1 MB of memory a frame.
+""",
+    "MambaPortraitEditFlow": """
+- A still background: a mask of it, and strength 0.
+- Less movement of the head without another motion: strength 0.7. What Paint adds stays as it was.
+""",
+    "MambaPortraitCarryAlong": """
+- One restored portrait (any upscaler or face restorer, run once): connect it to `detailed`.
+- Restored frames (a restorer run on every frame): `steadiness` 2 or more against flicker.
+- The mask may be any other: grow or blur it with the host's mask nodes.
 """,
     "MambaPortraitPasteBack": """
 Pixels outside the crop are not changed.

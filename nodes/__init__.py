@@ -14,6 +14,7 @@ from . import (
     driving,
     edit_motion,
     examples,
+    flow,
     joint_motion,
     loaders,
     motion_files,
@@ -21,6 +22,7 @@ from . import (
     phones,
     sample,
     source,
+    stages,
 )
 from .actalker import (
     decode as actalker_decode,
@@ -50,6 +52,11 @@ NODES = [
     sample.SampleMotion,
     driving.EncodeDrivingVideo,
     decode.DecodeMotion,
+    stages.MotionField,
+    stages.Warp,
+    stages.Paint,
+    flow.EditFlow,
+    flow.CarryAlong,
     paste.PasteBack,
     assemble.AssembleVideo,
     assemble.FramesToVideo,

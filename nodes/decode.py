@@ -1,11 +1,15 @@
 """Motion to frames: deviation, LMDD, warp, blend."""
 
+import torch
+
 from ..host import io, load_device, progress_bar, use_bf16
-from ..pipelines import portrait
+from ..pipelines import layers, portrait
+from ..pipelines.flow import Flow
 from ..pipelines.settings import RenderingSettings
 from .values.cancelling import cancellable
-from .values.image_batch import image_batch
+from .values.image_batch import check_memory, image_batch
 from .values.sockets import Appearance, Motion, Renderer, Source, same_network, schema
+from .values.sockets import Flow as FlowSocket
 from .values.widgets import advanced, setting
 
 SIZES = ["photo", "256", "384", "512", "768", "1024"]
@@ -64,21 +68,67 @@ def rendering_inputs() -> list:
     ]
 
 
-def rendered_frames(renderer, source, appearance, motion, settings: RenderingSettings):
-    """The frames in batches, as they are rendered: shared by the two nodes that render."""
+def _rendered(renderer, source, appearance, motion, settings: RenderingSettings, render, *more):
+    """What `render` yields of a motion, as it is rendered; the other values are checked first."""
     encoded = same_network(source, renderer.name, "source")
     height, width = portrait.frame_size(renderer.module, encoded, settings.size)
     appearance = same_network(appearance, renderer.name, "appearance")
     with cancellable(renderer.on_device(portrait.working_memory(settings.batch, height, width))) as module:
-        yield from portrait.render(
+        yield from render(
             module,
             encoded,
             appearance,
             motion,
             settings,
+            *more,
             bf16=use_bf16(load_device()),
             progress=progress_bar(motion.frames),
         )
+
+
+def rendered_frames(renderer, source, appearance, motion, settings: RenderingSettings):
+    """The frames in batches, as they are rendered: shared by the nodes that render."""
+    return _rendered(renderer, source, appearance, motion, settings, portrait.render)
+
+
+def motion_fields(renderer, source, appearance, motion, settings: RenderingSettings) -> layers.Fields:
+    """The fields of a motion, for Motion Field. ValueError where they do not fit the memory."""
+    needed = motion.frames * layers.bytes_a_frame(renderer.module)
+    check_memory(
+        needed, f"The fields of {motion.frames} frames", "use Decode Motion or Assemble Video, or a shorter voice"
+    )
+
+    def whole(*values, **rest):
+        yield layers.motion_fields(*values, **rest)
+
+    (fields,) = _rendered(renderer, source, appearance, motion, settings, whole)
+    return fields
+
+
+def mask_output() -> io.Mask.Output:
+    """What is painted, shared with Paint."""
+    return io.Mask.Output(
+        display_name="mask",
+        tooltip="Where the picture is painted (1): the inside of the mouth, lids, and what the photo does not show. "
+        "Elsewhere it is the photo's own pixels, moved.",
+    )
+
+
+def flow_output() -> FlowSocket.Output:
+    """The displacement, shared with Motion Field."""
+    return FlowSocket.Output(display_name="flow", tooltip="Where each pixel of each frame comes from in the portrait.")
+
+
+def gathered(parts, frames: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+    """Batches of layers -> all frames (T,H,W,3), their masks (T,H,W), and the flows of the batches."""
+    images, filled, flows = image_batch(frames, height, width, planes=4), 0, []  # with the mask
+    mask = images.new_empty(frames, height, width)
+    for part in parts:
+        stop = filled + len(part.frames)
+        images[filled:stop], mask[filled:stop] = part.frames, part.painted
+        flows.append(part.flow)
+        filled = stop
+    return images, mask, flows
 
 
 class DecodeMotion(io.ComfyNode):
@@ -97,15 +147,15 @@ class DecodeMotion(io.ComfyNode):
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="The frames, as an image batch."),
                 io.Float.Output(display_name="fps", tooltip="Frames a second of these frames."),
+                mask_output(),
+                flow_output(),
             ],
         )
 
     @classmethod
     def execute(cls, renderer, source, appearance, motion, size, mode, gain, articulation, batch) -> io.NodeOutput:
         settings = rendering_settings(size, mode=mode, gain=gain, articulation=articulation, batch=batch)
-        images = image_batch(motion.frames, *portrait.frame_size(renderer.module, source.value, settings.size))
-        filled = 0
-        for frames in rendered_frames(renderer, source, appearance, motion, settings):
-            images[filled : filled + len(frames)] = frames
-            filled += len(frames)
-        return io.NodeOutput(images, float(motion.fps))
+        size = portrait.frame_size(renderer.module, source.value, settings.size)
+        parts = _rendered(renderer, source, appearance, motion, settings, layers.render_layers, size)
+        images, mask, flows = gathered(parts, motion.frames, *size)
+        return io.NodeOutput(images, float(motion.fps), mask, Flow(torch.cat(flows), motion.fps))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,7 @@ from .settings import RenderingSettings, SamplingSettings
 from .threads import in_order, worker_count
 
 Progress = Callable[[int, int], None]
+T = TypeVar("T")
 
 LISTENING_PAD = 20  # frames of silence before and after a voice while its features are computed
 WARM_UP_FRAMES = 8  # frames of silence that are sampled first and cut off again
@@ -261,7 +263,6 @@ def working_memory(batch: int, height: int, width: int) -> int:
     return batch * 4 * 3 * 8 * (height * width + 64 * 256 * 256)
 
 
-@torch.inference_mode()
 def render(
     renderer: Renderer,
     source: Source,
@@ -277,22 +278,44 @@ def render(
     makes is clamped, with a warning at the end (limits.py). Raises ValueError for motion of another renderer's motion
     space."""
     settings = settings or RenderingSettings()
+    size = frame_size(renderer, source, settings.size)
+
+    def frames(portrait: Source, looks: Tensor, target: Tensor) -> Tensor:
+        rendered = renderer.decode(portrait, looks, target, size=size, articulation=settings.articulation)
+        return rendered.image.permute(0, 2, 3, 1).cpu()
+
+    yield from each_batch(frames, renderer, source, appearance, motion, settings, size, bf16=bf16, progress=progress)
+
+
+@torch.inference_mode()
+def each_batch(
+    work: Callable[[Source, Tensor, Tensor], T],
+    renderer: Renderer,
+    source: Source,
+    appearance: Tensor,
+    motion: Motion,
+    settings: RenderingSettings,
+    size: tuple[int, int],
+    *,
+    bf16: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[T]:
+    """work(source with the photo at `size`, appearance, absolute motion (b,768)) for each batch of frames, in order; on
+    a CPU by several threads side by side."""
     motion = fitted_to(motion, renderer)
-    device, size = _device(renderer), frame_size(renderer, source, settings.size)
+    device = _device(renderer)
     on_device, appearance = source.to(device).at_size(size), appearance.to(device)
     limits = MotionLimits(renderer, "the motion")
     workers = worker_count(device, settings.batch)
 
-    def frames(target: Tensor) -> Tensor:
+    def batch(target: Tensor) -> tuple[int, T]:
         with torch.inference_mode(), autocast(device, bf16):  # both hold for one thread only
-            target = renderer.within_limits(target.to(device), on_device)
-            rendered = renderer.decode(on_device, appearance, target, size=size, articulation=settings.articulation)
-        return rendered.image.permute(0, 2, 3, 1).cpu()
+            return len(target), work(on_device, appearance, renderer.within_limits(target.to(device), on_device))
 
     targets, done = target_motions(renderer, source, motion, settings, limits, settings.batch // workers), 0
-    for pictures in in_order(frames, targets, workers):
-        yield pictures
-        done += len(pictures)
+    for count, result in in_order(batch, targets, workers):
+        yield result
+        done += count
         if progress is not None:
             progress(done, motion.frames)
     limits.warn()

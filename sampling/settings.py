@@ -6,6 +6,7 @@ which may not import `pipelines`; `pipelines/settings.py` exports them together 
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
@@ -38,6 +39,16 @@ class Range:
         if number and self.low <= value <= self.high:
             return None
         return f"must be a {'whole ' if self.whole else ''}number from {self}, not {shown(value)}"
+
+    def read(self, text: str) -> float:
+        """The number that a text holds, for argparse (`type=Range(1, 64).read`), which tells what is wrong with it."""
+        try:
+            value = int(text) if self.whole else float(text)
+        except ValueError:
+            value = text
+        if fault := self.fault(value):
+            raise argparse.ArgumentTypeError(fault)
+        return value
 
 
 def _limit(value: float) -> str:

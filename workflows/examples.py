@@ -1,6 +1,8 @@
-"""The four example graphs, described once."""
+"""The example graphs of one portrait, described once."""
 
 from .forms import Group, Node, Note, Out, Workflow
+
+ASSEMBLE = "MambaPortraitAssembleVideo"
 
 HELP = """## {title}
 
@@ -18,6 +20,14 @@ def photo(first: int, name: str = "Grace Hopper", renderer: bool = True) -> list
     """Picture and crop, nodes `first` and `first + 1`, and the renderer, node 1, beside what it feeds."""
     picture = Node(str(first), "MambaPortraitExamplePortrait", {"name": name})
     return [[picture], cropped(str(first + 1), Out(str(first)), renderer)]
+
+
+def collapsed(columns: list[list[Node]]) -> list[Node]:
+    """The nodes of these columns as titles, below each other: nodes in which there is nothing to set."""
+    nodes = [node for column in columns for node in column]
+    for node in nodes:
+        node.collapsed = True
+    return nodes
 
 
 def cropped(key: str, image: Out, renderer: bool = True) -> list[Node]:
@@ -75,7 +85,7 @@ def drawn(source: int, motion: Out) -> dict[str, Out]:
 
 def assembled(key: str, motion: Out, **rest: Out) -> Node:
     """Assemble Video of the portrait in nodes 2 to 5."""
-    return Node(key, "MambaPortraitAssembleVideo", drawn(4, motion) | rest)
+    return Node(key, ASSEMBLE, drawn(4, motion) | rest)
 
 
 def saved(key: str, video: str, prefix: str) -> Node:
@@ -83,9 +93,9 @@ def saved(key: str, video: str, prefix: str) -> Node:
     return Node(key, "SaveVideo", {"video": Out(video), "filename_prefix": prefix})
 
 
-def read_me(title: str, text: str, height: int = 330) -> Group:
+def read_me(title: str, text: str, height: int = 330, at: tuple[int, int] | None = None) -> Group:
     """The note that explains the graph."""
-    return Group("Start here", "help", [[Note(HELP.format(title=title, text=text), height)]])
+    return Group("Start here", "help", [[Note(HELP.format(title=title, text=text), height)]], at)
 
 
 def spoken(portrait_title: str, name: str, note: Group) -> list:
@@ -177,73 +187,53 @@ DRIVEN = Workflow(
     room={"1": 70, "5": 260, "6": 160, "8": 200},
 )
 
+
+def face(number: int, title: str, first: int, name: str, at: tuple[int, int], renderer: bool = False) -> Group:
+    """A portrait, cropped and encoded, nodes `first` to `first + 3`, with the renderer, node 1, or without."""
+    picture, (crop,) = photo(first, name, renderer=False)
+    titles = collapsed([[crop], *encoded(first + 2)])
+    loader = [Node("1", "MambaPortraitLoadRenderer")] if renderer else []
+    return Group(f"{number} · {title}", "input", [[*picture, *loader], titles], at)
+
+
+SAVED_MOTION = Node("11", "MambaPortraitSaveMotion", {"motion": Out("10"), "filename_prefix": "motion/greeting"})
+LOADED_MOTION = Node("12", "MambaPortraitLoadMotion", {"path": Out("11", 1)})
+EDITED_MOTION = Node(
+    "13", "MambaPortraitEditMotion", {"motion": Out("12"), "renderer": Out("1"), "mouth": 1.2, "pose": 0.6}
+)
+PLOTTED = Node("14", "MambaPortraitPlotMotion", {"motion": Out("13"), "renderer": Out("1")}, collapsed=True)
+
 EDITED = Workflow(
     "motion_saved_edited_rerendered",
     "6 Motion edited and drawn on another face",
     [
         [
-            Group("1 · The face it is made for", "input", photo(2, renderer=False)),
-            Group("2 · Another face", "input", photo(16, "Eileen Collins")),
+            face(1, "The face it is made for", 2, "Grace Hopper", (50, 0), renderer=True),
+            face(2, "Another face", 16, "Eileen Collins", (870, 230)),
+            Group("3 · Voice", "voice", [voice(6)[0], collapsed(voice(6)[1:])], (20, 470)),
+            Group("4 · Motion", "motion", [[sampled("10", 6, "5")]], (580, 550)),
+            Group("5 · Saved, loaded again", "motion", [[SAVED_MOTION], [LOADED_MOTION]], (600, 0)),
+            Group("6 · Edited", "motion", [[EDITED_MOTION]], (1140, 600)),
+            Group(
+                "7 · Looked at", "motion", [[PLOTTED], [Node("15", "PreviewImage", {"images": Out("14")})]], (1430, 0)
+            ),
+            Group(
+                "8 · Film",
+                "render",
+                [[Node("20", ASSEMBLE, drawn(18, Out("13")) | {"audio": Out("6"), "size": "512"})]],
+                (1430, 430),
+            ),
+            Group("9 · Saved", "render", [[saved("22", "20", "video/rerendered")]], (1720, 450)),
             read_me(
                 "Motion is yours to keep",
                 "Motion made for one face is saved, loaded again, edited by face region, looked at as curves, and "
                 "drawn on another face.",
+                200,
+                (0, 800),
             ),
         ],
-        [
-            Group("3 · The portrait, encoded", "input", encoded(4)),
-            Group("4 · The other face, encoded", "input", encoded(18)),
-            Group("5 · Voice", "voice", voice(6)),
-        ],
-        [Group("6 · Motion", "motion", [[sampled("10", 6, "5")]])],
-        [
-            Group(
-                "7 · Saved, loaded again, edited",
-                "motion",
-                [
-                    [
-                        Node(
-                            "11", "MambaPortraitSaveMotion", {"motion": Out("10"), "filename_prefix": "motion/greeting"}
-                        )
-                    ],
-                    [Node("12", "MambaPortraitLoadMotion", {"path": Out("11", 1)})],
-                    [
-                        Node(
-                            "13",
-                            "MambaPortraitEditMotion",
-                            {"motion": Out("12"), "renderer": Out("1"), "mouth": 1.2, "pose": 0.6},
-                        )
-                    ],
-                ],
-            ),
-        ],
-        [
-            Group(
-                "8 · Looked at",
-                "motion",
-                [
-                    [Node("14", "MambaPortraitPlotMotion", {"motion": Out("13"), "renderer": Out("1")})],
-                    [Node("15", "PreviewImage", {"images": Out("14")})],
-                ],
-            ),
-            Group(
-                "9 · Frames and film",
-                "render",
-                [
-                    [Node("20", "MambaPortraitDecodeMotion", drawn(18, Out("13")) | {"size": "256"})],
-                    [
-                        Node(
-                            "21",
-                            "MambaPortraitFramesToVideo",
-                            {"frames": Out("20"), "audio": Out("6"), "fps": Out("20", 1)},
-                        )
-                    ],
-                ],
-            ),
-        ],
-        [Group("10 · Saved", "render", [[saved("22", "21", "video/rerendered")]])],
     ],
-    room={"5": 90, "8": 230, "10": 880, "13": 210, "14": 60, "15": 160, "18": 300, "20": 90},
+    room={"1": 140, "4": 80, "5": 80, "8": 90, "9": 40, "14": 130, "18": 80, "19": 80},
 )
 
 WORKFLOWS = [TALKING, PASTED, DRIVEN, EDITED]

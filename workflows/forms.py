@@ -13,9 +13,11 @@ CORE = "0.3.64"  # the oldest ComfyUI that the pack takes
 
 COLUMN_WIDTH = 250
 NOTE_WIDTH = 540  # two columns
+COLLAPSED_WIDTH = 225  # of a node's title alone in Nodes 2.0; the classic page's are narrower
 GAP = 40
 BETWEEN = 14  # groups
-PADDING = 18
+PADDING = 18  # above and below nodes
+MARGIN = 12  # beside the nodes of a group
 TITLE = 30  # LiteGraph draws a node's title above its box, and a group's title inside
 SLOT = 20
 WIDGET = 28  # with EDGE the heights of Nodes 2.0; the classic page's are smaller
@@ -34,12 +36,13 @@ class Out:
 
 @dataclass
 class Node:
-    """A node with the inputs that differ from its defaults."""
+    """A node with the inputs that differ from its defaults. collapsed: shown as its title alone."""
 
     key: str
     type: str
     inputs: dict[str, Any] = field(default_factory=dict)
     title: str | None = None
+    collapsed: bool = False
 
 
 @dataclass
@@ -48,15 +51,19 @@ class Note:
 
     text: str
     height: int = 260
+    width: int = NOTE_WIDTH
+    collapsed = False
 
 
 @dataclass
 class Group:
-    """A part of the canvas: columns of nodes and notes, left to right, in a frame where there is a title."""
+    """A part of the canvas: columns of nodes and notes, left to right, in a frame where there is a title. at: the
+    corner of a group that does not follow the one before it in the stack."""
 
     title: str
     color: str
     columns: list[list[Node | Note]]
+    at: tuple[int, int] | None = None
 
 
 @dataclass
@@ -121,7 +128,7 @@ def _size(item: Node | Note, schemas: dict, advanced: bool) -> tuple[int, int]:
 
     A page that shows more makes the node higher when it opens the graph."""
     if isinstance(item, Note):
-        return NOTE_WIDTH, item.height
+        return item.width, item.height
     schema = schemas[item.type]
     sockets = sum(not _is_widget(i) for i in schema.inputs)
     widgets = [i for i in schema.inputs if _is_widget(i)]
@@ -131,6 +138,11 @@ def _size(item: Node | Note, schemas: dict, advanced: bool) -> tuple[int, int]:
     height = SLOT * max(sockets, len(schema.outputs)) + WIDGET * rows + EDGE
     preview = {"SaveVideo": 300, "PreviewImage": 260}.get(item.type, 0)
     return COLUMN_WIDTH, height + preview
+
+
+def _drawn_size(item: Node | Note, schemas: dict) -> tuple[int, int]:
+    """The room that an item takes below its title: with all widgets, or nothing for one that is collapsed."""
+    return (COLLAPSED_WIDTH, 0) if item.collapsed else _size(item, schemas, advanced=True)
 
 
 def _layout(workflow: Workflow, schemas: dict) -> tuple[dict[int, tuple[int, int]], list[dict]]:
@@ -146,9 +158,10 @@ def _layout(workflow: Workflow, schemas: dict) -> tuple[dict[int, tuple[int, int
                 room = [[workflow.room.get(getattr(i, "key", ""), 0) for i in column] for column in group.columns]
                 lower = min(column[0] for column in room)  # the frame moves with its nodes
                 room = [[column[0] - lower, *column[1:]] for column in room]
-                width, height = _place_group(group, left, top + lower, corners, schemas, room)
+                a, b = group.at or (left, top + lower)
+                width, height = _place_group(group, a, b, corners, schemas, room)
                 if group.title:
-                    frames.append(_frame(group, len(frames) + 1, [left, top + lower, width, height]))
+                    frames.append(_frame(group, len(frames) + 1, [a, b, width, height]))
                 left, lowest = left + width + BETWEEN, max(lowest, top + lower + height)
             top, right = lowest + BETWEEN, max(right, left - BETWEEN)
         x = right + BETWEEN
@@ -168,16 +181,16 @@ def _frame(group: Group, number: int, bounding: list[int]) -> dict:
 
 def _place_group(group: Group, left: int, top: int, corners: dict, schemas: dict, room: list) -> tuple[int, int]:
     """Give each of a group's items its corner, with the room above it; returns the frame's width and height."""
-    x, lowest = left + PADDING, top
+    x, lowest = left + MARGIN, top
     for column, free in zip(group.columns, room, strict=True):
         y = top + TITLE + PADDING
         for item, above in zip(column, free, strict=True):
             y += above
             corners[id(item)] = (x, y + TITLE)
-            y += TITLE + _size(item, schemas, advanced=True)[1] + PADDING
+            y += TITLE + _drawn_size(item, schemas)[1] + PADDING
         lowest = max(lowest, y)
-        x += max(_size(item, schemas, True)[0] for item in column) + GAP
-    return x - GAP + PADDING - left, lowest - top
+        x += max(_drawn_size(item, schemas)[0] for item in column) + GAP
+    return x - GAP + MARGIN - left, lowest - top
 
 
 def parts(workflow: Workflow, schemas: dict) -> tuple[list[dict], list[list], list[dict]]:
@@ -247,7 +260,7 @@ def _ui_node(node: Node, schema, types: dict[str, list[str]], links: list[list])
     entry = {
         "id": int(node.key),
         "type": node.type,
-        "flags": {},
+        "flags": {"collapsed": True} if node.collapsed else {},
         "mode": 0,
         "inputs": inputs,
         "outputs": outputs,

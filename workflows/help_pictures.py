@@ -35,6 +35,7 @@ from ..pipelines.pose_pictures import pose_pictures
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
 from ..pipelines.settings import PoseSettings, RenderingSettings
 from ..vocabulary import INDEX
+from . import help_layers
 from .pictures import PAPER, VIDEO, VOICE, Picture, cell, grid, make, wave
 
 FOLDER = Path(__file__).parent.parent / "web" / "docs" / "pictures"
@@ -314,6 +315,11 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "SampleMotion": sample_motion,
     "EncodeDriving": encode_driving,
     "DecodeMotion": decode_motion,
+    "MotionField": help_layers.motion_field,
+    "Warp": help_layers.warp_portrait,
+    "Paint": help_layers.paint,
+    "EditFlow": help_layers.edited,
+    "CarryAlong": help_layers.carried,
     "PasteBack": pasted,
     "AssembleVideo": assemble,
     "FramesToVideo": frames_to_video,

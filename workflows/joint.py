@@ -1,6 +1,6 @@
 """Graphs of joint control: in implicit motion, and ACTalker by voice, by video, and by both."""
 
-from .examples import assembled, driving, encoded, film, photo, read_me, sampled, saved, voice
+from .examples import assembled, collapsed, driving, encoded, photo, read_me, sampled, saved, voice
 from .forms import Group, Node, Note, Out, Workflow
 
 ACTALKER_FOLDER = "actalker"  # not listed by hosts: its weights do not ship
@@ -133,50 +133,37 @@ JOINT = Workflow(
     room={"1": 410, "2": 500, "4": 500, "6": 140, "7": 50, "10": 240, "11": 50, "12": 680},
 )
 
+JOINED = Node(
+    "14",
+    "MambaPortraitJointMotion",
+    {"voice": Out("10"), "driving": Out("12"), "renderer": Out("1"), "control": Out("13")},
+)
+
 IMPLICIT = Workflow(
     "joint_control",
     "5 Lips from a voice and head from a video",
     [
         [
-            Group("1 · Portrait", "input", photo(2)),
+            Group("1 · Portrait", "input", photo(2, renderer=False), (0, 560)),
+            Group("2 · Renderer", "input", [[Node("1", "MambaPortraitLoadRenderer")]], (110, 30)),
+            Group("3 · The portrait, encoded", "input", [collapsed(encoded(4))], (740, 100)),
+            Group("4 · Driving video", "motion", driving(11), (70, 230)),
+            Group("5 · Voice", "voice", [voice(6)[0], collapsed(voice(6)[1:])], (580, 600)),
+            Group("6 · Motion of the voice", "motion", [[sampled("10", 6, "5")]], (1140, 630)),
+            Group("7 · Gates", "help", [[Node("13", "MambaPortraitJointControl")]], (720, 350)),
+            Group("8 · Joined", "motion", [[JOINED]], (1150, 0)),
+            Group("9 · Video", "render", [[assembled("15", Out("14"), audio=Out("6"))]], (1440, 220)),
+            Group("10 · Saved", "render", [[saved("16", "15", "video/joint_control")]], (1730, 200)),
             read_me(
                 "The voice moves the mouth, a video the rest",
                 "Motion from a voice and motion from a video are joined: mouth from the voice, brows, eyes and head "
                 "from the video. What a gate gives up goes to the other.",
+                260,
+                (1440, 760),
             ),
-        ],
-        [
-            Group("2 · The portrait, encoded", "input", encoded(4)),
-            Group("3 · Driving video", "motion", driving(11)),
-            Group("4 · Voice", "voice", voice(6)),
-        ],
-        [
-            Group("5 · Gates", "help", [[Node("13", "MambaPortraitJointControl")]]),
-            Group("6 · Motion of the voice", "motion", [[sampled("10", 6, "5")]]),
-        ],
-        [
-            Group(
-                "7 · Joined",
-                "motion",
-                [
-                    [
-                        Node(
-                            "14",
-                            "MambaPortraitJointMotion",
-                            {
-                                "voice": Out("10"),
-                                "driving": Out("12"),
-                                "renderer": Out("1"),
-                                "control": Out("13"),
-                            },
-                        )
-                    ]
-                ],
-            ),
-        ],
-        *film(8, "Video", assembled("15", Out("14"), audio=Out("6")), saved("16", "15", "video/joint_control")),
+        ]
     ],
-    room={"1": 110, "2": 50, "4": 10, "5": 190, "8": 240, "11": 60, "13": 610, "15": 165},
+    room={"5": 90, "8": 170, "9": 110, "11": 10},
 )
 
 WORKFLOWS = [IMPLICIT, VOICE, VIDEO, JOINT]

@@ -24,7 +24,7 @@ from ..media.video import read_video
 from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
 from ..nodes.workflow import run_workflow
-from ..pipelines import portrait
+from ..pipelines import layers, portrait
 from ..pipelines.regions import motion_to_parameters
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
@@ -108,13 +108,20 @@ class Made:
         return [frame for batch in drawn for frame in batch]
 
 
+def _origins(node: dict) -> list[str]:
+    """The nodes that a node is wired to."""
+    return [value[0] for value in node["inputs"].values() if isinstance(value, list)]
+
+
 def make(name: str, folder: str) -> Made:
     """Run a workflow up to the inputs of its rendering node."""
     graph = json.loads((FOLDER / WORKFLOWS[name].api_file).read_text(encoding="utf-8"))
     drawing = next(node["inputs"] for node in graph.values() if node["class_type"] in DRAWING)
     wired = {key: link[0] for key, link in drawing.items() if isinstance(link, list)}
-    films = {key for key, node in graph.items() if node["class_type"] in (*DRAWING, *FILMS)}
-    graph = {key: node for key, node in graph.items() if key not in films}
+    gone = {key for key, node in graph.items() if node["class_type"] in (*DRAWING, *FILMS)}
+    while after := {key for key, node in graph.items() if key not in gone and gone & set(_origins(node))}:
+        gone |= after
+    graph = {key: node for key, node in graph.items() if key not in gone}
     for key in wired:
         graph[key] = {"class_type": "PreviewAny", "inputs": {"source": drawing[key]}}
     return Made(run_workflow(graph, output_dir=folder), wired)
@@ -149,6 +156,43 @@ def joint(made: Made) -> Picture:
     return grid([wave(), cell(driving()[times[0]])], [cell(frame) for frame in made.frames(times)])
 
 
+def detailed(made: Made) -> Picture:
+    """A frame; where it is painted; both once more from nearby."""
+    (when,) = made.moments(0.97)
+    motion = replace(made["motion"], values=made["motion"].values[[when]])
+    settings, portraits = RenderingSettings(size=1024), (made["source"].value, made["appearance"].value)
+    (drawn,) = layers.render_layers(made["renderer"].on_device(), *portraits, motion, settings, (1024, 1024))
+    frame, where = drawn.frames[0], drawn.painted[0][..., None].expand(-1, -1, 3)
+    row, column = (int(axis.float().mean()) for axis in (drawn.painted[0] > 0.5).nonzero(as_tuple=True))
+    near = [picture[row - 120 : row + 120, column - 120 : column + 120] for picture in (frame, where)]
+    return grid([cell(frame), cell(where)], [cell(picture) for picture in near])
+
+
+def upscaled(made: Made) -> Picture:
+    """The crop as it is and enlarged, from nearby, below the whole; and a moved one."""
+    small = to_uint8(made.run.outputs["3"][0][0])
+    large = cv2.resize(small, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    moved = made.frames(made.moments(0.97))[0]
+    eyes = [picture[int(0.3 * len(picture)) : int(0.6 * len(picture))] for picture in (small, large)]
+    near = [eye[:, int(0.35 * eye.shape[1]) : int(0.65 * eye.shape[1])] for eye in eyes]
+    blocks = cv2.resize(near[0], (HALF, HALF), interpolation=cv2.INTER_NEAREST)
+    return grid([with_wave(cell(small)), cell(moved)], [blocks, cell(near[1])])
+
+
+def interpolated(made: Made) -> Picture:
+    """Sixteen frames in a row, from nearby: every second one stands between two of 25 a second."""
+    opening = motion_to_parameters(made["renderer"].module, made["motion"].values)[:, INDEX["jaw"]].diff().abs()
+    first = max(0, int(opening.argmax()) - 7)
+    frames = [picture[120:260, 90:230] for picture in made.frames(list(range(first, first + 16)))]
+    small = [cell(frame, SIDE // 4, SIDE // 4) for frame in frames]
+    return grid(*(small[i : i + 4] for i in range(0, 16, 4)))
+
+
+def text_spoken(made: Made) -> Picture:
+    spoken = [cell(frame) for frame in made.frames(made.moments(0.97, 0.6))]
+    return grid([words('"Good morning.', "This is a text,", "and a portrait", 'that speaks it."'), wave()], spoken)
+
+
 def actalker(by_voice: bool, by_video: bool) -> Picture:
     """The inputs above, the photo tinted by its masks below."""
     photo = load_photo(ASSETS / next(iter(PORTRAITS.values())))
@@ -168,6 +212,10 @@ SPOKEN: dict[str, Callable[[Made], Picture]] = {
     "driven_by_video": driven,
     "motion_saved_edited_rerendered": edited,
     "joint_control": joint,
+    "portrait_detailed": detailed,
+    "portrait_upscaled": upscaled,
+    "portrait_interpolated": interpolated,
+    "tts_to_portrait": text_spoken,
 }
 ACTALKER = {"actalker_voice": (True, False), "actalker_video": (False, True), "actalker_joint": (True, True)}
 

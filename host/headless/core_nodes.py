@@ -9,6 +9,7 @@ from ...media.audio import load_audio, write_wav
 from ...media.photo import load_photo, save_image
 from ...media.video import VideoWriter
 from . import schema as io
+from .picture_nodes import ImageScaleBy, ImageSharpen
 from .settings import input_file, save_path, temp_directory
 from .video import VideoFromFile
 
@@ -207,4 +208,6 @@ CORE_NODES = [
     SaveAudio,
     PreviewImage,
     PreviewAny,
+    ImageScaleBy,
+    ImageSharpen,
 ]

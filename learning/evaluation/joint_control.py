@@ -27,6 +27,7 @@ from ...networks.renderer.model import Renderer
 from ...pipelines.control import Control
 from ...pipelines.joint import join_motions
 from ...pipelines.regions import motion_to_parameters, parameters_to_motion
+from ...sampling.settings import Range
 from ...visemes.table import lips_of
 from ...vocabulary import COUNT, FPS, MOTION, REGIONS
 from ..corpus.acting.together import MOUTH
@@ -213,9 +214,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("networks", nargs="+", metavar="FILE", help="the first is compared with the others")
     parser.add_argument("--data", required=True, metavar="DIR", help="a corpus with clips of held-out voices")
     parser.add_argument("--renderer", metavar="FILE", help="whose motion it is (default: the shipped one)")
-    parser.add_argument("--clips", type=int, default=64, metavar="N", help="at most (%(default)s)")
+    parser.add_argument("--clips", type=Range(1, 1_000_000).read, default=64, metavar="N", help="at most (%(default)s)")
     parser.add_argument("--out", metavar="FILE.json", help="the figures as numbers")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=Range(1, 1024).read, default=1)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     product, clips = Product(load_renderer(options.renderer)), read_clips(options.data)[: options.clips]

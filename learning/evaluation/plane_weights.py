@@ -22,6 +22,7 @@ from torch import Tensor
 from ...model_loaders.checkpoint import load_renderer
 from ...networks.renderer.layers import resize
 from ...networks.renderer.model import Renderer
+from ...sampling.settings import Range
 from ..datasets.stills import StillSet
 from .method_findings import Finding, finding
 from .method_pictures import SIZE, probe_renderer
@@ -119,7 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Compare forms of omega_m.")
     parser.add_argument("data", help="drawn people, held out")
     parser.add_argument("renderers", nargs="+", metavar="renderer", help="files, or shipped")
-    parser.add_argument("--groups", type=int, default=64)
+    parser.add_argument("--groups", type=Range(0, 1_000_000_000).read, default=64)
     parser.add_argument("--best", nargs="*", choices=FORMS, help="what the best omega_m gives, in a form of both")
     options = parser.parse_args(arguments)
     stills = StillSet(options.data)

@@ -18,6 +18,7 @@ from torch import Tensor
 from ...model_loaders.checkpoint import load_renderer
 from ...networks.renderer.layers import resize
 from ...networks.renderer.model import Renderer
+from ...sampling.settings import Range
 from ..datasets.film_frames import FilmFrames, PlainStills
 from ..datasets.manifest import SUFFIXES
 
@@ -120,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Measure motion learnt from video.")
     parser.add_argument("renderer", help="a renderer's file, or shipped")
     parser.add_argument("data", nargs="+", help="lists of clips (their split test), corpora with stills")
-    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--size", type=Range(16, 4096).read, default=128)
     options = parser.parse_args(arguments)
     renderer = load_renderer(None if options.renderer == "shipped" else options.renderer)
     parts = PARTS if renderer.config.motion_space == "semi" else PARTS[:1]

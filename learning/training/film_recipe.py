@@ -22,6 +22,7 @@ import torch
 from ...files import whole_file
 from ...model_loaders.checkpoint import save_checkpoint, shipped
 from ...networks.renderer.config import RendererConfig
+from ...sampling.settings import LARGEST_SEED, Range
 from ..corpus.crew import Crew
 from ..corpus.stills import draw_stills
 from ..evaluation.video_motion import groups_of, over_copying, told_apart
@@ -118,14 +119,14 @@ def main(arguments: list[str] | None = None) -> None:
     gpu = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description="Motion from video: draw from seeds, train, measure, pack.")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=Range(0.0, 1e6).read, default=10.0)
     parser.add_argument("--films", nargs="*", default=[], metavar="LIST", help="lists of clips (.csv, .jsonl)")
     parser.add_argument("--init", default="shipped", help="a renderer, shipped or none (%(default)s)")
     parser.add_argument("--space", choices=("named", "semi", "free"), default="semi")
-    parser.add_argument("--groups", type=int, default=6000, help="drawn at most (%(default)s)")
-    parser.add_argument("--size", type=int, default=256, help="of drawn pictures (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--groups", type=Range(1, 1_000_000_000).read, default=6000, help="drawn at most (%(default)s)")
+    parser.add_argument("--size", type=Range(16, 4096).read, default=256, help="of drawn pictures (%(default)s)")
+    parser.add_argument("--seed", type=Range(0, LARGEST_SEED // 2).read, default=1)
+    parser.add_argument("--jobs", type=Range(1, 1024).read, default=os.cpu_count() or 1)
     parser.add_argument("--device", default="cuda" if gpu else "cpu")
     options = vars(parser.parse_args(arguments))
     init = {"shipped": shipped("renderer"), "none": None}.get(options["init"], options["init"])

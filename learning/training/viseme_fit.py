@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ...files import whole_file
+from ...sampling.settings import Range
 from ...visemes import table
 from ...visemes.phones import CLASSES, SILENCE, Phone
 from ...visemes.table import VISEMES, Viseme
@@ -248,7 +249,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Fit the viseme table to the lips of people on film.")
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="films with landmarks.npz and TextGrids")
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="SPEAKER", help="more to judge by, not to fit on")
-    parser.add_argument("--sound-late", type=float, default=0.0, help="seconds by which sound follows picture")
+    parser.add_argument(
+        "--sound-late", type=Range(-10.0, 10.0).read, default=0.0, help="seconds by which sound follows picture"
+    )
     parser.add_argument("--out", metavar="FILE.md", help="write the table before and after by phone")
     options = parser.parse_args(arguments)
     kept, judged = [], []

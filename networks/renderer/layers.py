@@ -119,13 +119,33 @@ def resize(x: Tensor, size: int | tuple[int, int]) -> Tensor:
 
 def bilinear(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear resizing to (height, width), contiguous. PyTorch's CPU code is slow on several planes, so fewer than 16
-    channels are resized one by one, more in channels-last order."""
+    channels are resized one by one, more in channels-last order; at inference twice the size is made by `doubled`."""
     if x.shape[-2:] == tuple(size):
         return x
     many = x.shape[1] >= 16
+    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled()
+    if plain and not many and tuple(size) == (2 * x.shape[-2], 2 * x.shape[-1]):
+        return doubled(x)
     maps = x.contiguous(memory_format=torch.channels_last) if many else x.flatten(0, 1)[:, None]
     maps = F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)
     return maps.contiguous().view(*x.shape[:2], *size)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Bilinear resizing of (B,C,H,W) to twice its height and width: weights 3/4 and 1/4 of neighbours along each axis.
+    On a CPU in half the time of F.interpolate, and the same within float rounding."""
+    for axis in (2, 3):
+        count = x.shape[axis]
+        first, last = x.narrow(axis, 0, 1), x.narrow(axis, count - 1, 1)
+        left, right = x.narrow(axis, 0, count - 1), x.narrow(axis, 1, count - 1)
+        pairs = x.new_empty(*x.shape[: axis + 1], 2, *x.shape[axis + 1 :])
+        low, high = pairs.unbind(axis + 1)
+        low.narrow(axis, 0, 1).copy_(first)
+        torch.lerp(right, left, 0.25, out=low.narrow(axis, 1, count - 1))
+        torch.lerp(left, right, 0.25, out=high.narrow(axis, 0, count - 1))
+        high.narrow(axis, count - 1, 1).copy_(last)
+        x = pairs.flatten(axis, axis + 1)
+    return x
 
 
 def with_coordinates(x: Tensor) -> Tensor:

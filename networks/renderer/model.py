@@ -104,6 +104,7 @@ class Rendered(NamedTuple):
     synthesis: Synthesis
     motion: MotionField
     deviation: Deviation
+    left: Tensor | None = None  # (B,1,H,W): how much of the plate is shown, where the renderer has one
 
 
 class Renderer(nn.Module):
@@ -192,30 +193,57 @@ class Renderer(nn.Module):
 
         A source of one portrait serves any batch. Field and mask are resized: the photo is warped at the output's size
         and the generated picture is blended in by the mask. Motion is not clamped here (see `within_limits`)."""
-        count = motion.shape[0]
-        if source.motion.shape[0] != count:
-            if source.motion.shape[0] != 1:
-                raise ValueError(
-                    f"{source.motion.shape[0]} sources for {count} motions: give one source, or one for each motion"
-                )
-            source = source.repeat(count)
-            appearance = appearance.expand(count, -1)
+        source, appearance = self._matched(source, appearance, motion.shape[0])
+        field, deviation = self.motion_field(source, appearance, motion)
+        warped = self.warp_photo(source, field.field, size)
+        return self.paint(source, appearance, field, deviation, warped, articulation)
+
+    def _matched(self, source: Source, appearance: Tensor, count: int) -> tuple[Source, Tensor]:
+        """A source and its appearance for so many frames."""
+        given = source.motion.shape[0]
+        if given == count:
+            return source, appearance
+        if given != 1:
+            raise ValueError(f"{given} sources for {count} motions: give one source, or one for each motion")
+        return source.repeat(count), appearance.expand(count, -1)
+
+    def motion_field(self, source: Source, appearance: Tensor, motion: Tensor) -> tuple[MotionField, Deviation]:
+        """The first third of `decode`, DIT and LMDD: motion (B,768) -> where each pixel comes from, and the deviation
+        that the decoder reads besides."""
+        source, appearance = self._matched(source, appearance, motion.shape[0])
         deviation = self.deviation(motion, source.pose)
-        field = self.lmdd(deviation, source.source_maps, appearance)
+        return self.lmdd(deviation, source.source_maps, appearance), deviation
+
+    def warp_photo(self, source: Source, field: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """The second third: the photo (B,3,H,W) at `size`, by default its own, moved by a field (B,2,h,w)."""
+        photo = resize(source.image, size or tuple(source.image.shape[-2:]))
+        return warp(photo.expand(field.shape[0], -1, -1, -1) if photo.shape[0] == 1 else photo, field)
+
+    def paint(
+        self,
+        source: Source,
+        appearance: Tensor,
+        field: MotionField,
+        deviation: Deviation,
+        warped: Tensor,
+        articulation: float = 1.0,
+    ) -> Rendered:
+        """The last third: what the photo does not show is painted over the warped photo (B,3,H,W)."""
+        source, appearance = self._matched(source, appearance, warped.shape[0])
         synthesis = self.decoder(
             source.small, source.skips, source.identity, appearance, field, deviation, articulation
         )
-        size = size or tuple(source.image.shape[-2:])
-        warped = warp(resize(source.image, size), field.field)
+        size = tuple(warped.shape[-2:])
         keep = bilinear(synthesis.keep, size)
         generated = bilinear(synthesis.image, size)
         if source.tone is not None:
             generated = source.tone[:, 0] + source.tone[:, 1] * generated.mean(1, keepdim=True)
         image = torch.lerp(generated, warped.float(), keep)
+        left = None
         if source.plate is not None:
             left = bilinear(vacated(field.forward, source.matte, field.features, self.outline), size)
             image = torch.lerp(image, resize(source.plate, size).to(image.dtype), left.to(image.dtype))
-        return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation)
+        return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation, left)
 
     def read_parameters(self, motion: Tensor) -> Tensor:
         """(...,768) -> (...,24) motion parameters (vocabulary.py names them). ValueError without a read-out."""

@@ -1,4 +1,4 @@
-"""Checks of IMAGE values, which may be gray, with alpha, empty or with NaN."""
+"""Checks of IMAGE and MASK values, which may be gray, with alpha, empty or with NaN."""
 
 import torch
 
@@ -38,3 +38,14 @@ def one_photo(image: torch.Tensor | None, node: str, name: str = "image") -> tor
             "from Batch) before it to pick one."
         )
     return plain(batch[0], name)
+
+
+def masks(mask: torch.Tensor | None, name: str) -> torch.Tensor:
+    """The MASK at the input `name`, (H,W) or (B,H,W) -> (B,H,W) float32 in [0,1] on the CPU. ValueError for one that
+    holds nothing, or NaN."""
+    if mask is None or mask.numel() == 0:
+        raise ValueError(f"No mask came in at '{name}': see the node wired to it.")
+    mask = mask.detach().cpu().float().reshape(-1, *mask.shape[-2:])
+    if not bool(torch.isfinite(mask).all()):
+        raise ValueError(f"The mask at '{name}' has NaN or infinite values: see the node wired to it.")
+    return mask.clamp(0, 1)

@@ -2,12 +2,16 @@
 
 import argparse
 import math
+import re
+from pathlib import Path
 
 import pytest
 
+import mamba_portrait
 from mamba_portrait.cli import main, parser
 from mamba_portrait.cli.film import SCALE, SHIFT
 from mamba_portrait.cli.options import box
+from mamba_portrait.learning.training import film_recipe
 from mamba_portrait.nodes.crop import PortraitCrop
 
 TEXTS = ("nan", "NaN", "-nan", "inf", "-inf", "Infinity", "1e400", "-1e400", "", " ", "x", "0x10", "1,5", "9" * 5000)
@@ -76,3 +80,18 @@ def test_a_value_set_in_a_workflow_is_refused_in_one_sentence(value, capsys):
     assert main(arguments) == 2
     told = capsys.readouterr().err.strip()
     assert told.startswith("error: node ") and "gain" in told and "\n" not in told and len(told) < 300
+
+
+def test_scripts_of_developers_have_ranges_too():
+    """No `python -m mamba_portrait....` takes a number as it comes."""
+    package = Path(mamba_portrait.__file__).parent
+    for folder in ("learning", "locales", "workflows"):
+        for path in (package / folder).rglob("*.py"):
+            assert not re.search(r"add_argument\([^)]*type=(int|float)\b", path.read_text(encoding="utf-8")), path
+
+
+def test_a_script_refuses_a_wrong_number_in_a_sentence(capsys):
+    for text in ("nan", "x", "5000", "9" * 5000):
+        with pytest.raises(SystemExit):
+            film_recipe.main(["--out", "nowhere", "--size", text, "list.json"])
+        assert "argument --size: must be a whole number from 16 to 4096, not" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from ....media.finders.own import load_face_finder
 from ....model_loaders.checkpoint import save_checkpoint
 from ....networks.face_finder import FaceFinder, FaceFinderConfig
 from ....precision import has_bf16
+from ....sampling.settings import LARGEST_SEED, Range
 from .. import processes
 from ..alone import alone_in
 from ..loop import Descent, Every, Plan, fit
@@ -81,10 +82,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", default="runs/face_finder", help="where an interrupted run is resumed from")
     parser.add_argument("--start", metavar="FILE", help="weights that a new run begins from")
     parser.add_argument(
-        "--max-minutes", type=float, default=20.0, help="minutes of computing, interruptions not counted"
+        "--max-minutes", type=Range(0.0, 1e6).read, default=20.0, help="minutes of computing, interruptions not counted"
     )
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=Range(1, 1024).read, default=1)
+    parser.add_argument("--seed", type=Range(0, LARGEST_SEED // 2).read, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)

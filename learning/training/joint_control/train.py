@@ -20,6 +20,7 @@ from ....files import check_place
 from ....model_loaders.checkpoint import load_renderer, save_checkpoint
 from ....networks.joint_control import MIXINGS, JointControl, JointControlConfig
 from ....networks.renderer.model import Renderer
+from ....sampling.settings import LARGEST_SEED, Range
 from ...datasets.tracks import load_tracks
 from .. import processes
 from ..alone import alone_in
@@ -77,11 +78,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", metavar="DIR", help="where a run is resumed from (default: beside FILE)")
     parser.add_argument("--renderer", metavar="FILE", help="whose motion it is (default: the shipped one)")
     parser.add_argument("--mixing", choices=MIXINGS, default="scan", help="how cells meet (%(default)s)")
-    parser.add_argument("--steps", type=int, metavar="N", help="instead of the clock")
-    parser.add_argument("--minutes", type=float, default=15.0, help="over all resumed runs (%(default)s)")
-    parser.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS", help="(%(default)s)")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=Range(0, 1_000_000_000).read, metavar="N", help="instead of the clock")
+    parser.add_argument(
+        "--minutes", type=Range(0.0, 1e6).read, default=15.0, help="over all resumed runs (%(default)s)"
+    )
+    parser.add_argument(
+        "--checkpoint-every", type=Range(0.0, 1e6).read, default=60.0, metavar="SECONDS", help="(%(default)s)"
+    )
+    parser.add_argument("--threads", type=Range(1, 1024).read, default=1)
+    parser.add_argument("--seed", type=Range(0, LARGEST_SEED // 2).read, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     out = check_place(options.out)

@@ -24,6 +24,7 @@ from ....model_loaders.checkpoint import load_motion_model, load_renderer
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
 from ....pipelines.portrait import Voice, extract_global_audio, extract_local_audio
+from ....sampling.settings import Range
 from ....vocabulary import INDEX, SAMPLES_A_FRAME
 from ...datasets.tracks import MOUTH, Track, load_tracks
 from ..run import save_atomically
@@ -115,7 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="clips")
     parser.add_argument("--init", metavar="FILE", help="a motion model or a run's stage2.pt (default: the shipped one)")
     parser.add_argument("--renderer", metavar="FILE", help="the renderer it speaks through (default: the shipped one)")
-    parser.add_argument("--every", type=int, default=1, help="use every so many-th clip only (%(default)s)")
+    parser.add_argument(
+        "--every", type=Range(1, 1_000_000).read, default=1, help="use every so many-th clip only (%(default)s)"
+    )
     parser.add_argument("--out", required=True, metavar="RUN.pt", help="what `export` reads")
     options = parser.parse_args(arguments)
     state: dict = {}

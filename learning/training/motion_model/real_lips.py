@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ....media.audio import load_audio, to_mono_16k
+from ....sampling.settings import Range
 from ....visemes.phones import SILENCE, Phone
 from ....visemes.table import lip_parameters, lips_of, mouth_parameters
 from ....visemes.textgrid import read_phones
@@ -159,7 +160,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--films", nargs="*", default=[], metavar="FOLDER", help="films with landmarks; or lists")
     parser.add_argument("--speech", nargs="*", default=[], metavar="FOLDER", help="recordings and TextGrids; or lists")
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="SPEAKER", help="people on film to leave out")
-    parser.add_argument("--sound-late", type=float, default=0.0, help="seconds by which the films' sound is late")
+    parser.add_argument(
+        "--sound-late", type=Range(-10.0, 10.0).read, default=0.0, help="seconds by which the films' sound is late"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="clips are written under its folder clips")
     options = parser.parse_args(arguments)
     out = Path(options.out) / "clips"

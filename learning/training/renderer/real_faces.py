@@ -24,6 +24,7 @@ from ....media.faces import NoFaceError
 from ....media.photo import load_photo, to_uint8
 from ....media.video import read_video
 from ....pipelines.framing import frame_portrait
+from ....sampling.settings import Range
 from ...datasets.face_groups import FaceGroups
 from ...datasets.films import SUFFIXES, read_landmarks, speaker_of
 from ...datasets.manifest import SUFFIXES as LISTS
@@ -171,7 +172,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--drawn", required=True, metavar="DIR", help="drawn stills, 256 pixels wide")
     parser.add_argument("--photographs", type=Path, metavar="DIR", help="photographs of one face each")
     parser.add_argument("--films", nargs="*", default=[], metavar="FOLDER", help="films with landmarks; or lists")
-    parser.add_argument("--clips", type=int, default=150, metavar="N", help="of a person on film at most (%(default)s)")
+    parser.add_argument(
+        "--clips",
+        type=Range(1, 1_000_000).read,
+        default=150,
+        metavar="N",
+        help="of a person on film at most (%(default)s)",
+    )
     parser.add_argument("--held-out", action="store_true", help="write those who judge, instead of those who teach")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR")
     options = parser.parse_args(arguments)

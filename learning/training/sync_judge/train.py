@@ -16,6 +16,7 @@ import cv2
 import torch
 
 from ....model_loaders.checkpoint import save_checkpoint
+from ....sampling.settings import LARGEST_SEED, Range
 from ...datasets.films import SUFFIXES, speaker_of
 from ...datasets.splits import held_out
 from ...evaluation.sync.judge import KIND
@@ -84,13 +85,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--corpus", nargs="+", required=True, metavar="DIR", help="drawn corpora with painted clips")
     parser.add_argument("--speakers", nargs="+", default=(), help="of the films only these speakers")
     parser.add_argument("--leave-out", nargs="+", default=("s33", "s34"), help="never these (%(default)s)")
-    parser.add_argument("--late", type=float, default=GRID_LATE, help="seconds of their sound's delay (%(default)s)")
+    parser.add_argument(
+        "--late", type=Range(-10.0, 10.0).read, default=GRID_LATE, help="seconds of their sound's delay (%(default)s)"
+    )
     parser.add_argument("--out", default="weights/sync_judge.safetensors")
     parser.add_argument("--folder", default="runs/sync_judge", help="where an interrupted run is resumed from")
     parser.add_argument("--mouths", metavar="DIR", help="where cut mouths are kept (default: in the run's folder)")
-    parser.add_argument("--max-minutes", type=float, default=20.0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--max-minutes", type=Range(0.0, 1e6).read, default=20.0)
+    parser.add_argument("--threads", type=Range(1, 1024).read, default=1)
+    parser.add_argument("--seed", type=Range(0, LARGEST_SEED // 2).read, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)

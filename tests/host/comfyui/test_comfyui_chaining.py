@@ -72,9 +72,13 @@ def test_frames_may_be_enlarged_by_cores_upscaler(comfyui, tiny):
     folder.mkdir(exist_ok=True)
     save_file(weights, str(folder / "random.safetensors"))
     graph = speaking(tiny, "motion_saved_edited_rerendered")
-    graph["20"]["inputs"]["size"] = "256"
-    graph["21"]["inputs"]["frames"] = ["large", 0]
-    graph["22"]["inputs"]["filename_prefix"] = "video/enlarged"
+    assembled = graph["20"]["inputs"]
+    names = ("renderer", "source", "appearance", "motion", "mode", "gain", "articulation", "batch")
+    inputs = {name: assembled[name] for name in names} | {"size": "256"}
+    graph["20"] = {"class_type": "MambaPortraitDecodeMotion", "inputs": inputs}
+    inputs = {"frames": ["large", 0], "audio": assembled["audio"], "fps": ["20", 1], "visible_mark": False}
+    graph["film"] = {"class_type": "MambaPortraitFramesToVideo", "inputs": inputs | {"quality": 18}}
+    graph["22"]["inputs"].update(video=["film", 0], filename_prefix="video/enlarged")
     graph["large"] = {
         "class_type": "ImageUpscaleWithModel",
         "inputs": {"upscale_model": ["model", 0], "image": ["20", 0]},

@@ -31,7 +31,7 @@ def test_every_node_is_there_with_its_tooltips(comfyui):
     [
         ("talking_portrait", (180, 180)),
         ("talking_portrait_pasted_back", (1440, 900)),
-        ("motion_saved_edited_rerendered", (256, 256)),
+        ("motion_saved_edited_rerendered", (512, 512)),
     ],
 )
 def test_spoken_workflows_run_to_a_saved_video(comfyui, tiny, name, size):

@@ -80,14 +80,18 @@ def test_sockets_and_wires_keep_their_colours_when_the_theme_changes(page):
 
 SHOWN = """JSON.stringify((() => {
   const graph = app.canvas.graph;
-  const place = (id, input, slot) => [...(graph.getNodeById(id)?.getConnectionPos(input, slot)
-    ?? (input ? graph.outputNode : graph.inputNode).slots[slot].pos)];
+  const size = node => {
+    const rect = document.querySelector(`[data-node-id="${node.id}"]`)?.getBoundingClientRect();
+    if (rect) return [rect.width / app.canvas.ds.scale, rect.height / app.canvas.ds.scale - 30];
+    return node.flags.collapsed ? [node._collapsed_width, 0] : [...node.size];
+  };
+  const place = (id, input, slot) => {
+    const node = graph.getNodeById(id);
+    if (node?.flags.collapsed) return [node.pos[0] + (input ? 0 : size(node)[0]), node.pos[1] - 15];
+    return [...(node?.getConnectionPos(input, slot) ?? (input ? graph.outputNode : graph.inputNode).slots[slot].pos)];
+  };
   return {
-    nodes: graph._nodes.map(node => {
-      const card = document.querySelector(`[data-node-id="${node.id}"]`), rect = card?.getBoundingClientRect();
-      const drawn = rect && [rect.width / app.canvas.ds.scale, rect.height / app.canvas.ds.scale - 30];
-      return [...node.pos, ...(drawn ?? node.size)];
-    }),
+    nodes: graph._nodes.map(node => [...node.pos, ...size(node)]),
     wires: [...(graph.links.values?.() ?? Object.values(graph.links))].map(link => [
       `${link.origin_id} to ${link.target_id}, ${link.type}`,
       place(link.origin_id, false, link.origin_slot), place(link.target_id, true, link.target_slot)]),
@@ -129,16 +133,49 @@ def test_help_pages_and_translations_are_served(page, comfyui):
         assert "MambaPortraitSampleMotion" in translations[language]["nodeDefs"]
 
 
-def test_run_from_the_page_saves_a_video(page, comfyui, tiny):
-    graph = json.loads((WORKFLOWS / EXAMPLES["driven_by_video"].page_file).read_text(encoding="utf-8"))
+def with_tiny_networks(name: str) -> dict:
+    """A template as the page opens it, with the tiny networks."""
+    graph = json.loads((WORKFLOWS / EXAMPLES[name].page_file).read_text(encoding="utf-8"))
     for node in graph["nodes"]:
-        if node["type"] == "MambaPortraitLoadRenderer":
-            node["widgets_values"] = ["tiny_renderer.safetensors"]
+        if weights := TINY.get(node["type"]):
+            node["widgets_values"] = [weights]
         if node["type"] == "MambaPortraitCrop":
             node["widgets_values"][0] = "whole"
+    return graph
+
+
+TINY = {
+    "MambaPortraitLoadRenderer": "tiny_renderer.safetensors",
+    "MambaPortraitLoadMotionModel": "tiny_motion.safetensors",
+}
+FILMS = {  # frames and rate of the example voice, 6.4 s
+    "portrait_detailed": (161, 25),
+    "portrait_upscaled": (161, 25),
+    "portrait_interpolated": (322, 50),
+    "tts_to_portrait": (161, 25),
+}
+
+
+def test_run_from_the_page_saves_a_video(page, comfyui, tiny):
+    graph = with_tiny_networks("driven_by_video")
+    for node in graph["nodes"]:
         if node["type"] == "MambaPortraitAssembleVideo":
             node["widgets_values"][0] = "256"
     page.open(graph)
     entry = page.run()
     (path,) = comfyui.saved(entry)
     assert tiny.facts(path)[:2] == (148, 25)
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_finished_films_are_saved_from_the_page(page, comfyui, tiny, name):
+    graph = with_tiny_networks(name)
+    for node in graph["nodes"]:
+        if node["type"] == "ImageScaleBy":
+            node["widgets_values"][1] = 1.0  # the whole photo is large
+        if node["type"] in ("MambaPortraitDecodeMotion", "MambaPortraitAssembleVideo"):
+            node["widgets_values"][0] = "256"
+    page.again()
+    page.open(graph)
+    (path,) = comfyui.saved(page.run())
+    assert tiny.facts(path)[:2] == FILMS[name]

@@ -4,6 +4,8 @@ values, the same graphs refused and run, the same nodes run again. Where it diff
 import json
 import os
 
+import cv2
+import numpy as np
 import pytest
 
 from mamba_portrait.host.headless import settings as headless
@@ -139,6 +141,29 @@ def graph(node: str = "MambaPortraitPasteBack", **changes) -> dict:
         else:
             nodes[key]["inputs"][name] = value
     return nodes
+
+
+PICTURE_NODES = {
+    "nearest": ("ImageScaleBy", {"upscale_method": "nearest-exact", "scale_by": 1.3}),
+    "bilinear": ("ImageScaleBy", {"upscale_method": "bilinear", "scale_by": 0.7}),
+    "area": ("ImageScaleBy", {"upscale_method": "area", "scale_by": 0.5}),
+    "bicubic": ("ImageScaleBy", {"upscale_method": "bicubic", "scale_by": 2.0}),
+    "lanczos": ("ImageScaleBy", {"upscale_method": "lanczos", "scale_by": 1.5}),
+    "sharpened": ("ImageSharpen", {"sharpen_radius": 2, "sigma": 0.8, "alpha": 0.1}),
+    "sharpened more": ("ImageSharpen", {"sharpen_radius": 1, "sigma": 3.0, "alpha": 1.0}),
+}
+
+
+@pytest.mark.parametrize("case", PICTURE_NODES)
+def test_nodes_that_change_pictures_give_cores_pictures(comfyui, tmp_path, case):
+    node, inputs = PICTURE_NODES[case]
+    prompt = {key: node for key, node in graph().items() if key in ("photo", "crop")}
+    prompt["changed"] = {"class_type": node, "inputs": {"image": ["crop", 0], **inputs}}
+    prompt["saved"] = {"class_type": "SaveImage", "inputs": {"images": ["changed", 0], "filename_prefix": case}}
+    (ours,) = run_workflow(prompt, output_dir=tmp_path).files
+    (theirs,) = comfyui.saved(comfyui.run(prompt))
+    ours, theirs = (cv2.imread(str(path)).astype(int) for path in (ours, theirs))
+    assert ours.shape == theirs.shape and np.abs(ours - theirs).max() <= 1
 
 
 CASES = {

@@ -97,8 +97,8 @@ def test_motion_of_a_voice_has_its_frames_and_style_changes_it(motion_model):
 def test_decoding_in_batches_equals_one_by_one(renderer):
     made, looks = encoded(renderer)
     settings = dict(size="photo", mode="relative", gain=1.0, articulation=1.0)
-    one, fps = decode.DecodeMotion.execute(renderer, made, looks, some_motion(), batch=1, **settings).args
-    many, _ = decode.DecodeMotion.execute(renderer, made, looks, some_motion(), batch=4, **settings).args
+    one, fps, *_ = decode.DecodeMotion.execute(renderer, made, looks, some_motion(), batch=1, **settings).args
+    many, *_ = decode.DecodeMotion.execute(renderer, made, looks, some_motion(), batch=4, **settings).args
     assert one.shape == (5, 64, 64, 3) and fps == 25.0
     torch.testing.assert_close(one, many, atol=2e-5, rtol=0)
 

@@ -24,7 +24,7 @@ def test_spoken_workflows_give_a_frame_for_every_forty_milliseconds(name, tiny, 
     frames, rate, width, height, seconds = tiny.facts(path)
     assert frames == 16 and rate == 25  # floor(9999 * 25 / 16000 + 0.5)
     assert seconds == pytest.approx(9999 / 16000, abs=0.07)  # AAC comes in blocks of 64 ms
-    side = {"talking_portrait": (180, 180), "talking_portrait_pasted_back": (1440, 900)}.get(name, (256, 256))
+    side = {"talking_portrait": (180, 180), "talking_portrait_pasted_back": (1440, 900)}.get(name, (512, 512))
     assert (width, height) == side
 
 

@@ -29,6 +29,18 @@ def test_bilinear_is_bilinear_whatever_way_it_takes(channels):
     assert torch.allclose(layers.bilinear(x, (11, 16)), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("channels", [1, 3, 20])
+def test_twice_the_size_is_bilinear_with_gradients_and_without(channels):
+    x = torch.randn(2, channels, 5, 8)
+    expected = F.interpolate(x, size=(10, 16), mode="bilinear", align_corners=False)
+    assert torch.equal(layers.bilinear(x, (10, 16)), expected)
+    with torch.inference_mode():
+        for given in (x, x.contiguous(memory_format=torch.channels_last)):
+            resized = layers.bilinear(given, (10, 16))
+            assert torch.allclose(resized, expected, atol=1e-6) and resized.is_contiguous()
+    assert torch.allclose(layers.doubled(x[..., :1, :1]), x[..., :1, :1].expand(-1, -1, 2, 2))
+
+
 def test_concat_channels_keeps_the_memory_order_of_its_first_map():
     maps = [torch.randn(2, c, 4, 5) for c in (6, 1, 3)]
     turned = [maps[0].contiguous(memory_format=torch.channels_last), *maps[1:]]
