@@ -30,13 +30,14 @@ animate painting.png voice.wav -o out.mp4 --box 210,140,420,350 --mark
     parser.add_argument("voice", metavar="VOICE", help="any sound or video file with speech in it")
     film.add_film(parser)
     film.add_face(parser)
-    _add_speech(parser)
+    add_speech(parser)
     add_networks(parser, motion_model=True)
     add_machine(parser)
     return parser
 
 
-def _add_speech(parser: argparse.ArgumentParser) -> None:
+def add_speech(parser: argparse.ArgumentParser) -> None:
+    """Options of the voice's motion."""
     group = parser.add_argument_group("speech")
     add = partial(add_setting, group, SamplingSettings)
     add("--seed", "seed", "seed of the noise; another one gives another performance")
@@ -68,20 +69,20 @@ def run(options: argparse.Namespace) -> None:
             model = load_motion_model(options.motion_model).to(machine.device)
             check_language(model.motion_language, renderer)
         face = film.portrait_of(options, renderer, machine, stages)
-        motion = _generate_motion(model, voice, options.style, face, settings, machine, stages)
+        motion = generate_motion(model, voice, options.style, face.appearance, settings, machine, stages)
         film.write_film(options, renderer, face, motion, sound, machine, stages)
 
 
-def _generate_motion(
+def generate_motion(
     model,
     voice,
     style_file: str | None,
-    face: film.Portrait,
+    appearance,
     settings: SamplingSettings,
     machine: Machine,
     stages: Stages,
 ):
-    """Voice -> Motion."""
+    """Voice -> Motion, for the looks of a face (None: any)."""
     from ..media.sound_file import SoundFile
     from ..pipelines import portrait
 
@@ -99,7 +100,7 @@ def _generate_motion(
             model,
             global_audio,
             local_audio,
-            face.appearance,
+            appearance,
             settings,
             style=style,
             bf16=machine.bf16,

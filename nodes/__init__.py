@@ -11,6 +11,7 @@ from . import (
     crop,
     decode,
     driving,
+    dub,
     edit_motion,
     examples,
     joint_motion,
@@ -19,6 +20,7 @@ from . import (
     paste,
     sample,
     source,
+    track,
 )
 from .actalker import (
     decode as actalker_decode,
@@ -56,6 +58,8 @@ NODES = [
     edit_motion.EditMotion,
     edit_motion.MixMotion,
     edit_motion.PlotMotion,
+    track.TrackFace,
+    dub.DubVideo,
     control.JointControl,
     joint_motion.JointMotion,
     actalker_load.LoadACTalker,

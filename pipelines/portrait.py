@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..media.audio import frame_count, to_mono_16k
+from ..media.mixed_sound import MixedSound
 from ..media.motion import Motion, fitted_to, retarget
 from ..media.picture import checked
 from ..media.sound_file import SoundFile
@@ -318,7 +319,7 @@ def assemble(
     *,
     waveform: Tensor | None = None,
     rate: int | None = None,
-    sound: SoundFile | None = None,
+    sound: SoundFile | MixedSound | None = None,
     mark: bool = False,
     quality: int = RenderingSettings.quality,
 ) -> Path:
