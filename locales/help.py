@@ -21,6 +21,8 @@ PICTURES = {
     "MambaPortraitMixMotion": "Opening of the mouth over time: first motion, second motion, blend, one after the "
     "other.",
     "MambaPortraitPlotMotion": "The picture that this node makes.",
+    "MambaPortraitTrackFace": "A frame of the film: the crop (green), marks of the face, the mouth's region darkened.",
+    "MambaPortraitDubVideo": "Above frames of the film, below the same frames with the mouth of another voice.",
     "MambaPortraitJointControl": "With both gates at 1 the voice controls the mouth (green), the driving video all the "
     "rest (violet).",
     "MambaPortraitJointMotion": "Above frames of the driving video, below the joint motion: head and eyes of the "
@@ -31,6 +33,10 @@ PICTURES = {
 }
 
 NOTES = {
+    "MambaPortraitDubVideo": """
+Nothing outside of the mouth's region changes, before encoding. The film's length and rate are kept: a longer voice is
+cut, after a shorter one the lips stay closed. Use Sample Motion without an appearance.
+""",
     "MambaPortraitLoadRenderer": """
 Put checkpoints of your own into `models/mamba_portrait`. Only files with a renderer, by their metadata, are offered
 here. Source, appearance and motion belong to the renderer that made them: use one Load Renderer for the whole graph.

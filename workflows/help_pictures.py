@@ -11,12 +11,14 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
+from ..host import VideoFromFile
 from ..media.crop import paste_back
 from ..media.motion import Motion
 from ..media.motion_edit import blend_motions, concatenate_motions
@@ -26,7 +28,10 @@ from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.crop import face_mask
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS
 from ..nodes.sample import SampleMotion
+from ..nodes.track import TrackFace
 from ..pipelines import portrait
+from ..pipelines.dubbing import dub
+from ..pipelines.face_reading import read_face
 from ..pipelines.framing import FramedPortrait, frame_portrait
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
 from ..pipelines.settings import RenderingSettings
@@ -70,6 +75,11 @@ class Results:
     @cached_property
     def driving_frames(self) -> list[Picture]:
         return [to_uint8(frame) for frame in read_video(ASSETS / DRIVING["drawn head"])]
+
+    @cached_property
+    def tracked(self):
+        """What Track Face makes of the example video."""
+        return TrackFace.execute(VideoFromFile(str(ASSETS / DRIVING["drawn head"])), "auto", "largest", 0)
 
     def parameters(self, motion: Motion, name: str) -> np.ndarray:
         """(T,) one motion parameter over time."""
@@ -250,6 +260,18 @@ def plot_motion(r: Results) -> Picture:
     return plot // 32 * 32 + 24  # few shades make a small file
 
 
+def track_face(r: Results) -> Picture:
+    return cell(r.tracked.args[1][0], 300, 400)
+
+
+def dub_video(r: Results) -> Picture:
+    film, track = r.tracked.args[0].film, r.tracked.args[0].track
+    network, times = r.renderer.on_device(), [20, 36, 50, 64]
+    face = read_face(network, film.again(), track)
+    dubbed = list(islice(dub(network, film.again, track, face, r.spoken), times[-1] + 1))
+    return grid([cell(r.driving_frames[i], 150, 150) for i in times], [cell(dubbed[i][0], 150, 150) for i in times])
+
+
 def joint_control(r: Results) -> Picture:
     face = r.crop[0]
     mouth = ACTalkerMasks.execute(face, "auto", "largest", 0, 1.2, "paper").args[2][0]
@@ -294,6 +316,8 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "EditMotion": edit_motion,
     "MixMotion": mix_motion,
     "PlotMotion": plot_motion,
+    "TrackFace": track_face,
+    "DubVideo": dub_video,
     "JointControl": joint_control,
     "JointMotion": joint_motion,
     "ExamplePortrait": example_portraits,

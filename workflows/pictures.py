@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,8 @@ from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
 from ..nodes.workflow import run_workflow
 from ..pipelines import portrait
+from ..pipelines.dubbing import dub
+from ..pipelines.face_reading import read_face
 from ..pipelines.regions import motion_to_parameters
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
@@ -35,7 +38,7 @@ WORKFLOWS = {workflow.name: workflow for workflow in build.WORKFLOWS}
 SIDE, HALF = 640, 320
 PAPER, VOICE, VIDEO, INK = (32, 32, 34), (136, 170, 136), (192, 96, 184), (225, 225, 225)  # as the groups are coloured
 NOT_INCLUDED = ("ACTalker's graph.", "Its weights are", "not included:", "bring your own.")
-DRAWING = ("MambaPortraitAssembleVideo", "MambaPortraitDecodeMotion")
+DRAWING = ("MambaPortraitAssembleVideo", "MambaPortraitDecodeMotion", "MambaPortraitDubVideo")
 FILMS = ("MambaPortraitFramesToVideo", "SaveVideo")
 
 Picture = np.ndarray  # (H,W,3) uint8 RGB
@@ -162,12 +165,25 @@ def actalker(by_voice: bool, by_video: bool) -> Picture:
     return grid([cell(photo), *sources][-2:], [cell(tinted), words(*NOT_INCLUDED)])
 
 
+def dubbed(made: Made) -> Picture:
+    """Two frames of the film above, and below what the new voice makes of them."""
+    tracked, network = made["face_track"], made["renderer"].on_device()
+    film, track = tracked.film, tracked.track
+    times = [t for t in made.moments(*(1 - q / 50 for q in range(51))) if t < track.frames]
+    times = [times[0], times[-1]]  # the widest mouth, and the most closed one
+    face = read_face(network, film.again(), track)
+    drawn = dict(enumerate(islice(dub(network, film.again, track, face, made["motion"]), max(times) + 1)))
+    shown = dict(enumerate(islice(film.again(), max(times) + 1)))
+    return grid([cell(shown[i]) for i in times], [cell(drawn[i][0]) for i in times])
+
+
 SPOKEN: dict[str, Callable[[Made], Picture]] = {
     "talking_portrait": talking,
     "talking_portrait_pasted_back": pasted,
     "driven_by_video": driven,
     "motion_saved_edited_rerendered": edited,
     "joint_control": joint,
+    "dub_a_film": dubbed,
 }
 ACTALKER = {"actalker_voice": (True, False), "actalker_video": (False, True), "actalker_joint": (True, True)}
 
