@@ -9,14 +9,14 @@ import numpy as np
 
 SIDE = 32  # pixels of the small picture in which frames are compared
 LEAST = 0.05  # mean difference, of 1, below which nothing is a cut
-TIMES = 6.0  # how many times the difference of the frames before it a cut has
+TIMES = 3.0  # how many times the difference of the frames before it a cut has
 BEFORE = 12  # frames whose differences are remembered
 
 
 class Cuts:
     """Tells of each frame whether it begins another shot.
 
-    Compared are pictures of 32 x 32 pixels: a cut changes most of them at once, by six times the median of the last
+    Compared are pictures of 32 x 32 pixels: a cut changes most of them at once, by three times the median of the last
     twelve changes or more. A slow fade, a flash of less than .05 and a moving camera are no cuts."""
 
     def __init__(self) -> None:

@@ -81,7 +81,7 @@ def dub(
     settings = settings or DubbingSettings()
     voice = voice_parameters(renderer, motion, track, settings)
     device = next(renderer.parameters()).device
-    keys = _KeyReader(renderer, read(), track, bf16, device)
+    keys = _KeyReader(renderer, same_film(read(), track), track, bf16, device)
 
     def work(item: _Item) -> Tensor:
         with torch.inference_mode(), autocast(device, bf16):

@@ -22,7 +22,7 @@ EVERY = 0.08  # seconds from one look at the face to the next; it moves evenly b
 SEARCH = 0.48  # seconds from one search of the whole frame to the next while there is no face
 GAP = 0.4  # seconds without the face that are filled in
 STEADY = 0.12  # of the face's side: a head that moves and grows less than this in a shot has one box for all of it
-SMOOTH_BOX, SMOOTH_MARKS = 0.25, 0.05  # seconds, sigma of the Gaussian
+SMOOTH_BOX, SMOOTH_MARKS = 0.25, 0.1  # seconds, sigma of the Gaussian
 JUMP = 0.8  # of the face's side: a face that moves further between two looks belongs to another shot
 MARKS = np.array([(0.30, 0.28), (0.70, 0.28), (0.50, 0.50), (0.31, 0.73), (0.69, 0.73)])
 """Eyes, nose tip and corners of the mouth in the box of a face, for finders without landmarks."""
