@@ -16,6 +16,7 @@ COMMANDS = (
     "animate",
     "reenact",
     "dub",
+    "talk",
     "run",
     "corpus",
     "prepare",

@@ -11,12 +11,12 @@ import json
 from pathlib import Path
 
 from ..nodes.workflow import node_classes
-from . import dubbing, examples, joint, one_node
+from . import conversation, dubbing, examples, joint, one_node
 from .forms import api_form, ui_form
 
 FOLDER = Path(__file__).parent
 BLUEPRINT = f"../subgraphs/{one_node.NAME}.json"
-WORKFLOWS = (*examples.WORKFLOWS, *joint.WORKFLOWS, *dubbing.WORKFLOWS)
+WORKFLOWS = (*examples.WORKFLOWS, *joint.WORKFLOWS, *dubbing.WORKFLOWS, *conversation.WORKFLOWS)
 
 
 def documents() -> dict[str, dict]:

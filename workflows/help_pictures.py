@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -27,12 +28,14 @@ from ..media.video import read_video
 from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.crop import face_mask
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS
+from ..nodes.pick_face import PickFace
 from ..nodes.sample import SampleMotion
 from ..nodes.track import TrackFace
 from ..pipelines import portrait
 from ..pipelines.dubbing import dub
 from ..pipelines.face_reading import read_face
 from ..pipelines.framing import FramedPortrait, frame_portrait
+from ..pipelines.listening import listening_curves
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
@@ -272,6 +275,23 @@ def dub_video(r: Results) -> Picture:
     return grid([cell(r.driving_frames[i], 150, 150) for i in times], [cell(dubbed[i][0], 150, 150) for i in times])
 
 
+def pick_face(r: Results) -> Picture:
+    photo = load_photo(ASSETS / PORTRAITS["two people"])
+    return cell(PickFace.execute(photo[None], "right", "auto").args[3][0], 330, WIDTH)
+
+
+def two_voices(r: Results) -> Picture:
+    silence = np.full((70, WIDTH // 2, 3), PAPER, np.uint8)
+    first, second = wave(70, WIDTH // 2), wave(70, WIDTH // 2, "man")
+    return stacked(np.concatenate([first, silence], 1), np.concatenate([silence, second], 1))
+
+
+def listening(r: Results) -> Picture:
+    heard = listening_curves(250, Fraction(25), "right").numpy()
+    shown = (("blink_left", OTHER), ("pitch", HEAD), ("jaw", MOUTH))
+    return stacked(*(curves(70, (np.append(heard[:, INDEX[name]], 0), colour)) for name, colour in shown))
+
+
 def joint_control(r: Results) -> Picture:
     face = r.crop[0]
     mouth = ACTalkerMasks.execute(face, "auto", "largest", 0, 1.2, "paper").args[2][0]
@@ -316,6 +336,9 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "EditMotion": edit_motion,
     "MixMotion": mix_motion,
     "PlotMotion": plot_motion,
+    "PickFace": pick_face,
+    "TwoVoices": two_voices,
+    "Listen": listening,
     "TrackFace": track_face,
     "DubVideo": dub_video,
     "JointControl": joint_control,

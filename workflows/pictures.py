@@ -39,7 +39,7 @@ SIDE, HALF = 640, 320
 PAPER, VOICE, VIDEO, INK = (32, 32, 34), (136, 170, 136), (192, 96, 184), (225, 225, 225)  # as the groups are coloured
 NOT_INCLUDED = ("ACTalker's graph.", "Its weights are", "not included:", "bring your own.")
 DRAWING = ("MambaPortraitAssembleVideo", "MambaPortraitDecodeMotion", "MambaPortraitDubVideo")
-FILMS = ("MambaPortraitFramesToVideo", "SaveVideo")
+FILMS = ("MambaPortraitPasteBack", "MambaPortraitFramesToVideo", "SaveVideo")
 
 Picture = np.ndarray  # (H,W,3) uint8 RGB
 
@@ -111,10 +111,10 @@ class Made:
         return [frame for batch in drawn for frame in batch]
 
 
-def make(name: str, folder: str) -> Made:
-    """Run a workflow up to the inputs of its rendering node."""
+def make(name: str, folder: str, number: int = 0) -> Made:
+    """Run a workflow up to the inputs of its rendering node, of several the one of this number."""
     graph = json.loads((FOLDER / WORKFLOWS[name].api_file).read_text(encoding="utf-8"))
-    drawing = next(node["inputs"] for node in graph.values() if node["class_type"] in DRAWING)
+    drawing = [node["inputs"] for node in graph.values() if node["class_type"] in DRAWING][number]
     wired = {key: link[0] for key, link in drawing.items() if isinstance(link, list)}
     films = {key for key, node in graph.items() if node["class_type"] in (*DRAWING, *FILMS)}
     graph = {key: node for key, node in graph.items() if key not in films}
@@ -177,6 +177,22 @@ def dubbed(made: Made) -> Picture:
     return grid([cell(shown[i]) for i in times], [cell(drawn[i][0]) for i in times])
 
 
+def two_people(made: Made) -> Picture:
+    """Each of two people speaking, while the other listens."""
+    with tempfile.TemporaryDirectory() as folder:
+        both = [made, make("two_people_talk", folder, 1)]
+    photo, crops = made.run.outputs["2"][0][0], [each.run.outputs[key][1] for each, key in zip(both, "34", strict=True)]
+    rows = []
+    for speaker in both:
+        (when,) = speaker.moments(0.97)
+        whole = photo
+        for place, (each, crop) in enumerate(zip(both, crops, strict=True)):
+            (frame,) = each.frames([when], crop.size)
+            whole = paste_back(whole, frame[None], crop, beside=[crops[1 - place]])
+        rows.append([cell(whole[0], HALF, SIDE)])
+    return grid(*rows)
+
+
 SPOKEN: dict[str, Callable[[Made], Picture]] = {
     "talking_portrait": talking,
     "talking_portrait_pasted_back": pasted,
@@ -184,6 +200,7 @@ SPOKEN: dict[str, Callable[[Made], Picture]] = {
     "motion_saved_edited_rerendered": edited,
     "joint_control": joint,
     "dub_a_film": dubbed,
+    "two_people_talk": two_people,
 }
 ACTALKER = {"actalker_voice": (True, False), "actalker_video": (False, True), "actalker_joint": (True, True)}
 

@@ -45,8 +45,9 @@ def measure_dubbing(
 ) -> dict[str, float]:
     """One film: `outside`, the lowest PSNR of a frame outside of the mouth's region, before encoding (100 where nothing
     differs); `lips`, correlation of the dubbed lips with those that the voice gives a photo; `film`, with the film's
-    own; `chance`, of the photo's lips for the third voice with the film's own; `silent`, the part of the film's lip
-    opening that is left where the new voice is silent; `jitter`, the box's largest move between frames, in pixels."""
+    own; `voice` and `chance`, of the photo's lips for the new and for the third voice with the film's own; `silent`,
+    the part of the film's lip opening that is left where the new voice is silent; `jitter`, the box's largest move
+    between frames, in pixels."""
     info = probe_video(film)
 
     def read():
@@ -67,6 +68,7 @@ def measure_dubbing(
         "outside": _outside(frames, spoken, track),
         "lips": correlation(new, photo),
         "film": correlation(new, own),
+        "voice": correlation(photo, own),
         "chance": correlation(chance, own),
         "silent": correlation(rest, own) * float(rest.std() / own.std().clamp_min(1e-6)),
         "jitter": _jitter(track),
