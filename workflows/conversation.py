@@ -100,7 +100,20 @@ CONVERSATION = Workflow(
         [Group("9 · Pasted back", "render", [[pasted("23", "2", "21", "3", "4"), pasted("24", "23", "22", "4", "3")]])],
         [Group("10 · Film", "render", [[FILM], [saved("26", "25", "video/two_people")]])],
     ],
-    room={},
+    room={
+        "2": 750,
+        "11": 520,
+        "5": 310,
+        "6": 2980,
+        "8": 630,
+        "13": 10,
+        "16": 10,
+        "17": 1360,
+        "21": 610,
+        "22": 230,
+        "23": 980,
+        "24": 610,
+    },
 )
 
 WORKFLOWS = [CONVERSATION]

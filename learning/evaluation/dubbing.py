@@ -25,8 +25,10 @@ from ...media.video import probe_video, read_video
 from ...model_loaders.checkpoint import load_motion_model, load_renderer
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
+from ...pipelines.dub_plan import WEIGHTS, DubbingSettings, voice_parameters
 from ...pipelines.dubbing import dub
 from ...pipelines.face_reading import read_face
+from ...pipelines.lips import OPENING
 from ...pipelines.portrait import encode_source, extract_appearance, prepare_voice, render
 from ...pipelines.settings import RenderingSettings
 from ...pipelines.tracking import FaceTrack, track_face
@@ -45,9 +47,9 @@ def measure_dubbing(
 ) -> dict[str, float]:
     """One film: `outside`, the lowest PSNR of a frame outside of the mouth's region, before encoding (100 where nothing
     differs); `lips`, correlation of the dubbed lips with those that the voice gives a photo; `film`, with the film's
-    own; `voice` and `chance`, of the photo's lips for the new and for the third voice with the film's own; `silent`,
-    the part of the film's lip opening that is left where the new voice is silent; `jitter`, the box's largest move
-    between frames, in pixels."""
+    own; `command`, of the opening that the new voice commands with the film's own, and `chance`, of a photo's lips for
+    the third voice; `silent`, the part of the film's lip opening that is left where the new voice is silent;
+    `jitter`, the box's largest move between frames, in pixels."""
     info = probe_video(film)
 
     def read():
@@ -57,6 +59,7 @@ def measure_dubbing(
     face = read_face(renderer, read(), track)
     heard, other = (prepare_voice(*load_audio(path)).waveform[0] for path in (voice, third))
     motions = [motion_of_sound(model, sound, None) for sound in (heard, other, torch.zeros_like(heard))]
+    command = voice_parameters(renderer, motions[0], track, DubbingSettings())[:, OPENING] @ WEIGHTS
     frames = torch.stack(list(read()))
     spoken, silent = (torch.cat(list(dub(renderer, read, track, face, m))) for m in (motions[0], motions[2]))
     lips = [_lips(mesh, pictures) for pictures in (frames, spoken, silent, *_on_a_photo(renderer, motions[:2]))]
@@ -68,7 +71,7 @@ def measure_dubbing(
         "outside": _outside(frames, spoken, track),
         "lips": correlation(new, photo),
         "film": correlation(new, own),
-        "voice": correlation(photo, own),
+        "command": correlation(command[:length], own),
         "chance": correlation(chance, own),
         "silent": correlation(rest, own) * float(rest.std() / own.std().clamp_min(1e-6)),
         "jitter": _jitter(track),
