@@ -1,10 +1,11 @@
 """Motion to frames: deviation, LMDD, warp, blend."""
 
-from ..host import io, load_device, progress_bar, use_bf16
+from ..host import io, load_device, use_bf16
 from ..pipelines import portrait
 from ..pipelines.settings import RenderingSettings
 from .values.cancelling import cancellable
 from .values.image_batch import image_batch
+from .values.previewing import previewed
 from .values.sockets import Appearance, Motion, Renderer, Source, same_network, schema
 from .values.widgets import advanced, setting
 
@@ -70,15 +71,8 @@ def rendered_frames(renderer, source, appearance, motion, settings: RenderingSet
     height, width = portrait.frame_size(renderer.module, encoded, settings.size)
     appearance = same_network(appearance, renderer.name, "appearance")
     with cancellable(renderer.on_device(portrait.working_memory(settings.batch, height, width))) as module:
-        yield from portrait.render(
-            module,
-            encoded,
-            appearance,
-            motion,
-            settings,
-            bf16=use_bf16(load_device()),
-            progress=progress_bar(motion.frames),
-        )
+        frames = portrait.render(module, encoded, appearance, motion, settings, bf16=use_bf16(load_device()))
+        yield from previewed(frames, motion.frames, "Rendering")
 
 
 class DecodeMotion(io.ComfyNode):

@@ -14,6 +14,7 @@ from ..pipelines.settings import RenderingSettings
 from .assemble import encoding_inputs
 from .track import TrackedFilm
 from .values.cancelling import cancellable, one_by_one
+from .values.previewing import previewed
 from .values.sockets import FaceTrack, Motion, Renderer, schema
 from .values.sound import sound_of
 from .values.temporary_film import TemporaryFilm
@@ -122,8 +123,8 @@ class DubVideo(io.ComfyNode):
         side = max((track.crop(shot.first + int(shot.seen.float().argmax())).size for shot in track.shots), default=256)
         with cancellable(renderer.on_device(portrait.working_memory(2, side, side))) as module:
             face = read_face(module, film.again(), track, bf16=bf16, progress=progress_bar(track.frames))
-            frames = dub(
-                module, film.again, track, face, motion, settings, bf16=bf16, progress=progress_bar(track.frames)
+            frames = previewed(
+                dub(module, film.again, track, face, motion, settings, bf16=bf16), track.frames, "Dubbing"
             )
             portrait.assemble(path, one_by_one(frames), track.fps, **sound, mark=visible_mark, quality=quality)
         return io.NodeOutput(VideoFromFile(TemporaryFilm(path)), str(face.report))

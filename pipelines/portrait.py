@@ -29,6 +29,7 @@ from ..networks.renderer.model import Renderer, Source
 from ..sampling.windows import sample_motion
 from ..vocabulary import FPS, SAMPLES_A_FRAME
 from . import lips
+from .halving import Halving
 from .limits import MotionLimits
 from .settings import RenderingSettings, SamplingSettings
 from .threads import in_order, worker_count
@@ -291,7 +292,7 @@ def render(
         return rendered.image.permute(0, 2, 3, 1).cpu()
 
     targets, done = _targets(renderer, source, motion, settings, limits, settings.batch // workers), 0
-    for pictures in in_order(frames, targets, workers):
+    for pictures in in_order(Halving(frames, "rendering"), targets, workers):
         yield pictures
         done += len(pictures)
         if progress is not None:
