@@ -14,7 +14,7 @@ from mamba_portrait.media.mouth_region import MouthRegion
 from mamba_portrait.media.video import read_video
 from mamba_portrait.model_loaders.checkpoint import load_renderer
 from mamba_portrait.pipelines.dub_plan import DubbingSettings, _keys, plan_shot, voice_parameters
-from mamba_portrait.pipelines.dubbing import dub
+from mamba_portrait.pipelines.dubbing import _nearest, dub
 from mamba_portrait.pipelines.face_reading import read_face
 from mamba_portrait.pipelines.tracking import Shot, track_face
 from mamba_portrait.vocabulary import COUNT, INDEX
@@ -127,3 +127,9 @@ def test_key_frames_have_closed_lips_and_lie_apart():
 def test_a_shot_without_the_face_has_no_plan():
     shot = Shot(0, 3, torch.zeros(3, dtype=torch.bool), torch.zeros(3, 3), torch.zeros(3, 5, 2))
     assert plan_shot(shot, torch.full((3, COUNT), torch.nan), torch.zeros(3, COUNT), 25.0) is None
+
+
+def test_key_frames_are_dissolved_in_the_middle_between_them_only():
+    parts = {at: _nearest([4, 14], at) for at in (0, 4, 6, 9, 13, 20)}
+    assert parts[0] == parts[4] == parts[6] == [(4, 1.0)] and parts[13] == parts[20] == [(14, 1.0)]
+    assert parts[9] == [(4, pytest.approx(0.5)), (14, pytest.approx(0.5))]
