@@ -100,7 +100,10 @@ class PickFace(io.ComfyNode):
                 scale_input(),
                 io.Mask.Input("mask", optional=True, tooltip="With pick = mask: painted over the face."),
                 BoundingBox.Input(
-                    "bounding_box", optional=True, tooltip="With pick = box, in hosts with such a socket."
+                    "bounding_box",
+                    optional=True,
+                    tooltip="With pick = box, in hosts with such a socket.",
+                    extra_dict={"forceInput": True},  # no widget of the page's: its box would always count as given
                 ),
                 _number("number", "number", "With pick = number: as the overlay shows."),
                 _number("x", "x", "With pick = point or box: distance from the left edge in pixels."),
