@@ -18,6 +18,8 @@ COMMANDS = (
     "import-motion",
     "export-motion",
     "live",
+    "dub",
+    "talk",
     "run",
     "corpus",
     "prepare",
@@ -36,6 +38,7 @@ CANCELLED, BAD_INPUT = 130, 2
 EXAMPLES = """examples:
   python -m mamba_portrait animate photo.jpg voice.wav -o talking.mp4
   python -m mamba_portrait reenact photo.jpg driving.mp4 -o moved.mp4
+  python -m mamba_portrait dub film.mp4 voice.wav -o dubbed.mp4
   python -m mamba_portrait run workflows/api/talking_portrait.json
   python -m mamba_portrait COMMAND --help"""
 

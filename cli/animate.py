@@ -33,14 +33,15 @@ animate photo.jpg voice.wav -o said.mp4 --phones voice.srt --language de
     parser.add_argument("voice", metavar="VOICE", help="any sound or video file with speech in it")
     film.add_film(parser)
     film.add_face(parser)
-    _add_speech(parser)
+    add_speech(parser)
     _add_phones(parser)
     add_networks(parser, motion_model=True)
     add_machine(parser)
     return parser
 
 
-def _add_speech(parser: argparse.ArgumentParser) -> None:
+def add_speech(parser: argparse.ArgumentParser) -> None:
+    """Options of the voice's motion."""
     group = parser.add_argument_group("speech")
     add = partial(add_setting, group, SamplingSettings)
     add("--seed", "seed", "seed of the noise; another one gives another performance")
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
             motion = phones_to_motion(phones, renderer, chosen(options, LipSettings), frames=voice.frames)
             film.write_film(options, renderer, face, motion, sound, machine, stages)
             return
-        motion = _generate_motion(model, voice, options.style, face, settings, machine, stages)
+        motion = generate_motion(model, voice, options.style, face.appearance, settings, machine, stages)
         if phones:
             motion = phones_to_motion(phones, renderer, chosen(options, LipSettings), voice=motion)
         film.write_film(options, renderer, face, motion, sound, machine, stages)
@@ -116,16 +117,16 @@ def _read_phones(options: argparse.Namespace, voice):
     )
 
 
-def _generate_motion(
+def generate_motion(
     model,
     voice,
     style_file: str | None,
-    face: film.Portrait,
+    appearance,
     settings: SamplingSettings,
     machine: Machine,
     stages: Stages,
 ):
-    """Voice -> Motion."""
+    """Voice -> Motion, for the looks of a face (None: any)."""
     from ..media.sound_file import SoundFile
     from ..pipelines import portrait
 
@@ -143,7 +144,7 @@ def _generate_motion(
             model,
             global_audio,
             local_audio,
-            face.appearance,
+            appearance,
             settings,
             style=style,
             bf16=machine.bf16,

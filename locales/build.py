@@ -36,6 +36,7 @@ MAIN = {
         "MAMBA_CROP": "Mamba crop",
         "MAMBA_CONTROL": "Mamba control",
         "MAMBA_FACE_BOX": "Mamba face box",
+        "MAMBA_FACE_TRACK": "Mamba face track",
         "MAMBA_ACTALKER": "ACTalker",
         "MAMBA_ACTALKER_IDENTITY": "ACTalker identity",
         "MAMBA_ACTALKER_VOICE": "ACTalker voice",

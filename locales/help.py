@@ -27,6 +27,11 @@ PICTURES = {
     "MambaPortraitMixMotion": "Opening of the mouth over time: first motion, second motion, blend, one after the "
     "other.",
     "MambaPortraitPlotMotion": "The picture that this node makes.",
+    "MambaPortraitPickFace": "All faces of the photo with their numbers; the picked one and its crop are green.",
+    "MambaPortraitTwoVoices": "Two voices, one after the other: each track is silent while the other one speaks.",
+    "MambaPortraitListen": "Ten seconds of a listener: lids, nods and sway of the head; the jaw rests.",
+    "MambaPortraitTrackFace": "A frame of the film: the crop (green), marks of the face, the mouth's region darkened.",
+    "MambaPortraitDubVideo": "Above frames of the film, below the same frames with the mouth of another voice.",
     "MambaPortraitJointControl": "With both gates at 1 the voice controls the mouth (green), the driving video all the "
     "rest (violet).",
     "MambaPortraitJointMotion": "Above frames of the driving video, below the joint motion: head and eyes of the "
@@ -36,12 +41,23 @@ PICTURES = {
     "drives.",
     "MambaPortraitSaveCapture": "A voice, and the jaw and smile that its table holds.",
     "MambaPortraitPosePictures": "Above frames of a portrait, below the face points at the same moments.",
-    "MambaPortraitExamplePortrait": "The three pictures: Grace Hopper, Eileen Collins, picture in a room.",
+    "MambaPortraitExamplePortrait": "The pictures: Grace Hopper, Eileen Collins, picture in a room, two people.",
     "MambaPortraitExampleVoice": "The two recordings: greeting and man.",
     "MambaPortraitExampleDrivingVideo": "Frames of the clip drawn head.",
 }
 
 NOTES = {
+    "MambaPortraitPickFace": """
+For two people use two of these nodes, each with its own choice, and give each one's crop to its Paste Back and, as
+`beside`, to the other's.
+""",
+    "MambaPortraitTwoVoices": """
+Give each track to its own audio nodes and Sample Motion, and to its Listen; give `both` to the video.
+""",
+    "MambaPortraitDubVideo": """
+Nothing outside of the mouth's region changes, before encoding. The film's length and rate are kept: a longer voice is
+cut, after a shorter one the lips stay closed. Use Sample Motion without an appearance.
+""",
     "MambaPortraitLoadRenderer": """
 Put checkpoints of your own into `models/mamba_portrait`. Only files with a renderer, by their metadata, are offered
 here. Source, appearance and motion belong to the renderer that made them: use one Load Renderer for the whole graph.

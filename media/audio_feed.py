@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .audio import resampled
+from .mixed_sound import MixedSound
 from .mixing import mix
 from .sound_file import SoundFile
 
@@ -16,12 +17,12 @@ RATE = 48_000  # of a voice at a rate that AAC does not know
 
 
 class AudioFeed:
-    """audio: a waveform (N,), (C,N) or (1,C,N) in [-1,1] and its rate, or a file, which is read on the way.
+    """audio: a waveform (N,), (C,N) or (1,C,N) in [-1,1] and its rate, or a file or mixture, which is read on the way.
 
     `channels` is 1 or 2, and 0 for a file without a sample. Raises ValueError for an empty waveform."""
 
-    def __init__(self, audio: tuple[Tensor, int] | SoundFile) -> None:
-        if isinstance(audio, SoundFile):
+    def __init__(self, audio: tuple[Tensor, int] | SoundFile | MixedSound) -> None:
+        if not isinstance(audio, tuple):
             pieces, rate = audio.stereo(), audio.rate
         else:
             waveform, rate = torch.as_tensor(audio[0]).detach().float().cpu(), int(audio[1])

@@ -1,5 +1,6 @@
 """Cutting a square portrait out of a photo at the photo's own resolution, and pasting the animated portrait back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -112,8 +113,13 @@ def crop_portrait(
     return cut(photo, crop, max_size), crop
 
 
-def paste_back(photo: Tensor, frames: Tensor, crop: Crop, feather: float = FEATHER) -> Tensor:
-    """Paste animated portraits (B,h,w,3) back into photo (H,W,3) -> (B,H,W,3), float in [0,1].
+def paste_back(
+    photo: Tensor, frames: Tensor, crop: Crop, feather: float = FEATHER, beside: Sequence[Crop] = ()
+) -> Tensor:
+    """Paste animated portraits (B,h,w,3) back into photo (H,W,3), or into as many (B,H,W,3) -> (B,H,W,3), float in
+    [0,1].
+
+    beside: crops of other faces of the photo, whose halves of the common ground are left to them.
 
     Frames of any size are resized to the crop's. Edges of the crop inside the photo are feathered over `feather` of the
     crop's side; pixels outside the crop are not changed.
@@ -130,19 +136,36 @@ def paste_back(photo: Tensor, frames: Tensor, crop: Crop, feather: float = FEATH
         )
     if not 0 <= feather <= 0.5:
         raise ValueError(f"The feather must lie between 0 and 0.5 of the crop, got {feather}.")
-    photo = photo.reshape(photo.shape[-3:])[..., :3].to(frames.device, torch.float32)
+    photo = (photo if photo.ndim == 4 else photo[None])[..., :3].to(frames.device, torch.float32)
+    if len(photo) not in (1, len(frames)):
+        raise ValueError(f"{len(frames)} frames were to be pasted into {len(photo)} pictures: give one, or as many.")
     y0, y1 = max(0, crop.y0), min(crop.height, crop.y0 + crop.size)
     x0, x1 = max(0, crop.x0), min(crop.width, crop.x0 + crop.size)
-    out = photo.expand(frames.shape[0], -1, -1, -1).clone()
+    out = photo.expand(len(frames), -1, -1, -1).clone()
     if y1 <= y0 or x1 <= x0:
         return out
     frames = resize(frames[..., :3].float(), crop.size, crop.size)
     frames = frames[:, y0 - crop.y0 : y1 - crop.y0, x0 - crop.x0 : x1 - crop.x0]
     rows = _fade(crop.y0, crop.size, crop.height, feather)[y0 - crop.y0 : y1 - crop.y0]
     columns = _fade(crop.x0, crop.size, crop.width, feather)[x0 - crop.x0 : x1 - crop.x0]
-    alpha = (rows[:, None] * columns[None, :])[None, ..., None].to(frames.device)
+    alpha = rows[:, None] * columns[None, :]
+    for other in beside:
+        alpha = alpha * _own_half(crop, other)[y0 - crop.y0 : y1 - crop.y0, x0 - crop.x0 : x1 - crop.x0]
+    alpha = alpha[None, ..., None].to(frames.device)
     out[:, y0:y1, x0:x1] = torch.lerp(out[:, y0:y1, x0:x1], frames, alpha.expand_as(frames))
     return out
+
+
+def _own_half(crop: Crop, other: Crop) -> Tensor:
+    """(S,S) 1 in the half of the crop towards its own middle, 0 beyond the border with another face's crop: where both
+    are equally far, each in its own size. The change takes `FEATHER` of the crop's side."""
+    y, x = (torch.arange(crop.size) + crop.y0 + 0.5)[:, None], (torch.arange(crop.size) + crop.x0 + 0.5)[None]
+
+    def far(of: Crop) -> Tensor:
+        return torch.hypot(x - of.x0 - of.size / 2, y - of.y0 - of.size / 2) / of.size
+
+    edge = ((far(other) - far(crop)) / FEATHER + 0.5).clamp(0, 1)
+    return edge * edge * (3 - 2 * edge)
 
 
 def _fade(start: int, size: int, length: int, feather: float) -> Tensor:

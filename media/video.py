@@ -20,6 +20,7 @@ from .audio import sound_begin
 from .audio_feed import AudioFeed
 from .decoder import LONGEST_HOLD, frame_rate, open_media, stamp_of, video_frames, video_stream
 from .display import display_geometry, warn_of_what_is_ignored
+from .mixed_sound import MixedSound
 from .photo import to_uint8
 from .provenance import VisibleMark, provenance_metadata
 from .sound_file import LONGEST_LEAD, SoundFile
@@ -145,7 +146,7 @@ class VideoWriter:
         path: str | os.PathLike,
         *,
         fps: Fraction | int,
-        audio: tuple[Tensor, int] | SoundFile | None = None,
+        audio: tuple[Tensor, int] | SoundFile | MixedSound | None = None,
         title: str | None = None,
         detail: str = "",
         mark: bool = False,

@@ -25,7 +25,8 @@ def _sound(audio: dict | None) -> dict:
     return {"waveform": waveform, "rate": rate}
 
 
-def _encoding_inputs() -> list:
+def encoding_inputs() -> list:
+    """The inputs of what writes films."""
     return [
         setting(
             RenderingSettings,
@@ -63,7 +64,7 @@ class AssembleVideo(io.ComfyNode):
                 io.Image.Input("photo", optional=True, tooltip="The whole photo, to paste every frame back into it."),
                 Crop.Input("crop", optional=True, tooltip="From Portrait Crop of that photo."),
                 feather_input(),
-                *_encoding_inputs(),
+                *encoding_inputs(),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The video; Save Video writes it to disk.")],
         )
@@ -125,7 +126,7 @@ class FramesToVideo(io.ComfyNode):
                     step=0.001,
                     tooltip="Frames a second; 29.97 means 30000/1001.",
                 ),
-                *_encoding_inputs(),
+                *encoding_inputs(),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The video; Save Video writes it to disk.")],
         )

@@ -1,5 +1,7 @@
 """Motion to frames: deviation, LMDD, warp, blend."""
 
+from functools import partial
+
 import torch
 
 from ..host import io, load_device, progress_bar, use_bf16
@@ -8,6 +10,7 @@ from ..pipelines.flow import Flow
 from ..pipelines.settings import RenderingSettings
 from .values.cancelling import cancellable
 from .values.image_batch import check_memory, image_batch
+from .values.previewing import previewed
 from .values.sockets import Appearance, Motion, Renderer, Source, same_network, schema
 from .values.sockets import Flow as FlowSocket
 from .values.widgets import advanced, setting
@@ -68,27 +71,23 @@ def rendering_inputs() -> list:
     ]
 
 
-def _rendered(renderer, source, appearance, motion, settings: RenderingSettings, render, *more):
-    """What `render` yields of a motion, as it is rendered; the other values are checked first."""
+def _rendered(renderer, source, appearance, motion, settings: RenderingSettings, render, *more, picture=None):
+    """What `render` yields of a motion, as it is rendered; the other values are checked first. picture: the frames of
+    a part, to be shown on the node."""
     encoded = same_network(source, renderer.name, "source")
     height, width = portrait.frame_size(renderer.module, encoded, settings.size)
     appearance = same_network(appearance, renderer.name, "appearance")
     with cancellable(renderer.on_device(portrait.working_memory(settings.batch, height, width))) as module:
-        yield from render(
-            module,
-            encoded,
-            appearance,
-            motion,
-            settings,
-            *more,
-            bf16=use_bf16(load_device()),
-            progress=progress_bar(motion.frames),
-        )
+        work = partial(render, module, encoded, appearance, motion, settings, *more, bf16=use_bf16(load_device()))
+        if picture is None:
+            yield from work(progress=progress_bar(motion.frames))
+        else:
+            yield from previewed(work(), motion.frames, "Rendering", picture)
 
 
 def rendered_frames(renderer, source, appearance, motion, settings: RenderingSettings):
     """The frames in batches, as they are rendered: shared by the nodes that render."""
-    return _rendered(renderer, source, appearance, motion, settings, portrait.render)
+    return _rendered(renderer, source, appearance, motion, settings, portrait.render, picture=lambda frames: frames)
 
 
 def motion_fields(renderer, source, appearance, motion, settings: RenderingSettings) -> layers.Fields:
@@ -156,6 +155,7 @@ class DecodeMotion(io.ComfyNode):
     def execute(cls, renderer, source, appearance, motion, size, mode, gain, articulation, batch) -> io.NodeOutput:
         settings = rendering_settings(size, mode=mode, gain=gain, articulation=articulation, batch=batch)
         size = portrait.frame_size(renderer.module, source.value, settings.size)
-        parts = _rendered(renderer, source, appearance, motion, settings, layers.render_layers, size)
+        render, picture = layers.render_layers, lambda part: part.frames
+        parts = _rendered(renderer, source, appearance, motion, settings, render, size, picture=picture)
         images, mask, flows = gathered(parts, motion.frames, *size)
         return io.NodeOutput(images, float(motion.fps), mask, Flow(torch.cat(flows), motion.fps))

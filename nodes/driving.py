@@ -6,22 +6,9 @@ from ..pipelines.framing import frame_video
 from .crop import scale_input
 from .values.sockets import Motion, Renderer, schema
 from .values.video_input import open_video
-from .values.widgets import advanced
+from .values.widgets import advanced, time_input
 
 REMEDY = "or choose the crop 'whole frame' if the video is cut to a face already"
-
-
-def _time_input(name: str, tooltip: str):
-    return io.Float.Input(
-        name,
-        display_name=f"{name} (seconds)",
-        default=0.0,
-        min=0.0,
-        max=86400.0,
-        step=0.01,
-        optional=True,
-        tooltip=tooltip,
-    )
 
 
 class EncodeDrivingVideo(io.ComfyNode):
@@ -58,9 +45,9 @@ class EncodeDrivingVideo(io.ComfyNode):
                     )
                 ),
                 advanced(
-                    _time_input("start", "Where to begin: later in a video that fades in or begins without a face.")
+                    time_input("start", "Where to begin: later in a video that fades in or begins without a face.")
                 ),
-                advanced(_time_input("length", "How many seconds of the video to take; 0 takes all that is left.")),
+                advanced(time_input("length", "How many seconds of the video to take; 0 takes all that is left.")),
             ],
             outputs=[
                 Motion.Output(display_name="motion", tooltip="The motion, relative to the first frame."),

@@ -3,7 +3,7 @@
 from ..host import io, progress_bar
 from ..media.crop import FEATHER, paste_back
 from .values.image_batch import image_batch
-from .values.pictures import batch_of, one_photo, plain
+from .values.pictures import batch_of, plain
 from .values.sockets import Crop, schema
 
 
@@ -32,23 +32,41 @@ class PasteBack(io.ComfyNode):
             "Render",
             ["merge", "composite", "stitch", "uncrop"],
             description="Pastes the frames of a crop back into the photo, with a soft edge, and gives the whole "
-            "pictures.",
+            "pictures. For several faces chain one after the other.",
             inputs=[
-                io.Image.Input("photo", tooltip="The whole photo that was given to Portrait Crop."),
+                io.Image.Input(
+                    "photo",
+                    tooltip="The whole photo that was given to Portrait Crop, or the frames of another Paste "
+                    "Back of it.",
+                ),
                 io.Image.Input("frames", tooltip="Frames of the crop, of any size."),
                 Crop.Input("crop", tooltip="From Portrait Crop: where the crop lies in the photo."),
                 feather_input(),
+                Crop.Input(
+                    "beside",
+                    optional=True,
+                    tooltip="The crop of another face of this photo: where both crops lie, each face keeps its half.",
+                ),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="The whole photo, once for every frame.")],
         )
 
     @classmethod
-    def execute(cls, photo, frames, crop, feather) -> io.NodeOutput:
-        whole, frames = one_photo(photo, "Paste Back", "photo"), batch_of(frames, "frames")
+    def execute(cls, photo, frames, crop, feather, beside=None) -> io.NodeOutput:
+        whole, frames = batch_of(photo, "photo"), batch_of(frames, "frames")
+        if len(whole) not in (1, len(frames)):
+            raise ValueError(
+                f"Paste Back takes one photo, or as many pictures as frames, but {len(whole)} came in at 'photo' and "
+                f"{len(frames)} at 'frames'."
+            )
         progress = progress_bar(len(frames))
-        pictures = image_batch(len(frames), *whole.shape[:2])
+        pictures = image_batch(len(frames), *whole.shape[1:3])
         for start in range(0, len(frames), 8):
-            part = plain(frames[start : start + 8], "frames")
-            pictures[start : start + 8] = paste_back(whole, part, crop, feather)
+            part, below = (
+                plain(frames[start : start + 8], "frames"),
+                whole[start : start + 8] if len(whole) > 1 else whole,
+            )
+            others = [] if beside is None else [beside]
+            pictures[start : start + 8] = paste_back(plain(below, "photo"), part, crop, feather, others)
             progress(min(start + 8, len(frames)), len(frames))
         return io.NodeOutput(pictures)

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..media.audio import frame_count, to_mono_16k
+from ..media.mixed_sound import MixedSound
 from ..media.motion import Motion, fitted_to, retarget
 from ..media.picture import checked
 from ..media.sound_file import SoundFile
@@ -29,6 +30,7 @@ from ..networks.renderer.model import Renderer, Source
 from ..sampling.windows import sample_motion
 from ..vocabulary import FPS, SAMPLES_A_FRAME
 from . import lips
+from .halving import Halving
 from .limits import MotionLimits
 from .settings import RenderingSettings, SamplingSettings
 from .threads import in_order, worker_count
@@ -308,9 +310,14 @@ def each_batch(
     limits = MotionLimits(renderer, "the motion")
     workers = worker_count(device, settings.batch)
 
+    def decoded(target: Tensor) -> T:
+        return work(on_device, appearance, renderer.within_limits(target.to(device), on_device))
+
+    halving = Halving(decoded, "rendering")
+
     def batch(target: Tensor) -> tuple[int, T]:
         with torch.inference_mode(), autocast(device, bf16):  # both hold for one thread only
-            return len(target), work(on_device, appearance, renderer.within_limits(target.to(device), on_device))
+            return len(target), halving(target)
 
     targets, done = target_motions(renderer, source, motion, settings, limits, settings.batch // workers), 0
     for count, result in in_order(batch, targets, workers):
@@ -341,7 +348,7 @@ def assemble(
     *,
     waveform: Tensor | None = None,
     rate: int | None = None,
-    sound: SoundFile | None = None,
+    sound: SoundFile | MixedSound | None = None,
     mark: bool = False,
     quality: int = RenderingSettings.quality,
 ) -> Path:

@@ -11,12 +11,18 @@ import json
 from pathlib import Path
 
 from ..nodes.workflow import node_classes
-from . import examples, finishing, joint, one_node
+from . import conversation, dubbing, examples, finishing, joint, one_node
 from .forms import api_form, ui_form
 
 FOLDER = Path(__file__).parent
 BLUEPRINT = f"../subgraphs/{one_node.NAME}.json"
-WORKFLOWS = (*examples.WORKFLOWS, *joint.WORKFLOWS, *finishing.WORKFLOWS)
+WORKFLOWS = (
+    *examples.WORKFLOWS,
+    *joint.WORKFLOWS,
+    *finishing.WORKFLOWS,
+    *dubbing.WORKFLOWS,
+    *conversation.WORKFLOWS,
+)
 
 
 def documents() -> dict[str, dict]:

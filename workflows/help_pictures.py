@@ -11,13 +11,16 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
+from ..host import VideoFromFile
 from ..media.crop import paste_back
 from ..media.motion import Motion
 from ..media.motion_edit import blend_motions, concatenate_motions
@@ -26,9 +29,14 @@ from ..media.video import read_video
 from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.crop import face_mask
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS
+from ..nodes.pick_face import PickFace
 from ..nodes.sample import SampleMotion
+from ..nodes.track import TrackFace
 from ..pipelines import portrait
+from ..pipelines.dubbing import dub
+from ..pipelines.face_reading import read_face
 from ..pipelines.framing import FramedPortrait, frame_portrait
+from ..pipelines.listening import listening_curves
 from ..pipelines.phones import phones_to_motion as motion_of_phones
 from ..pipelines.phones import read_lips
 from ..pipelines.pose_pictures import pose_pictures
@@ -75,6 +83,11 @@ class Results:
     @cached_property
     def driving_frames(self) -> list[Picture]:
         return [to_uint8(frame) for frame in read_video(ASSETS / DRIVING["drawn head"])]
+
+    @cached_property
+    def tracked(self):
+        """What Track Face makes of the example video."""
+        return TrackFace.execute(VideoFromFile(str(ASSETS / DRIVING["drawn head"])), "auto", "largest", 0)
 
     def parameters(self, motion: Motion, name: str) -> np.ndarray:
         """(T,) one motion parameter over time."""
@@ -255,6 +268,35 @@ def plot_motion(r: Results) -> Picture:
     return plot // 32 * 32 + 24  # few shades make a small file
 
 
+def track_face(r: Results) -> Picture:
+    return cell(r.tracked.args[1][0], 300, 400)
+
+
+def dub_video(r: Results) -> Picture:
+    film, track = r.tracked.args[0].film, r.tracked.args[0].track
+    network, times = r.renderer.on_device(), [20, 36, 50, 64]
+    face = read_face(network, film.again(), track)
+    dubbed = list(islice(dub(network, film.again, track, face, r.spoken), times[-1] + 1))
+    return grid([cell(r.driving_frames[i], 150, 150) for i in times], [cell(dubbed[i][0], 150, 150) for i in times])
+
+
+def pick_face(r: Results) -> Picture:
+    photo = load_photo(ASSETS / PORTRAITS["two people"])
+    return cell(PickFace.execute(photo[None], "right", "auto").args[3][0], 330, WIDTH)
+
+
+def two_voices(r: Results) -> Picture:
+    silence = np.full((70, WIDTH // 2, 3), PAPER, np.uint8)
+    first, second = wave(70, WIDTH // 2), wave(70, WIDTH // 2, "man")
+    return stacked(np.concatenate([first, silence], 1), np.concatenate([silence, second], 1))
+
+
+def listening(r: Results) -> Picture:
+    heard = listening_curves(250, Fraction(25), "right").numpy()
+    shown = (("blink_left", OTHER), ("pitch", HEAD), ("jaw", MOUTH))
+    return stacked(*(curves(70, (np.append(heard[:, INDEX[name]], 0), colour)) for name, colour in shown))
+
+
 def joint_control(r: Results) -> Picture:
     face = r.crop[0]
     mouth = ACTalkerMasks.execute(face, "auto", "largest", 0, 1.2, "paper").args[2][0]
@@ -328,6 +370,11 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "EditMotion": edit_motion,
     "MixMotion": mix_motion,
     "PlotMotion": plot_motion,
+    "PickFace": pick_face,
+    "TwoVoices": two_voices,
+    "Listen": listening,
+    "TrackFace": track_face,
+    "DubVideo": dub_video,
     "JointControl": joint_control,
     "JointMotion": joint_motion,
     "PhonesToMotion": phones_to_motion,

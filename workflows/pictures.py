@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,8 @@ from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
 from ..nodes.workflow import run_workflow
 from ..pipelines import layers, portrait
+from ..pipelines.dubbing import dub
+from ..pipelines.face_reading import read_face
 from ..pipelines.regions import motion_to_parameters
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
@@ -35,8 +38,8 @@ WORKFLOWS = {workflow.name: workflow for workflow in build.WORKFLOWS}
 SIDE, HALF = 640, 320
 PAPER, VOICE, VIDEO, INK = (32, 32, 34), (136, 170, 136), (192, 96, 184), (225, 225, 225)  # as the groups are coloured
 NOT_INCLUDED = ("ACTalker's graph.", "Its weights are", "not included:", "bring your own.")
-DRAWING = ("MambaPortraitAssembleVideo", "MambaPortraitDecodeMotion")
-FILMS = ("MambaPortraitFramesToVideo", "SaveVideo")
+DRAWING = ("MambaPortraitAssembleVideo", "MambaPortraitDecodeMotion", "MambaPortraitDubVideo")
+FILMS = ("MambaPortraitPasteBack", "MambaPortraitFramesToVideo", "SaveVideo")
 
 Picture = np.ndarray  # (H,W,3) uint8 RGB
 
@@ -113,10 +116,10 @@ def _origins(node: dict) -> list[str]:
     return [value[0] for value in node["inputs"].values() if isinstance(value, list)]
 
 
-def make(name: str, folder: str) -> Made:
-    """Run a workflow up to the inputs of its rendering node."""
+def make(name: str, folder: str, number: int = 0) -> Made:
+    """Run a workflow up to the inputs of its rendering node, of several the one of this number."""
     graph = json.loads((FOLDER / WORKFLOWS[name].api_file).read_text(encoding="utf-8"))
-    drawing = next(node["inputs"] for node in graph.values() if node["class_type"] in DRAWING)
+    drawing = [node["inputs"] for node in graph.values() if node["class_type"] in DRAWING][number]
     wired = {key: link[0] for key, link in drawing.items() if isinstance(link, list)}
     gone = {key for key, node in graph.items() if node["class_type"] in (*DRAWING, *FILMS)}
     while after := {key for key, node in graph.items() if key not in gone and gone & set(_origins(node))}:
@@ -206,6 +209,34 @@ def actalker(by_voice: bool, by_video: bool) -> Picture:
     return grid([cell(photo), *sources][-2:], [cell(tinted), words(*NOT_INCLUDED)])
 
 
+def dubbed(made: Made) -> Picture:
+    """Two frames of the film above, and below what the new voice makes of them."""
+    tracked, network = made["face_track"], made["renderer"].on_device()
+    film, track = tracked.film, tracked.track
+    times = [t for t in made.moments(*(1 - q / 50 for q in range(51))) if t < track.frames]
+    times = [times[0], times[-1]]  # the widest mouth, and the most closed one
+    face = read_face(network, film.again(), track)
+    drawn = dict(enumerate(islice(dub(network, film.again, track, face, made["motion"]), max(times) + 1)))
+    shown = dict(enumerate(islice(film.again(), max(times) + 1)))
+    return grid([cell(shown[i]) for i in times], [cell(drawn[i][0]) for i in times])
+
+
+def two_people(made: Made) -> Picture:
+    """Each of two people speaking, while the other listens."""
+    with tempfile.TemporaryDirectory() as folder:
+        both = [made, make("two_people_talk", folder, 1)]
+    photo, crops = made.run.outputs["2"][0][0], [each.run.outputs[key][1] for each, key in zip(both, "34", strict=True)]
+    rows = []
+    for speaker in both:
+        (when,) = speaker.moments(0.97)
+        whole = photo
+        for place, (each, crop) in enumerate(zip(both, crops, strict=True)):
+            (frame,) = each.frames([when], crop.size)
+            whole = paste_back(whole, frame[None], crop, beside=[crops[1 - place]])
+        rows.append([cell(whole[0], HALF, SIDE)])
+    return grid(*rows)
+
+
 SPOKEN: dict[str, Callable[[Made], Picture]] = {
     "talking_portrait": talking,
     "talking_portrait_pasted_back": pasted,
@@ -216,6 +247,8 @@ SPOKEN: dict[str, Callable[[Made], Picture]] = {
     "portrait_upscaled": upscaled,
     "portrait_interpolated": interpolated,
     "tts_to_portrait": text_spoken,
+    "dub_a_film": dubbed,
+    "two_people_talk": two_people,
 }
 ACTALKER = {"actalker_voice": (True, False), "actalker_video": (False, True), "actalker_joint": (True, True)}
 

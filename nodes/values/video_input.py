@@ -1,7 +1,7 @@
 """Reading a host's VIDEO value as a stream: frames one by one, exact rate, sound."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -26,6 +26,7 @@ class Stream:
     total: int | None  # frames, if the file says
     audio: dict | None  # a host's AUDIO value
     file: str | None = None  # from which the frames are read, kept while they are
+    again: Callable[[], Iterator[torch.Tensor]] | None = None  # the frames from the first, as often as it is called
 
 
 def open_video(video, start: float = 0.0, seconds: float = 0.0) -> Stream:
@@ -53,7 +54,11 @@ def open_video(video, start: float = 0.0, seconds: float = 0.0) -> Stream:
     total = round(min(length, seconds or length) * info.fps) or None
     frames = None if seconds is None else max(1, round(seconds * info.fps))
     audio = None if waveform is None else {"waveform": waveform[None], "sample_rate": sound.rate}
-    return Stream(read_video(source, info.fps, start, frames, info.zero), info.fps, total, audio, source)
+
+    def read() -> Iterator[torch.Tensor]:
+        return read_video(source, info.fps, start, frames, info.zero)
+
+    return Stream(read(), info.fps, total, audio, source, read)
 
 
 def _part(window: tuple[float, float | None], start: float, seconds: float) -> tuple[float, float | None]:
@@ -75,7 +80,11 @@ def _from_components(video, start: float, seconds: float) -> Stream:
     if audio is not None and (start or seconds):
         waveform = audio["waveform"][..., _cut(start, seconds, Fraction(audio["sample_rate"]))]
         audio = audio | {"waveform": waveform} if waveform.shape[-1] else None
-    return Stream((plain(frame, "video") for frame in images), rate, len(images), audio)
+
+    def read() -> Iterator[torch.Tensor]:
+        return (plain(frame, "video") for frame in images)
+
+    return Stream(read(), rate, len(images), audio, again=read)
 
 
 def _cut(start: float, seconds: float, rate: Fraction) -> slice:

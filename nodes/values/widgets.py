@@ -18,6 +18,20 @@ def advanced(widget):
     return widget
 
 
+def time_input(name: str, tooltip: str):
+    """A time of a video, in seconds."""
+    return io.Float.Input(
+        name,
+        display_name=f"{name} (seconds)",
+        default=0.0,
+        min=0.0,
+        max=86400.0,
+        step=0.01,
+        optional=True,
+        tooltip=tooltip,
+    )
+
+
 def which_face_inputs() -> list:
     """Which of several faces: a choice, and a number for one of its options."""
     return [

@@ -174,7 +174,9 @@ def test_several_photos_to_paste_back_into_name_the_node_that_picks_one(comfyui,
     graph["91"] = {"class_type": "MambaPortraitPasteBack", "inputs": pasted}
     graph["92"] = {"class_type": "PreviewImage", "inputs": {"images": ["91", 0]}}
     del graph["11"], graph["12"]
-    assert "Paste Back takes one photo, but 2 came in at 'photo'" in comfyui.refusal(graph)
+    assert "Paste Back takes one photo, or as many pictures as frames, but 2 came in at 'photo'" in comfyui.refusal(
+        graph
+    )
 
 
 def test_a_model_of_another_kind_is_refused(comfyui, tiny):
