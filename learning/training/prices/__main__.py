@@ -18,9 +18,17 @@ from pathlib import Path
 from ....files import whole_file
 from ...corpus.tracks import draw_tracks
 from ...evaluation.report import SEED
+from ..recipe import count_clips
 from .arms import Setting, figures_of, run_arm
 from .comparisons import NAMES, arms_of
 from .tables import ablation_table, price_table
+
+
+def positive(text: str) -> int:
+    """A whole number above zero."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} must be a whole number above 0")
+    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,9 +43,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--renderer", type=Path, help="common weights (those that ship)")
     command.add_argument("--motion-model", type=Path, help="likewise")
     command.add_argument("--only", nargs="+", default=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)} (all)")
-    command.add_argument("--steps", nargs=2, type=int, default=(100, 80), help="of an arm, of either stage (100 80)")
+    command.add_argument("--steps", nargs=2, type=positive, default=(100, 80), help="of an arm, of either stage (100 80)")
     command.add_argument("--seeds", nargs="+", type=int, default=(0, 1), help="an arm is trained once for each (0 1)")
-    command.add_argument("--clips", type=int, default=200, help="of held-out voices, drawn where there are fewer (200)")
+    command.add_argument("--clips", type=positive, default=200, help="of held-out voices, drawn where there are fewer (200)")
     command.add_argument("--minutes", type=float, help="begin no further arm after so long")
     command.add_argument("--vgg", type=Path, help="VGG-19 of torchvision for L_per (none: random weights)")
     return command
@@ -50,7 +58,7 @@ def main(arguments: list[str] | None = None, **changes: object) -> None:
     given |= {name: value for name in ("renderer", "motion_model") if (value := getattr(options, name))}
     setting = replace(Setting(**given, steps=dict(zip((1, 2), options.steps, strict=True))), **changes)
     arms, began = arms_of(tuple(options.only)), time.monotonic()
-    if any(arm.stage == 2 for arm in arms):
+    if any(arm.stage == 2 for arm in arms) and count_clips(setting.held_out) < options.clips:
         draw_tracks(setting.held_out, options.clips, SEED, splits=("val", "test"))
     for seed in options.seeds:
         for arm in arms:

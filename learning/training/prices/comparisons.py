@@ -13,10 +13,9 @@ from typing import Any
 
 from ....networks.motion_model.config import MotionModelConfig
 from ....networks.renderer.config import RendererConfig
-from ..ablation import STAGE1, STAGE2
+from ...evaluation.method_cost import GROUPS
 
 METHODS = {1: RendererConfig.method(), 2: MotionModelConfig.method()}
-CUTS = {1: STAGE1, 2: STAGE2}
 
 WHOLE = ("depth", "deviation", "lmdd", "decoder")  # all but image encoder, appearance and motion space
 HEARING = ("mamba_global", "mamba_local")
@@ -72,9 +71,7 @@ class Comparison:
         return replace(self.ours, changes=(*self.base, *changes), printed_losses=self.printed_losses)
 
 
-DIT = ("deviation_norm", "own_variance", "relative_shift", "deviation_linear")
-LMDD = ("region_attention", "static_region", "inversion_steps", "warp")
-PICTURE = ("decoder_skips", "composite", "single_slope")
+DIT, LMDD, PICTURE = (GROUPS[name] for name in ("DIT", "LMDD", "picture"))
 FORMS = (*DIT, "depth_planes", *LMDD, *PICTURE)
 
 COMPARISONS = (
