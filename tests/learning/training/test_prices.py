@@ -28,6 +28,7 @@ from mamba_portrait.networks.motion_model.config import MotionModelConfig
 from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.networks.renderer.config import RendererConfig
 from mamba_portrait.networks.renderer.model import Renderer
+
 from ...conftest import write_toy_clip
 
 OWN = {1: RendererConfig.lite(), 2: MotionModelConfig.lite()}
