@@ -18,6 +18,7 @@ from ...evaluation.method_cost import GROUPS
 METHODS = {1: RendererConfig.method(), 2: MotionModelConfig.method()}
 
 WHOLE = ("depth", "deviation", "lmdd", "decoder")  # all but image encoder, appearance and motion space
+MAPS = ("deviation.to_maps", "deviation.linear_shift")  # in ours a response follows them, in the printed form none
 HEARING = ("mamba_global", "mamba_local")
 SPEAKING = ("denoiser", "ear")
 # A branch that is cut has no layer that could begin anew, so in the row with all branches only theirs do.
@@ -77,7 +78,7 @@ FORMS = (*DIT, "depth_planes", *LMDD, *PICTURE)
 COMPARISONS = (
     Comparison("DIT", "S6-S8", 1, DIT, ("deviation",)),
     Comparison("depths", "S1, S8", 1, ("depth_planes",), WHOLE),
-    Comparison("LMDD", "S10-S12", 1, LMDD, ("lmdd",)),
+    Comparison("LMDD", "S10-S12", 1, LMDD, ("lmdd", *MAPS)),
     Comparison("picture", "S14-S16", 1, PICTURE, ("decoder",)),
     Comparison("losses", "S17-S20", 1, (), ("decoder",), printed_losses=True),
     Comparison("all forms", "S1-S16", 1, FORMS, WHOLE),
