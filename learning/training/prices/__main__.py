@@ -43,9 +43,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--renderer", type=Path, help="common weights (those that ship)")
     command.add_argument("--motion-model", type=Path, help="likewise")
     command.add_argument("--only", nargs="+", default=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)} (all)")
-    command.add_argument("--steps", nargs=2, type=positive, default=(100, 80), help="of an arm, a stage (100 80)")
+    command.add_argument("--steps", nargs=2, type=positive, default=(200, 120), help="of an arm, a stage (200 120)")
     command.add_argument("--seeds", nargs="+", type=int, default=(0, 1), help="an arm is trained once for each (0 1)")
-    command.add_argument("--clips", type=positive, default=200, help="of held-out voices, drawn where missing (200)")
+    command.add_argument("--clips", type=positive, default=280, help="of held-out voices, drawn where missing (280)")
     command.add_argument("--minutes", type=float, help="begin no further arm after so long")
     command.add_argument("--vgg", type=Path, help="VGG-19 of torchvision for L_per (none: random weights)")
     return command

@@ -44,12 +44,12 @@ class Setting:
     out: Path
     renderer: Path = field(default_factory=lambda: shipped("renderer"))  # the common weights
     motion_model: Path = field(default_factory=lambda: shipped("motion_model"))
-    steps: dict[int, int] = field(default_factory=lambda: {1: 100, 2: 80})  # of each stage
-    batch: dict[int, int] = field(default_factory=lambda: {1: 3, 2: 8})  # groups of stills, windows
+    steps: dict[int, int] = field(default_factory=lambda: {1: 200, 2: 120})  # of each stage
+    batch: dict[int, int] = field(default_factory=lambda: {1: 2, 2: 8})  # groups of stills, windows
     size: int = 128  # of the pictures that stage 1 learns from
-    groups: int = 96  # measured: six frames each
+    groups: int = 86  # measured: six frames each, 516
     pieces: int = 512  # measured: of held-out voices
-    sampled: int = 32  # of them
+    sampled: int = 24  # of them
     precision: str = "bf16"
     vgg: Path | None = None
     report: Callable[[str], None] = print
@@ -93,7 +93,8 @@ def run_arm(arm: Arm, seed: int, setting: Setting) -> None:
     folder, began = setting.folder(arm, seed), time.process_time()
     network, minutes, files = (_renderer if arm.stage == 1 else _motion_model)(arm, folder, seed, setting)
     if arm.stage == 1:
-        values = measure_pictures(network, setting.stills, setting.groups)
+        with _plan(arm, seed, setting).mixed_precision():
+            values = measure_pictures(network, setting.stills, setting.groups)
     else:
         renderer = setting.common_renderer.eval()
         values = measure_voices(renderer, network, setting.voices, setting.pieces, setting.sampled)

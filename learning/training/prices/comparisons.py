@@ -85,8 +85,9 @@ COMPARISONS = (
     Comparison("everything", "S1-S20", 1, FORMS, WHOLE, printed_losses=True),
     Comparison("hearing", "T1, T2", 2, ("scan", "exact_slices"), HEARING),
     Comparison("waveform", "T1", 2, ("stem",), HEARING),
-    Comparison("history", "T4, T7", 2, ("predicted_history", "frame_by_frame"), SPEAKING),
+    Comparison("history", "T4", 2, ("predicted_history",), SPEAKING),
     Comparison("motion losses", "T8-T10", 2, ("summed_losses", "regression"), SPEAKING),
+    Comparison("frame by frame", "T7", 2, ("frame_by_frame",), SPEAKING),
     Comparison("noise prediction", "T5, T6", 2, ("prediction", "snr_shift"), SPEAKING, base=tuple(WIDE.items())),
 )
 

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from ...datasets.tracks import MOUTH, Track
 from ...evaluation.metrics import best_lag, reach, reach_ratios, speed_ratios
 from ...evaluation.voices import FOLLOWED
 
+TOGETHER = 16  # pieces that are heard at once
 FRAMES = 60  # of each piece of a clip: shorter ones are left out
 LAGS = 2  # frames either way
 LEAST_OPENING = 0.05  # of a wide mouth, from the 10th to the 90th percentile
@@ -40,20 +42,27 @@ def measure_voices(
         raise ValueError(f"the held-out voices have no clip of {FRAMES / FPS} s: draw some with `corpus --clips`")
     cut = cut[:: max(1, len(cut) // pieces)][:pieces]
     every, rows = max(1, len(cut) // sampled), {}
-    for number, (track, start) in enumerate(cut):
-        audio = torch.from_numpy(track.audio(start, start + FRAMES))[None].to(model.motion_mean.device)
-        truth = torch.from_numpy(track.rows(start, start + FRAMES).copy())
+    for first in range(0, len(cut), TOGETHER):
+        here = cut[first : first + TOGETHER]
+        audio = np.stack([track.audio(start, start + FRAMES) for track, start in here])
+        audio = torch.from_numpy(audio).to(model.motion_mean.device)
         heard, local = model.extract_global(audio), model.extract_local(audio)
-        row: dict[str, float] = {}
-        if model.config.regression:
-            mouth = truth.clone()
-            mouth[:, MOUTH] = model.predict_mouth(heard, local)[0].float().cpu() + truth[:, MOUTH].mean(0)
-            row = {f"heard_{name}": value for name, value in _lips(mouth, truth).items()}
-        if number % every == 0 and number // every < sampled:
-            row |= _sampled(renderer, model, heard, local, truth, number)
-        for name, value in row.items():
-            rows.setdefault(name, []).append(value)
+        for i, (track, start) in enumerate(here):
+            truth, number = torch.from_numpy(track.rows(start, start + FRAMES).copy()), first + i
+            own = GlobalAudio(heard.style[i : i + 1], heard.frames[i : i + 1]), local[i : i + 1]
+            row = _regressed(model, *own, truth) if model.config.regression else {}
+            if number % every == 0 and number // every < sampled:
+                row |= _sampled(renderer, model, *own, truth, number)
+            for name, value in row.items():
+                rows.setdefault(name, []).append(value)
     return rows
+
+
+def _regressed(model: MotionModel, heard: GlobalAudio, local: Tensor, truth: Tensor) -> dict[str, float]:
+    """Metrics of one piece as the audio regression has it."""
+    read = truth.clone()
+    read[:, MOUTH] = model.predict_mouth(heard, local)[0].float().cpu()
+    return {f"heard_{name}": value for name, value in _lips(read, truth).items()}
 
 
 def _sampled(
