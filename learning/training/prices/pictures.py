@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ....networks.renderer.layers import resize
-from ....networks.renderer.model import Renderer
+from ....networks.renderer.model import Rendered, Renderer
 from ...datasets.stills import Groups, StillSet
 from ...evaluation.method_findings import people_first
 from ...evaluation.method_pictures import FRAMES, SIZE, Truth
@@ -47,9 +47,15 @@ def _measured(renderer: Renderer, given: Groups) -> dict[str, Tensor]:
     wanted = (source.motion[:, None] + motion[:, 1:] - motion[:, :1]).flatten(0, 1)
     truth = Truth.of(pictures, given)
     rendered = renderer.decode(source.repeat(FRAMES), look, wanted)
+    with torch.autocast(device.type, enabled=False):  # half precision is no measure
+        return _compared(rendered, truth, pictures[:, :1])
+
+
+def _compared(rendered: Rendered, truth: Truth, source: Tensor) -> dict[str, Tensor]:
+    """(N,) of each metric; source (N,1,3,S,S)."""
     values = truth.metrics(rendered, torch.ones_like(rendered.keep))
-    copied = pictures[:, :1].expand(-1, FRAMES, -1, -1, -1).flatten(0, 1)
-    reached, similar = psnr(rendered.image, truth.image), ssim(rendered.image, truth.image)
+    copied, image = source.expand(-1, FRAMES, -1, -1, -1).flatten(0, 1), rendered.image.float()
+    reached, similar = psnr(image, truth.image), ssim(image, truth.image)
     own = {"gain": reached - psnr(copied, truth.image), "psnr": reached, "ssim": similar}
     own = {name: people_first(value, FRAMES).cpu() for name, value in own.items()}
     return own | {name: values[name] for name in ("mouth", "uncovered", "flow")}
