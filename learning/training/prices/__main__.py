@@ -1,7 +1,7 @@
 """What the printed forms cost or gain: docs/method.md quotes it.
 
-    python -m mamba_portrait corpus --out data/train --stills 450 --scenes 2 --clips 240 --size 128 --seed 5201
-    python -m mamba_portrait corpus --out data/held --stills 48 --scenes 2 --size 128 --seed 5901
+    python -m mamba_portrait corpus --out data/train --stills 900 --scenes 2 --clips 240 --size 128 --seed 5201
+    python -m mamba_portrait corpus --out data/held --stills 96 --scenes 2 --size 128 --seed 5901
     python -m mamba_portrait.learning.training.prices --data data/train --held-out data/held --out runs/prices
 
 Every arm goes on from the weights that ship (or --renderer and --motion-model) for --steps steps and is measured on
