@@ -17,14 +17,21 @@ from ...networks.renderer.model import Renderer
 BATCH, ROUNDS = 4, 7
 BESIDE = {"omega_channels": True, "omega_after": True}  # readings of omega_m that the preset does not take
 FIRST = {"warp": {"inversion_steps": 0}}  # what a form asks for besides
+GROUPS = {
+    "DIT": ("deviation_norm", "own_variance", "relative_shift", "deviation_linear"),
+    "LMDD": ("region_attention", "static_region", "inversion_steps", "warp"),
+    "picture": ("decoder_skips", "composite", "single_slope"),
+}
+"""Fields that are priced together (learning/training/prices)."""
 
 
 def forms(ours: RendererConfig, printed: RendererConfig) -> dict[str, RendererConfig]:
-    """Ours, ours with each field in which the preset `method` differs, and all of them together."""
+    """Ours, ours with each field in which the preset `method` differs, those of each group, and all of them."""
     own, other = asdict(ours), asdict(printed)
     changes = {name: other[name] for name in own if own[name] != other[name]} | BESIDE
     each = {f"{n} {_text(v)}": replace(ours, **FIRST.get(n, {}), **{n: v}) for n, v in changes.items()}
-    return {"ours": ours} | each | {"all together": printed}
+    groups = {f"{name} together": replace(ours, **{n: other[n] for n in names}) for name, names in GROUPS.items()}
+    return {"ours": ours} | each | groups | {"all together": printed}
 
 
 def _text(value: object) -> str:

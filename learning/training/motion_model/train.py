@@ -16,7 +16,7 @@ from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.model import MotionModel
 from ...datasets.tracks import Augment, Music, Track, TrackBatches, load_tracks
 from .. import processes
-from ..ablation import STAGE2, cut_config, cut_network
+from ..ablation import STAGE2, changed_network, cut_config, cut_network
 from ..alone import alone_in
 from ..blocks import prepare_blocks
 from ..loop import Descent, Every, Plan, fit
@@ -46,6 +46,7 @@ class Stage2Settings:
     workers: int = 0  # processes that prepare batches
     sample: Tensor | None = None  # a photograph (S,S,3) that speaks a clip kept for validation at every checkpoint
     ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE2
+    renew: Sequence[str] = ()  # with init: modules that begin anew, in a model of `config`
     measure: bool = False  # end with figures on the clips kept for validation
 
 
@@ -114,8 +115,14 @@ def _begun(settings: Stage2Settings, language: str) -> MotionModel:
     if settings.init is None:
         config = settings.config or getattr(MotionModelConfig, settings.preset)()
         return MotionModel(cut_config(config, settings.ablate, STAGE2), language)
-    model = cut_network(load_motion_model(settings.init), settings.ablate, STAGE2).requires_grad_(True)
+    model = load_motion_model(settings.init)
+    if settings.renew:
+        model = changed_network(model, settings.config or model.config, settings.renew)
+    model = cut_network(model, settings.ablate, STAGE2).requires_grad_(True)
     _check_language(str(settings.init), model.motion_language or language, language)
+    if not model.config.regression:  # nothing leads the mouth
+        model.mouth_writer.zero_()
+        model.mouth_reader.zero_()
     model.motion_language = language
     return model
 

@@ -38,7 +38,8 @@ class Stage1Weights:
     structure: float = 1.0
     gradient: float = 3.0
     multiscale: float = 3.0
-    threshold_mask: float = 0.1  # L_pg [P]; small beside exact flow labels, raise it for real video
+    threshold_mask: float = 0.1  # L_pg [P], a gate a place; small beside exact flow labels, raise it for real video
+    printed_mask: float = 0.0  # L_pg [P] as printed: one root mean square and one gate a picture (film_losses.py)
     perceptual: float = 0.0  # L_per [P]: costs more than the renderer itself, so only where there is a GPU
     adversarial: float = 0.0  # L_adv [P]: likewise, and late
     features: float = 0.0  # distance of the discriminators' features, the field's companion of L_adv
@@ -55,7 +56,7 @@ class Stage1Weights:
         """The paper's three losses and nothing else: alpha_1 L_per + alpha_2 L_adv + alpha_3 L_pg. The alphas are open;
         the first two are those of `for_gpu`."""
         none = {field.name: 0.0 for field in fields(cls)}
-        return cls(**none | {"perceptual": 2.0, "adversarial": 0.1, "threshold_mask": 1.0})
+        return cls(**none | {"perceptual": 2.0, "adversarial": 0.1, "printed_mask": 1.0})
 
 
 @dataclass

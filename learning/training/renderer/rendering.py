@@ -19,6 +19,7 @@ from ...datasets.stills import Groups, StillSet
 from .. import processes
 from .adversarial import Adversary
 from .augment import vary
+from .film_losses import printed_mask_loss
 from .losses import Stage1Weights, Target, stage1_losses, threshold_mask_loss, total
 from .motion_space import MotionSpaceWeights, motion_space_losses
 from .people import BESIDE, FASTER, Scenes, others_of, pairs_loss, pairs_of
@@ -183,11 +184,8 @@ class RenderingTask(StillsTask):
         rendered = self.render(batch.source, motion, base, batch)
         target, weights = batch.target, self.weights
         losses = stage1_losses(rendered, target)
-        if weights.threshold_mask:
-            with torch.no_grad():
-                context = self.renderer.image_encoder.context(resize(target.image, self.renderer.config.motion_size))
-                truth = self.renderer.depth(context[1]).flatten(1, 2)
-            losses["threshold_mask"] = threshold_mask_loss(rendered.synthesis.warped_identity, truth)
+        if weights.threshold_mask or weights.printed_mask:
+            losses |= self._mask_losses(rendered.synthesis.warped_identity, target.image)
         if self.perceptual is not None:
             losses["perceptual"] = self.perceptual(rendered.image, target.image)
         if batch.pairs is not None:
@@ -201,6 +199,14 @@ class RenderingTask(StillsTask):
         mistakes = self.adversary.mistakes(*pair)
         loss = total(losses, weights) + (mistakes - mistakes.detach())  # its gradient, for the discriminators, alone
         return losses | {"discriminator": mistakes, "loss": loss}
+
+    def _mask_losses(self, deviated: Tensor, image: Tensor) -> dict[str, Tensor]:
+        """L_pg of phi' (N,C,h,w) against F_id of the true pictures, with a gate a place or as printed."""
+        with torch.no_grad():
+            context = self.renderer.image_encoder.context(resize(image, self.renderer.config.motion_size))
+            truth = self.renderer.depth(context[1]).flatten(1, 2)
+        losses = {"threshold_mask": threshold_mask_loss, "printed_mask": printed_mask_loss}
+        return {name: loss(deviated, truth) for name, loss in losses.items() if getattr(self.weights, name)}
 
     def state(self) -> dict[str, Any]:
         """The renderer, and the discriminators where they take part."""

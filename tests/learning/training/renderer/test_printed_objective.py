@@ -16,7 +16,7 @@ from mamba_portrait.learning.training.renderer.train import Stage1Settings, aver
 from mamba_portrait.networks.renderer.config import RendererConfig
 from mamba_portrait.networks.renderer.model import Renderer
 
-THREE = ("perceptual", "adversarial", "threshold_mask")
+THREE = ("perceptual", "adversarial", "printed_mask")
 OPEN = {
     "depth_planes", "deviation_norm", "own_variance", "relative_shift", "deviation_linear", "region_attention",
     "static_region", "inversion_steps", "warp", "single_slope", "decoder_skips", "composite",
