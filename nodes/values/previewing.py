@@ -22,9 +22,9 @@ LONG = 10.0  # seconds from which it is said how long the rest takes
 def previewed(
     parts: Iterable[T], total: int, what: str, picture: Callable[[T], Tensor] = lambda frames: frames
 ) -> Iterator[T]:
-    """Batches as they are, whose frames (b,H,W,3) `picture` gives, with the node's bar, a picture on it twice a second at most, and one line in the
-    log: how many frames of which size, and about how many seconds they take, told by the second batch. Raises
-    `Interrupted` once the user has cancelled."""
+    """Batches as they are, whose frames (b,H,W,3) `picture` gives, with the node's bar, a picture on it twice a second
+    at most, and one line in the log: how many frames of which size, and about how many seconds they take, told by the
+    second batch. Raises `Interrupted` once the user has cancelled."""
     bar, done, began, shown, told = progress_bar(total), 0, time.monotonic(), 0.0, False
     first = 0
     for part in parts:
