@@ -15,6 +15,7 @@ from .faults import sentence
 COMMANDS = (
     "animate",
     "reenact",
+    "express",
     "run",
     "corpus",
     "prepare",
@@ -33,6 +34,7 @@ CANCELLED, BAD_INPUT = 130, 2
 EXAMPLES = """examples:
   python -m mamba_portrait animate photo.jpg voice.wav -o talking.mp4
   python -m mamba_portrait reenact photo.jpg driving.mp4 -o moved.mp4
+  python -m mamba_portrait express photo.jpg --smile .5 -o still.png
   python -m mamba_portrait run workflows/api/talking_portrait.json
   python -m mamba_portrait COMMAND --help"""
 

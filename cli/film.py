@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ..pipelines.settings import Range, RenderingSettings
+from . import motion_changes
 from .options import Machine, box, number
 from .settings import add_setting, chosen
 from .stages import Stages, progress
@@ -55,6 +56,7 @@ def add_film(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--mark", action="store_true", help="write a small 'AI generated' into a corner")
     add("--quality", "quality", "x264's rate factor, lower is better")
     add("--batch", "batch", "frames rendered at once")
+    motion_changes.add_changes(parser)
 
 
 @dataclass
@@ -72,13 +74,16 @@ def framing(options: argparse.Namespace) -> dict[str, float]:
     return {name: getattr(options, name) for name in ("scale", "shift") if getattr(options, name) is not None}
 
 
-def check_out(options: argparse.Namespace) -> None:
-    """Refuse a wrong output name, and a place that cannot be written, before any work is done."""
+def check_out(options: argparse.Namespace, also: tuple[str, ...] = ()) -> None:
+    """Refuse a wrong output name, and a place that cannot be written, before any work is done.
+
+    also: other endings that are allowed."""
     from ..files import check_place
     from ..media.video import CONTAINERS
 
-    if Path(options.out).suffix.lower() not in CONTAINERS:
-        raise ValueError(f"--out {options.out}: name a video file that ends in {', '.join(CONTAINERS)}.")
+    if Path(options.out).suffix.lower() not in (*CONTAINERS, *also):
+        raise ValueError(f"--out {options.out}: name a video file that ends in {', '.join((*CONTAINERS, *also))}.")
+    motion_changes.additions(options)
     check_place(options.out)
     if options.save_motion:
         check_place(options.save_motion)
@@ -122,6 +127,7 @@ def write_film(
     from ..pipelines import portrait
 
     settings = chosen(options, RenderingSettings)
+    motion = motion_changes.changed(options, renderer, motion)
     if options.save_motion:
         save_motion(options.save_motion, motion)
     with progress("frames", "frame") as bar:

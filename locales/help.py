@@ -18,6 +18,7 @@ PICTURES = {
     "MambaPortraitSaveMotion": "Motion is saved, not pictures: 768 numbers, 25 times a second.",
     "MambaPortraitLoadMotion": "One saved motion on two faces.",
     "MambaPortraitEditMotion": "The same frame: unchanged; mouth 1.8; yaw 12 degrees; roll 8 degrees.",
+    "MambaPortraitEditExpression": "One portrait: unchanged; smile 0.7; jaw 0.5; yaw 15 degrees.",
     "MambaPortraitMixMotion": "Opening of the mouth over time: first motion, second motion, blend, one after the "
     "other.",
     "MambaPortraitPlotMotion": "The picture that this node makes.",
@@ -91,8 +92,14 @@ The page uploads pictures, sound and film only: copy a motion file from elsewher
 yourself, press R, and choose it in the list.
 """,
     "MambaPortraitEditMotion": """
-- Calmer head: `pose` 0.3. No blinks: `eyes` 0. Stronger mouth: `mouth` 1.3.
+- Calmer head: `pose` 0.3. No blinks: `blink` 0. Stronger mouth: `mouth` 1.3.
 - Only the part of the motion that the renderer's read-out describes is scaled; the rest is not changed.
+""",
+    "MambaPortraitEditExpression": """
+- Values are added to the portrait's own expression, or to the motion's. Press Run after a change: the picture below the
+node takes a part of a second.
+- Another motion, another Edit Expression: nodes can be chained, each with its own start and end.
+- Lids shut best together: drawn people, of whom the renderer learnt, seldom wink.
 """,
     "MambaPortraitMixMotion": """
 Each motion is relative to its own reference, so a driving video and a voice can be mixed.

@@ -27,6 +27,7 @@ from ..nodes.crop import face_mask
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS
 from ..nodes.sample import SampleMotion
 from ..pipelines import portrait
+from ..pipelines.expression import still
 from ..pipelines.framing import FramedPortrait, frame_portrait
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
 from ..pipelines.settings import RenderingSettings
@@ -238,6 +239,12 @@ def edit_motion(r: Results) -> Picture:
     return grid([r.frames(edit_regions(r.spoken, network, g, turn=t), when, 150)[0] for g, t in edits])
 
 
+def edit_expression(r: Results) -> Picture:
+    network = r.renderer.on_device()
+    edits = [{}, {"smile": 0.7}, {"jaw": 0.5}, {"yaw": 15}]
+    return grid([r.frames(still(network, values), [0], 150)[0] for values in edits])
+
+
 def mix_motion(r: Results) -> Picture:
     blended, joined = blend_motions(r.spoken, r.driven), concatenate_motions(r.spoken, r.driven)
     first, second, both, turns = (r.parameters(motion, "jaw") for motion in (r.spoken, r.driven, blended, joined))
@@ -292,6 +299,7 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "SaveMotion": save_motion,
     "LoadMotion": load_motion,
     "EditMotion": edit_motion,
+    "EditExpression": edit_expression,
     "MixMotion": mix_motion,
     "PlotMotion": plot_motion,
     "JointControl": joint_control,

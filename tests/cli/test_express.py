@@ -1,0 +1,74 @@
+"""express, and --expression of the commands that make films."""
+
+import math
+
+import pytest
+import torch
+
+from mamba_portrait.cli import main
+from mamba_portrait.media.audio import write_wav
+from mamba_portrait.media.motion import load_motion
+from mamba_portrait.media.photo import load_photo, save_image
+from mamba_portrait.media.video import probe_video, read_video
+from mamba_portrait.model_loaders.checkpoint import load_renderer
+from mamba_portrait.pipelines.regions import motion_to_parameters
+from mamba_portrait.vocabulary import INDEX
+
+pytestmark = pytest.mark.usefixtures("shipped_tiny")
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("express") / "photo.png"
+    y, x = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="ij")
+    save_image(path, torch.stack([x, y, 1 - x], -1))
+    return str(path)
+
+
+def face_of(path, name):
+    return motion_to_parameters(load_renderer(), load_motion(path).values)[:, INDEX[name]]
+
+
+def test_a_still_is_a_picture_of_the_expression(photo, tmp_path):
+    motion = tmp_path / "m.safetensors"
+    command = ["express", photo, "--finder", "whole", "--smile", ".5", "--yaw", "9", "-o", str(tmp_path / "still.png")]
+    assert main([*command, "--save-motion", str(motion)]) == 0
+    assert load_photo(tmp_path / "still.png").shape == (64, 64, 3)
+    assert face_of(motion, "smile_left").tolist() == pytest.approx([0.5], abs=1e-3)
+    assert face_of(motion, "yaw").tolist() == pytest.approx([math.radians(9)], abs=1e-3)
+
+
+def test_a_film_lasts_as_long_as_its_presets(photo, tmp_path):
+    out, motion = tmp_path / "nod.mp4", tmp_path / "m.safetensors"
+    command = ["express", photo, "--finder", "whole", "--expression", "nod@0.5", "--fps", "30", "-o", str(out)]
+    assert main([*command, "--save-motion", str(motion)]) == 0
+    assert probe_video(out).fps == 30 and not probe_video(out).has_audio
+    assert sum(1 for _ in read_video(out)) == 51  # .5 + 1.2 s
+    assert face_of(motion, "pitch")[:15].abs().max() < 1e-3 and face_of(motion, "pitch").max() > 0.1
+
+
+def test_speech_is_changed_from_start_to_end_only(photo, tmp_path):
+    voice = write_wav(tmp_path / "voice.wav", torch.sin(torch.arange(16000) * 0.08)[None] * 0.4, 16000)
+    kept = []
+    for name, more in (("a", []), ("b", ["--expression", "yaw=9,jaw=.3@.2-.8"])):
+        motion = tmp_path / f"{name}.safetensors"
+        command = ["animate", photo, str(voice), "--finder", "whole", "--size", "64", "--steps", "1", *more]
+        assert main([*command, "-o", str(tmp_path / "o.mp4"), "--save-motion", str(motion)]) == 0
+        kept.append(load_motion(motion).values)
+    changed = (kept[0] != kept[1]).any(1).nonzero().flatten()
+    assert 6 <= int(changed.min()) <= 8 and 17 <= int(changed.max()) <= 19
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ([], "no expression"),
+        (["--expression", "dance@1"], "no expression 'dance'"),
+        (["--keys", "1 smile"], "cannot be read"),
+        (["--keys", "1: smile=7"], "smile must be a number from -1 to 1"),
+    ],
+)
+def test_wrong_expressions_are_told_before_any_work(photo, tmp_path, capsys, more, told):
+    assert main(["express", photo, *more, "-o", str(tmp_path / "still.png")]) == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1 and not (tmp_path / "still.png").exists()

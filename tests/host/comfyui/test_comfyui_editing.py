@@ -1,0 +1,16 @@
+"""A real ComfyUI: expressions edited on a still and as movement."""
+
+
+def test_the_expression_template_shows_its_still_and_makes_a_film(comfyui, tiny):
+    graph = tiny.workflow("expression_edited")
+    graph["7"]["inputs"].update(end=0.6, keys="0: yaw=0\n0.3: yaw=9")
+    entry = comfyui.run(graph)
+    assert len(entry["outputs"]["6"]["images"]) == len(entry["outputs"]["7"]["images"]) == 1
+    (path,) = [p for p in comfyui.saved(entry) if p.suffix == ".mp4"]
+    assert path.stat().st_size > 1000
+
+
+def test_key_frames_that_cannot_be_read_are_one_sentence(comfyui, tiny):
+    graph = tiny.workflow("expression_edited")
+    graph["7"]["inputs"].update(keys="1: grin=1")
+    assert "There is no control 'grin'" in comfyui.refusal(graph)
