@@ -1,14 +1,27 @@
-"""Options that change motion before it is rendered: expressions. Shared by the commands that make films."""
+"""Options that change motion before it is rendered: mood, expressions. Shared by the commands that make films."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from .options import number
+
 
 def add_changes(parser: argparse.ArgumentParser) -> None:
-    """--expression, --keys."""
+    """--mood, --manner, --expression, --keys and others."""
+    from ..pipelines.moods import LIVELINESS, MANNERS, MOODS, STRENGTH
+
     group = parser.add_argument_group("changes of the motion")
+    group.add_argument("--mood", choices=MOODS, default="neutral", help="the lips keep following the voice")
+    group.add_argument("--mood-strength", type=number(STRENGTH), default=1.0, help=f"of --mood ({STRENGTH}; default 1)")
+    group.add_argument(
+        "--liveliness",
+        type=number(LIVELINESS),
+        default=1.0,
+        help=f"factor on the motion of head, brows and gaze: .5 calm, 1.5 lively ({LIVELINESS}; default 1)",
+    )
+    group.add_argument("--manner", choices=MANNERS, help="settings of all three")
     group.add_argument(
         "--expression",
         action="append",
@@ -39,7 +52,11 @@ def additions(options: argparse.Namespace) -> list:
 
 def changed(options: argparse.Namespace, renderer, motion):
     """The motion with what the options change."""
-    from ..pipelines.expression import add_expressions
+    from ..pipelines.expression import add_expressions, set_mood
+    from ..pipelines.moods import MANNERS, Manner
 
+    manner = MANNERS.get(options.manner, Manner(options.mood, options.mood_strength, options.liveliness))
+    if manner != Manner("neutral", manner.strength, 1.0):
+        motion = set_mood(motion, renderer, manner.mood, manner.strength, manner.liveliness)
     added = additions(options)
     return add_expressions(motion, renderer, added) if added else motion

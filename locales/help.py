@@ -19,6 +19,7 @@ PICTURES = {
     "MambaPortraitLoadMotion": "One saved motion on two faces.",
     "MambaPortraitEditMotion": "The same frame: unchanged; mouth 1.8; yaw 12 degrees; roll 8 degrees.",
     "MambaPortraitEditExpression": "One portrait: unchanged; smile 0.7; jaw 0.5; yaw 15 degrees.",
+    "MambaPortraitSetMood": "The same frame: neutral, happy, sad, surprised.",
     "MambaPortraitMixMotion": "Opening of the mouth over time: first motion, second motion, blend, one after the "
     "other.",
     "MambaPortraitPlotMotion": "The picture that this node makes.",
@@ -100,6 +101,10 @@ yourself, press R, and choose it in the list.
 node takes a part of a second.
 - Another motion, another Edit Expression: nodes can be chained, each with its own start and end.
 - Lids shut best together: drawn people, of whom the renderer learnt, seldom wink.
+""",
+    "MambaPortraitSetMood": """
+- A mood comes within half a second; the first frame is the photo as it is.
+- With a driving video the moods are added to the driver's own.
 """,
     "MambaPortraitMixMotion": """
 Each motion is relative to its own reference, so a driving video and a voice can be mixed.

@@ -31,9 +31,11 @@ from .controls import (
     read_values,
 )
 from .idle import idle_curves
-from .regions import motion_to_parameters, parameters_to_motion
+from .moods import MOODS
+from .regions import edit_regions, motion_to_parameters, parameters_to_motion
 
 EASE = 0.25  # seconds in which an addition comes and goes
+MOOD_EASE = 0.5  # seconds in which a mood comes; the first frame is the photo as it is
 IDLE_SECONDS = 5.0  # of the preset without an end, where there is no motion
 
 
@@ -203,3 +205,16 @@ def expressed(
     curves = sum(one.curves(base.frames, base.fps) for one in additions)
     spread = torch.tensor([p.spread for p in MOTION], dtype=curves.dtype)
     return add_curves(base, renderer, curves), int((curves.abs() / spread).sum(1).argmax())
+
+
+def set_mood(
+    motion: Motion, renderer: Renderer, mood: str = "neutral", strength: float = 1.0, liveliness: float = 1.0
+) -> Motion:
+    """The motion in a mood (MOODS), at `strength` (0: none of it), its head, brows and gaze scaled by `liveliness` (0
+    still, 1 as it is, 2 twice as much). ValueError for another mood, and for motion of another renderer."""
+    if mood not in MOODS:
+        raise ValueError(f"There is no mood '{mood}'; there are {', '.join(MOODS)}.")
+    if liveliness != 1:
+        motion = edit_regions(motion, renderer, {"pose": liveliness, "brows": liveliness, "gaze": liveliness})
+    values = {name: strength * value for name, value in MOODS[mood].items()} if strength else {}
+    return add_expressions(motion, renderer, [Addition(values, ease=MOOD_EASE)] if values else [])

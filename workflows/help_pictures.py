@@ -27,8 +27,9 @@ from ..nodes.crop import face_mask
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS
 from ..nodes.sample import SampleMotion
 from ..pipelines import portrait
-from ..pipelines.expression import still
+from ..pipelines.expression import set_mood, still
 from ..pipelines.framing import FramedPortrait, frame_portrait
+from ..pipelines.moods import MOODS
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
@@ -245,6 +246,11 @@ def edit_expression(r: Results) -> Picture:
     return grid([r.frames(still(network, values), [0], 150)[0] for values in edits])
 
 
+def moods(r: Results) -> Picture:
+    network, when = r.renderer.on_device(), [max(r.moments(r.spoken, 0.6, 0.65, 0.7))]
+    return grid([r.frames(set_mood(r.spoken, network, mood), when, 150)[0] for mood in MOODS])
+
+
 def mix_motion(r: Results) -> Picture:
     blended, joined = blend_motions(r.spoken, r.driven), concatenate_motions(r.spoken, r.driven)
     first, second, both, turns = (r.parameters(motion, "jaw") for motion in (r.spoken, r.driven, blended, joined))
@@ -300,6 +306,7 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "LoadMotion": load_motion,
     "EditMotion": edit_motion,
     "EditExpression": edit_expression,
+    "SetMood": moods,
     "MixMotion": mix_motion,
     "PlotMotion": plot_motion,
     "JointControl": joint_control,

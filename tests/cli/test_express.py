@@ -59,6 +59,17 @@ def test_speech_is_changed_from_start_to_end_only(photo, tmp_path):
     assert 6 <= int(changed.min()) <= 8 and 17 <= int(changed.max()) <= 19
 
 
+def test_a_manner_is_a_mood_and_its_liveliness(photo, tmp_path):
+    kept = {}
+    for name, more in (("plain", []), ("cheerful", ["--manner", "cheerful"]), ("happy", ["--mood", "happy"])):
+        kept[name] = tmp_path / f"{name}.safetensors"
+        command = ["express", photo, "--finder", "whole", "--expression", "nod@0", "-o", str(tmp_path / "o.mp4"), *more]
+        assert main([*command, "--save-motion", str(kept[name])]) == 0
+    smiles = {name: float(face_of(path, "smile_left")[-1]) for name, path in kept.items()}
+    assert smiles["plain"] == pytest.approx(0, abs=1e-3) and smiles["happy"] == pytest.approx(0.55, abs=1e-3)
+    assert smiles["cheerful"] == pytest.approx(0.9 * 0.55, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [

@@ -10,6 +10,24 @@ def test_the_expression_template_shows_its_still_and_makes_a_film(comfyui, tiny)
     assert path.stat().st_size > 1000
 
 
+def test_moods_and_manners_are_taken(comfyui, tiny):
+    graph = tiny.workflow("expression_edited")
+    graph["7"]["inputs"].update(end=0.6, keys="")
+    graph["10"] = {
+        "class_type": "MambaPortraitSetMood",
+        "inputs": {
+            "motion": ["7", 0],
+            "renderer": ["1", 0],
+            "manner": "own settings",
+            "mood": "sad",
+            "strength": 0.8,
+            "liveliness": 0.5,
+        },
+    }
+    graph["8"]["inputs"].update(motion=["10", 0])
+    assert len(comfyui.saved(comfyui.run(graph))) == 1
+
+
 def test_key_frames_that_cannot_be_read_are_one_sentence(comfyui, tiny):
     graph = tiny.workflow("expression_edited")
     graph["7"]["inputs"].update(keys="1: grin=1")
