@@ -94,6 +94,9 @@ FRAMING: tuple[int, ...] = tuple(i for i, parameter in enumerate(MOTION) if para
 MOTION_MODES: tuple[str, ...] = ("relative", "keep_lips", "absolute")
 """How motion is retargeted to a portrait (`media.motion.retarget`)."""
 
+LENGTH_MODES: tuple[str, ...] = ("cut", "hold", "loop", "bounce", "retime")
+"""What becomes of motion that is not as long as it should be (`media.motion_length.fit_length`)."""
+
 BACKGROUND, SKIN, EYE, TEETH, TONGUE, HAIR, NECK, TORSO, GLASS, EAR, CAVITY = range(11)
 HAND = 16
 """Part numbers in the labels of drawn pictures. Beards and lips are skin, hats are hair, a bare forearm is its hand."""

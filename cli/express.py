@@ -7,13 +7,14 @@ import math
 from pathlib import Path
 
 from ..pipelines.settings import Range, RenderingSettings
+from ..vocabulary import FPS
 from . import film, motion_changes
 from .options import add_machine, add_networks, command, number, use_machine
 from .settings import chosen
 from .stages import Stages
 
 STILLS = (".png", ".jpg", ".jpeg", ".webp")
-SECONDS, RATE = Range(0.04, 3600.0), Range(1.0, 240.0)
+SECONDS = Range(0.04, 3600.0)
 
 
 def add(commands) -> argparse.ArgumentParser:
@@ -40,7 +41,6 @@ express photo.jpg --keys "0: yaw=0; 1: yaw=12, smile=.4; 2: yaw=0" -o turn.mp4
         flag = "--" + name.replace("_", "-")
         group.add_argument(flag, type=number(control.allowed), metavar="VALUE", help=str(control.allowed))
     group.add_argument("--seconds", type=number(SECONDS), help=f"length of a film ({SECONDS}; default: as it lasts)")
-    group.add_argument("--fps", type=number(RATE), default=25.0, help=f"frames a second of a film ({RATE}; default 25)")
     add_networks(parser, motion_model=False)
     add_machine(parser)
     return parser
@@ -73,7 +73,7 @@ def _motion(options: argparse.Namespace, renderer, held: dict[str, float], added
     from ..media.timing import exact_rate
     from ..pipelines.expression import Addition, add_expressions, rest
 
-    fps = exact_rate(options.fps)
+    fps = exact_rate(options.fps or FPS)
     seconds = options.seconds or max([one.lasts for one in added], default=1.0)
     motion = rest(renderer, max(1, math.ceil(seconds * fps)), fps)
     return add_expressions(motion, renderer, [Addition(held)] if held else [])

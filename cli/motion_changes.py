@@ -1,18 +1,24 @@
-"""Options that change motion before it is rendered: mood, expressions. Shared by the commands that make films."""
+"""Options that change motion before it is rendered: frame rate, mood, expressions; of all commands that make films."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from ..pipelines.settings import Range
 from .options import number
+
+RATE = Range(1.0, 240.0)
 
 
 def add_changes(parser: argparse.ArgumentParser) -> None:
-    """--mood, --manner, --expression, --keys and others."""
+    """--fps, --mood, --manner, --expression, --keys and others."""
     from ..pipelines.moods import LIVELINESS, MANNERS, MOODS, STRENGTH
 
     group = parser.add_argument_group("changes of the motion")
+    group.add_argument(
+        "--fps", type=number(RATE), help=f"frames a second of the film ({RATE}; default: the motion's, 25 of a voice)"
+    )
     group.add_argument("--mood", choices=MOODS, default="neutral", help="the lips keep following the voice")
     group.add_argument("--mood-strength", type=number(STRENGTH), default=1.0, help=f"of --mood ({STRENGTH}; default 1)")
     group.add_argument(
@@ -51,10 +57,14 @@ def additions(options: argparse.Namespace) -> list:
 
 
 def changed(options: argparse.Namespace, renderer, motion):
-    """The motion with what the options change."""
+    """The motion with what the options change, its frame rate first."""
+    from ..media.motion_edit import resample_motion
+    from ..media.timing import exact_rate
     from ..pipelines.expression import add_expressions, set_mood
     from ..pipelines.moods import MANNERS, Manner
 
+    if options.fps:
+        motion = resample_motion(motion, fps=exact_rate(options.fps))
     manner = MANNERS.get(options.manner, Manner(options.mood, options.mood_strength, options.liveliness))
     if manner != Manner("neutral", manner.strength, 1.0):
         motion = set_mood(motion, renderer, manner.mood, manner.strength, manner.liveliness)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..vocabulary import LENGTH_MODES
 from . import film
 from .options import Machine, add_machine, add_networks, box, command, seconds, use_machine
 from .stages import Stages, progress
@@ -23,6 +24,7 @@ reenact photo.jpg driving.mp4 -o moved.mp4
 reenact photo.jpg driving.mp4 -o moved.mp4 --gain 1.3 --paste-back
 reenact photo.jpg cropped.mp4 -o moved.mp4 --driving-finder whole
 reenact photo.jpg driving.mp4 -o moved.mp4 --start 2.5 --seconds 10
+reenact photo.jpg driving.mp4 -o song.mp4 --sound song.mp3 --length loop
 """,
     )
     parser.add_argument("photo", metavar="PHOTO", help="any picture with a face in it")
@@ -35,6 +37,14 @@ reenact photo.jpg driving.mp4 -o moved.mp4 --start 2.5 --seconds 10
     group.add_argument("--driving-face", default="largest", metavar="WHICH", help="as --which-face, in its first frame")
     group.add_argument("--start", type=seconds, default=0.0, metavar="SECONDS", help="begin later in the video")
     group.add_argument("--seconds", type=seconds, metavar="SECONDS", help="length of the part (default: to the end)")
+    group.add_argument("--sound", metavar="FILE", help="another sound than the video's own")
+    group.add_argument(
+        "--length",
+        choices=LENGTH_MODES,
+        default="cut",
+        help="where --sound lasts longer than the motion: cut (it ends with it), hold, loop, bounce; or retime the "
+        "motion to it; what is too long is cut",
+    )
     add_networks(parser, motion_model=False)
     add_machine(parser)
     return parser
@@ -42,7 +52,9 @@ reenact photo.jpg driving.mp4 -o moved.mp4 --start 2.5 --seconds 10
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints how long each stage took, and the file."""
-    from ..media.sound_file import film_sound
+    from ..media.audio import frame_count
+    from ..media.motion_length import fit_length
+    from ..media.sound_file import SoundFile, film_sound
     from ..media.video import probe_video
     from ..model_loaders.checkpoint import load_renderer
 
@@ -55,6 +67,9 @@ def run(options: argparse.Namespace) -> None:
         face = film.portrait_of(options, renderer, machine, stages)
         motion = _encode_driving_video(options, info, renderer, machine, stages)
         sound = film_sound(options.video, info.zero, options.start, options.seconds) if info.has_audio else None
+        if options.sound:
+            sound = SoundFile(options.sound)
+            motion = fit_length(motion, max(1, frame_count(sound.samples(), sound.rate, motion.fps)), options.length)
         film.write_film(options, renderer, face, motion, sound, machine, stages)
 
 

@@ -20,6 +20,9 @@ PICTURES = {
     "MambaPortraitEditMotion": "The same frame: unchanged; mouth 1.8; yaw 12 degrees; roll 8 degrees.",
     "MambaPortraitEditExpression": "One portrait: unchanged; smile 0.7; jaw 0.5; yaw 15 degrees.",
     "MambaPortraitSetMood": "The same frame: neutral, happy, sad, surprised.",
+    "MambaPortraitIdleMotion": "Idle motion over ten seconds: the head's turn (blue) and the lids (orange).",
+    "MambaPortraitTrimMotion": "The opening of the mouth: a motion, and a part of it played three times.",
+    "MambaPortraitFitLength": "The opening of the mouth, made longer: hold, loop, bounce, retime.",
     "MambaPortraitMixMotion": "Opening of the mouth over time: first motion, second motion, blend, one after the "
     "other.",
     "MambaPortraitPlotMotion": "The picture that this node makes.",
@@ -105,6 +108,14 @@ node takes a part of a second.
     "MambaPortraitSetMood": """
 - A mood comes within half a second; the first frame is the photo as it is.
 - With a driving video the moods are added to the driver's own.
+""",
+    "MambaPortraitIdleMotion": """
+For a listener, or before and after speech: Mix Motion plays one after the other. The same seed gives the same motion at
+every frame rate.
+""",
+    "MambaPortraitFitLength": """
+- A voice gives 25 frames a second; for films of 24, 30 or 60 set `fps`. The lips keep their time.
+- Motion of a video and another sound: wire the sound, choose a mode.
 """,
     "MambaPortraitMixMotion": """
 Each motion is relative to its own reference, so a driving video and a voice can be mixed.

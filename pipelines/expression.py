@@ -177,6 +177,11 @@ def rest(renderer: Renderer, frames: int, fps: Fraction = Fraction(FPS)) -> Moti
     return Motion(still.expand(frames, -1).clone(), still, fps, renderer.motion_language)
 
 
+def idle(renderer: Renderer, frames: int, fps: Fraction = Fraction(FPS), seed: int = 0, amount: float = 1.0) -> Motion:
+    """Motion without a voice (idle.py) of so many frames."""
+    return add_curves(rest(renderer, frames, fps), renderer, idle_curves(frames, fps, seed, amount))
+
+
 def add_expressions(motion: Motion, renderer: Renderer, additions: Sequence[Addition]) -> Motion:
     """The motion with every addition, at its own frame rate and length."""
     return expressed(renderer, additions, motion)[0]

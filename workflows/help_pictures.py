@@ -19,7 +19,8 @@ import torch
 
 from ..media.crop import paste_back
 from ..media.motion import Motion
-from ..media.motion_edit import blend_motions, concatenate_motions
+from ..media.motion_edit import blend_motions, concatenate_motions, slice_motion
+from ..media.motion_length import fit_length, repeat_motion
 from ..media.photo import load_photo, to_uint8
 from ..media.video import read_video
 from ..nodes.actalker.masks import ACTalkerMasks
@@ -27,7 +28,7 @@ from ..nodes.crop import face_mask
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS
 from ..nodes.sample import SampleMotion
 from ..pipelines import portrait
-from ..pipelines.expression import set_mood, still
+from ..pipelines.expression import idle, set_mood, still
 from ..pipelines.framing import FramedPortrait, frame_portrait
 from ..pipelines.moods import MOODS
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
@@ -251,6 +252,24 @@ def moods(r: Results) -> Picture:
     return grid([r.frames(set_mood(r.spoken, network, mood), when, 150)[0] for mood in MOODS])
 
 
+def idle_motion(r: Results) -> Picture:
+    motion = idle(r.renderer.on_device(), 250, seed=2)
+    return stacked(
+        curves(80, (r.parameters(motion, "yaw"), HEAD)), curves(50, (r.parameters(motion, "blink_left"), MOUTH))
+    )
+
+
+def trim_motion(r: Results) -> Picture:
+    part = repeat_motion(slice_motion(r.spoken, 1.0, 2.5), 3)
+    return stacked(*(curves(60, (r.parameters(motion, "jaw"), c)) for motion, c in ((r.spoken, MOUTH), (part, HEAD))))
+
+
+def fit_motion(r: Results) -> Picture:
+    short = slice_motion(r.spoken, 1.0, 3.0)
+    rows = [fit_length(short, 150, mode) for mode in ("hold", "loop", "bounce", "retime")]
+    return stacked(*(curves(48, (r.parameters(motion, "jaw"), MOUTH)) for motion in rows))
+
+
 def mix_motion(r: Results) -> Picture:
     blended, joined = blend_motions(r.spoken, r.driven), concatenate_motions(r.spoken, r.driven)
     first, second, both, turns = (r.parameters(motion, "jaw") for motion in (r.spoken, r.driven, blended, joined))
@@ -307,6 +326,9 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "EditMotion": edit_motion,
     "EditExpression": edit_expression,
     "SetMood": moods,
+    "IdleMotion": idle_motion,
+    "TrimMotion": trim_motion,
+    "FitLength": fit_motion,
     "MixMotion": mix_motion,
     "PlotMotion": plot_motion,
     "JointControl": joint_control,

@@ -9,7 +9,7 @@ from mamba_portrait.cli import main
 from mamba_portrait.media.audio import write_wav
 from mamba_portrait.media.motion import load_motion
 from mamba_portrait.media.photo import load_photo, save_image
-from mamba_portrait.media.video import probe_video, read_video
+from mamba_portrait.media.video import VideoWriter, probe_video, read_video
 from mamba_portrait.model_loaders.checkpoint import load_renderer
 from mamba_portrait.pipelines.regions import motion_to_parameters
 from mamba_portrait.vocabulary import INDEX
@@ -83,3 +83,26 @@ def test_wrong_expressions_are_told_before_any_work(photo, tmp_path, capsys, mor
     assert main(["express", photo, *more, "-o", str(tmp_path / "still.png")]) == 2
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1 and not (tmp_path / "still.png").exists()
+
+
+@pytest.mark.parametrize(("fps", "frames"), [("24", 24), ("30", 30), ("60", 60), ("29.97", 30)])
+def test_a_voice_makes_a_film_of_any_frame_rate(photo, tmp_path, fps, frames):
+    voice = write_wav(tmp_path / "voice.wav", torch.sin(torch.arange(16000) * 0.08)[None] * 0.4, 16000)
+    out = tmp_path / "o.mp4"
+    command = ["animate", photo, str(voice), "--finder", "whole", "--size", "64", "--steps", "1", "--fps", fps]
+    assert main([*command, "-o", str(out)]) == 0
+    info = probe_video(out)
+    assert float(info.fps) == pytest.approx(float(fps), abs=0.001) and info.has_audio
+    assert sum(1 for _ in read_video(out)) == frames
+
+
+@pytest.mark.parametrize(("mode", "frames"), [("cut", 5), ("loop", 30), ("retime", 30)])
+def test_another_sound_than_the_videos_says_how_long(photo, tmp_path, mode, frames):
+    voice = write_wav(tmp_path / "voice.wav", torch.sin(torch.arange(16000) * 0.08)[None] * 0.4, 16000)
+    with VideoWriter(tmp_path / "drive.mp4", fps=30) as writer:
+        for i in range(5):
+            writer.write(torch.full((64, 64, 3), 0.2 + 0.1 * i))
+    command = ["reenact", photo, str(tmp_path / "drive.mp4"), "--finder", "whole", "--driving-finder", "whole"]
+    command += ["--size", "64", "--sound", str(voice), "--length", mode, "-o", str(tmp_path / "o.mp4")]
+    assert main(command) == 0
+    assert sum(1 for _ in read_video(tmp_path / "o.mp4")) == frames and probe_video(tmp_path / "o.mp4").has_audio
