@@ -15,6 +15,8 @@ PICTURES = {
     "MambaPortraitPasteBack": "Frames of the crop, and the whole photo with one of them pasted back.",
     "MambaPortraitAssembleVideo": "Portrait and motion in, frames of the finished video out; the sound runs below.",
     "MambaPortraitFramesToVideo": "Images and a sound become one video.",
+    "MambaPortraitSaveAlpha": "A portrait that was cut out, moving before two backgrounds.",
+    "MambaPortraitBatchToList": "Two portraits and one voice: two films.",
     "MambaPortraitSaveMotion": "Motion is saved, not pictures: 768 numbers, 25 times a second.",
     "MambaPortraitLoadMotion": "One saved motion on two faces.",
     "MambaPortraitEditMotion": "The same frame: unchanged; mouth 1.8; yaw 12 degrees; roll 8 degrees.",
@@ -81,6 +83,14 @@ Pixels outside the crop are not changed.
     "MambaPortraitAssembleVideo": """
 H.264 and AAC in MP4. Odd sides are padded to even ones, as the codec requires. The file's metadata says that it was
 generated. Cancel takes effect within a batch and leaves no partial file.
+""",
+    "MambaPortraitSaveAlpha": """
+Put Join Image with Alpha, of ComfyUI itself, between Load Image and Portrait Crop: what is transparent then moves with
+the head. Wire frames and mask of Decode Motion to this node.
+""",
+    "MambaPortraitBatchToList": """
+Wire both outputs instead of the loaders: the image to Portrait Crop, the sound to the audio nodes and to Assemble
+Video. Nothing else changes in the graph.
 """,
     "MambaPortraitSaveMotion": """
 The file holds 768 numbers a frame, the reference, the frame rate and the id of the motion space (`motion_language`), as

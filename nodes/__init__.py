@@ -4,9 +4,11 @@ from pathlib import Path
 
 from ..host import ComfyExtension, add_model_folder
 from . import (
+    alpha,
     appearance,
     assemble,
     audio_features,
+    batch,
     control,
     crop,
     decode,
@@ -54,6 +56,8 @@ NODES = [
     paste.PasteBack,
     assemble.AssembleVideo,
     assemble.FramesToVideo,
+    alpha.SaveAlpha,
+    batch.BatchToList,
     motion_files.SaveMotion,
     motion_files.LoadMotion,
     edit_motion.EditMotion,

@@ -1,5 +1,7 @@
 """Motion to frames: deviation, LMDD, warp, blend."""
 
+import torch
+
 from ..host import io, load_device, progress_bar, use_bf16
 from ..pipelines import portrait
 from ..pipelines.settings import RenderingSettings
@@ -97,6 +99,10 @@ class DecodeMotion(io.ComfyNode):
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="The frames, as an image batch."),
                 io.Float.Output(display_name="fps", tooltip="Frames a second of these frames."),
+                io.Mask.Output(
+                    display_name="transparent",
+                    tooltip="What is transparent in each frame, where the source has alpha.",
+                ),
             ],
         )
 
@@ -104,8 +110,14 @@ class DecodeMotion(io.ComfyNode):
     def execute(cls, renderer, source, appearance, motion, size, mode, gain, articulation, batch) -> io.NodeOutput:
         settings = rendering_settings(size, mode=mode, gain=gain, articulation=articulation, batch=batch)
         images = image_batch(motion.frames, *portrait.frame_size(renderer.module, source.value, settings.size))
+        clear = torch.zeros(1, 1, 1).expand(images.shape[:3])
+        if source.value.image.shape[1] == 4:
+            clear = torch.empty(images.shape[:3])
         filled = 0
         for frames in rendered_frames(renderer, source, appearance, motion, settings):
-            images[filled : filled + len(frames)] = frames
+            part = slice(filled, filled + len(frames))
+            images[part] = frames[..., :3]
+            if frames.shape[-1] == 4:
+                clear[part] = 1 - frames[..., 3]
             filled += len(frames)
-        return io.NodeOutput(images, float(motion.fps))
+        return io.NodeOutput(images, float(motion.fps), clear.to(images.device))

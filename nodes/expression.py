@@ -173,4 +173,4 @@ def _preview(renderer, network, motion: MotionTrack, number: int, source) -> Ten
         RenderingSettings(size=PREVIEW if large else None),
         bf16=bf16,
     )
-    return frames[0]
+    return frames[0][..., :3]

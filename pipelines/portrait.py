@@ -11,13 +11,14 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..media.alpha_video import AlphaVideoWriter
 from ..media.audio import frame_count, to_mono_16k
 from ..media.motion import Motion, fitted_to, retarget
 from ..media.picture import checked
@@ -63,9 +64,16 @@ def _network_image(photo: Tensor, device: torch.device) -> Tensor:
 
 @torch.inference_mode()
 def encode_source(
-    renderer: Renderer, photo: Tensor, *, bf16: bool = False, keep_on: str | torch.device = "cpu"
+    renderer: Renderer,
+    photo: Tensor,
+    *,
+    alpha: Tensor | None = None,
+    bf16: bool = False,
+    keep_on: str | torch.device = "cpu",
 ) -> Source:
-    """A square portrait (H,W,3) in [0,1] -> its encoding, computed once per portrait. ValueError for other pictures."""
+    """A square portrait (H,W,3) in [0,1] -> its encoding, computed once per portrait. ValueError for other pictures.
+
+    alpha (H,W) in [0,1], 1 opaque: frames then have four channels, and what is transparent moves with the head."""
     if photo.ndim == 4 and photo.shape[0] != 1:
         raise ValueError(f"One portrait is needed, but {photo.shape[0]} pictures came in; choose one of them first.")
     device = _device(renderer)
@@ -74,6 +82,11 @@ def encode_source(
         motion = renderer.encode_motion(picture)
     motion = limits.clamp(motion.float().cpu()).to(device)
     limits.warn()
+    if alpha is not None:
+        if alpha.shape != picture.shape[-2:]:
+            given, wanted = ("x".join(str(n) for n in reversed(x.shape[-2:])) for x in (alpha, picture))
+            raise ValueError(f"The portrait is {wanted} and its mask {given}: cut both in the same way.")
+        picture = torch.cat([picture, alpha.to(picture)[None, None].clamp(0, 1)], 1)
     with autocast(device, bf16):
         return renderer.encode_source(picture, motion=motion).toned().to(keep_on)
 
@@ -272,10 +285,10 @@ def render(
     bf16: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Tensor]:
-    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, one by one; H and W are those of
-    `frame_size`. On a CPU several threads render parts of a batch side by side, b frames each. Motion that no face
-    makes is clamped, with a warning at the end (limits.py). Raises ValueError for motion of another renderer's motion
-    space."""
+    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, (b,H,W,4) of a source with
+    alpha, one by one; H and W are those of `frame_size`. On a CPU several threads render parts of a batch side by side,
+    b frames each. Motion that no face makes is clamped, with a warning at the end (limits.py). Raises ValueError for
+    motion of another renderer's motion space."""
     settings = settings or RenderingSettings()
     motion = fitted_to(motion, renderer)
     device, size = _device(renderer), frame_size(renderer, source, settings.size)
@@ -323,15 +336,18 @@ def assemble(
     quality: int = RenderingSettings.quality,
 ) -> Path:
     """Batches (b,H,W,3) and a voice, (C,N) or a file, if any -> a video file, encoded as the frames come; errors leave
-    none."""
+    none. Of frames with alpha, (b,H,W,4), .webm keeps it."""
     RenderingSettings.check("quality", quality)
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None or len(first) == 0:
         raise ValueError("There are no frames to write.")
     audio = sound if waveform is None else (waveform, rate)
-    with VideoWriter(path, fps=fps, audio=audio, mark=mark, crf=quality) as writer:
-        writer.write(first)
-        for pictures in iterator:
-            writer.write(pictures)
+    clear = Path(path).suffix.lower() in AlphaVideoWriter.containers
+    channels = 4 if clear else 3
+    with (AlphaVideoWriter if clear else VideoWriter)(path, fps=fps, audio=audio, mark=mark, crf=quality) as writer:
+        for pictures in chain([first], iterator):
+            if clear and pictures.shape[-1] == 3:
+                pictures = F.pad(pictures, (0, 1), value=1.0)
+            writer.write(pictures[..., :channels])
     return Path(path)

@@ -226,6 +226,29 @@ def frames_to_video(r: Results) -> Picture:
     return stacked(grid(r.frames(r.spoken, list(range(20, 80, 10)), 100)), wave(50, WIDTH))
 
 
+def save_alpha(r: Results) -> Picture:
+    photo = r.crop[0][0]
+    y, x = (torch.linspace(-1, 1, side) for side in photo.shape[:2])
+    alpha = ((x[None] / 0.8) ** 2 + ((y[:, None] - 0.1) / 0.95) ** 2 < 1).float()
+    network = r.renderer.on_device()
+    source = portrait.encode_source(network, photo, alpha=alpha)
+    turned = edit_regions(r.spoken, network, {}, turn={"yaw": 12})
+    cells = []
+    for motion, colour in ((r.spoken, (0.2, 0.45, 0.35)), (turned, (0.55, 0.35, 0.2))):
+        one = replace(motion, values=motion.values[r.moments(r.spoken, 0.9)])
+        (drawn,) = portrait.render(network, source, r.appearance.value, one, RenderingSettings(size=256))
+        below = torch.tensor(colour).expand(256, 256, 3)
+        cells.append(cell(torch.lerp(below, drawn[0, ..., :3], drawn[0, ..., 3:]), 200, 200))
+    return grid(cells)
+
+
+def batch_to_list(r: Results) -> Picture:
+    faces = [cell(r.crop[0][0], 100, 100), cell(r.in_room[1].picture, 100, 100)]
+    times = r.moments(r.spoken, 0.3, 0.7, 0.97)
+    rows = [r.frames(r.spoken, times, 100, face) for face in (None, r.in_room[1].picture)]
+    return grid(*([face, wave(100, 100), *row] for face, row in zip(faces, rows, strict=True)))
+
+
 def save_motion(r: Results) -> Picture:
     return heat(r.spoken.values, 200)
 
@@ -321,6 +344,8 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "PasteBack": pasted,
     "AssembleVideo": assemble,
     "FramesToVideo": frames_to_video,
+    "SaveAlpha": save_alpha,
+    "BatchToList": batch_to_list,
     "SaveMotion": save_motion,
     "LoadMotion": load_motion,
     "EditMotion": edit_motion,

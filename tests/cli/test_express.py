@@ -106,3 +106,34 @@ def test_another_sound_than_the_videos_says_how_long(photo, tmp_path, mode, fram
     command += ["--size", "64", "--sound", str(voice), "--length", mode, "-o", str(tmp_path / "o.mp4")]
     assert main(command) == 0
     assert sum(1 for _ in read_video(tmp_path / "o.mp4")) == frames and probe_video(tmp_path / "o.mp4").has_audio
+
+
+def test_several_voices_make_a_film_each_and_names_that_meet_are_refused(photo, tmp_path, capsys):
+    voices = [
+        str(write_wav(tmp_path / f"{name}.wav", torch.sin(torch.arange(n) * 0.08)[None] * 0.4, 16000))
+        for name, n in (("one", 8000), ("two", 16000))
+    ]
+    command = ["animate", photo, *voices, "--finder", "whole", "--size", "64", "--steps", "1", "-o"]
+    assert main([*command, str(tmp_path / "film_{voice}.mp4")]) == 0
+    assert [sum(1 for _ in read_video(tmp_path / f"film_{name}.mp4")) for name in ("one", "two")] == [13, 25]
+    assert main([*command, str(tmp_path / "film.mp4")]) == 2
+    assert "must name a file for each of the 2 voices" in capsys.readouterr().err
+
+
+def test_a_cutout_makes_a_webm_that_is_transparent_too(tmp_path):
+    import av
+
+    picture = torch.rand(64, 64, 4)
+    picture[..., 3] = (torch.arange(64) < 32).float()[:, None]
+    save_image(tmp_path / "cut.png", picture)
+    out = tmp_path / "o.webm"
+    command = ["express", str(tmp_path / "cut.png"), "--finder", "whole", "--expression", "nod@0", "-o", str(out)]
+    assert main(command) == 0
+    with av.open(str(out)) as container:
+        assert container.streams.video[0].metadata["ALPHA_MODE"] == "1"
+    assert main([*command, "--paste-back"]) == 2
+    assert main([*command[:-1], str(tmp_path / "o.png")]) == 0
+    from mamba_portrait.media.photo import load_cutout
+
+    alpha = load_cutout(tmp_path / "o.png")[1]
+    assert alpha[:20].min() > 0.9 and alpha[44:].max() < 0.1
