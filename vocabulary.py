@@ -91,7 +91,7 @@ REGIONS: dict[str, tuple[str, ...]] = {
 FRAMING: tuple[int, ...] = tuple(i for i, parameter in enumerate(MOTION) if parameter.framing)
 """Indices of the parameters that say where head and shoulders are in the picture."""
 
-MOTION_MODES: tuple[str, ...] = ("relative", "keep_lips", "absolute")
+MOTION_MODES: tuple[str, ...] = ("relative", "keep_lips", "absolute", "expression")
 """How motion is retargeted to a portrait (`media.motion.retarget`)."""
 
 LENGTH_MODES: tuple[str, ...] = ("cut", "hold", "loop", "bounce", "retime")

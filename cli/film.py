@@ -56,7 +56,10 @@ def add_film(parser: argparse.ArgumentParser) -> None:
     size = "side of the portrait, by default the crop's own, at least 256"
     add("--size", "size", size, none=PHOTO, metavar="PIXELS")
     group.add_argument("--paste-back", action="store_true", help="the whole photo with the moving face in it")
-    add("--motion", "mode", "relative: to the photo's own pose, parted lips closing for a voice (keep_lips: not)")
+    mode = (
+        "relative: to the photo's own pose, parted lips closing for a voice (keep_lips: not); absolute: the driver's "
+    )
+    add("--motion", "mode", mode + "own; expression: the driver's expression, the photo's pose")
     add("--gain", "gain", "factor on the motion")
     add("--articulation", "articulation", "how strongly the generated mouth articulates")
     group.add_argument("--save-motion", metavar="FILE", help="keep the motion as well (.safetensors)")

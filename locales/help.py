@@ -11,6 +11,8 @@ PICTURES = {
     "MambaPortraitSampleMotion": "One voice, two seeds: the mouth follows the words in both, the head moves "
     "differently.",
     "MambaPortraitEncodeDriving": "Frames of a driving video, and the motion encoded from them.",
+    "MambaPortraitFollowDriving": "The opening of a mouth that begins open: told from the first frame (blue), and from "
+    "the neutral face that was found (orange).",
     "MambaPortraitDecodeMotion": "Frames of one motion on one portrait.",
     "MambaPortraitPasteBack": "Frames of the crop, and the whole photo with one of them pasted back.",
     "MambaPortraitAssembleVideo": "Portrait and motion in, frames of the finished video out; the sound runs below.",
@@ -73,6 +75,10 @@ frames.
     "MambaPortraitEncodeDriving": """
 The motion is relative to the first frame, so the driving video should begin with a calm, frontal face. If the face
 moves far across the picture, crop the video to it first.
+""",
+    "MambaPortraitFollowDriving": """
+- For videos as people film them; for one that is cut to a face already, Encode Driving Video is faster.
+- With `pose and lips` = expression the portrait takes the driver's expression as it is, whatever the neutral face.
 """,
     "MambaPortraitDecodeMotion": """
 161 frames at 512 x 512 take about 500 MB as images. Assemble Video does not hold them.

@@ -8,7 +8,7 @@ from .finders.face import Face
 from .photo import to_uint8
 from .picture import checked
 
-__all__ = ["CHOICES", "FINDERS", "Face", "NoFaceError", "choose_face", "find_face", "find_faces"]
+__all__ = ["CHOICES", "FINDERS", "Face", "NoFaceError", "choose_face", "find_face", "find_faces", "follow_face"]
 
 SEARCHERS = {"own": own, "yunet": yunet, "cascade": cascade}  # in the order in which "auto" tries them
 FINDERS = ("auto", *SEARCHERS, "box", "whole")
@@ -73,13 +73,16 @@ def _checked(box, frame: tuple[int, int]) -> tuple[float, float, float, float]:
     return x0, y0, x1, y1
 
 
-def choose_face(faces: list[Face], which: str | int = "largest") -> Face:
-    """One of the faces: "largest", the "left" or "right" most, the nearest to the picture's "center", or an index by
-    size.
+def choose_face(faces: list[Face], which: str | int | tuple[float, float] = "largest") -> Face:
+    """One of the faces: "largest", the "left" or "right" most, the nearest to the picture's "center", an index by size,
+    or the face at a point (x, y) in pixels: of those whose box holds it the smallest, else the nearest.
 
     Raises NoFaceError where there is none, ValueError when the index is too high."""
     if not faces:
         raise NoFaceError(NO_FACE)
+    if isinstance(which, tuple):
+        holding = [face for face in faces if _holds(face, which)]
+        return min(holding, key=lambda face: face.size) if holding else min(faces, key=lambda f: _far(f, which))
     if isinstance(which, str) and which.isdecimal():
         which = int(which)
     if isinstance(which, int):
@@ -97,6 +100,15 @@ def choose_face(faces: list[Face], which: str | int = "largest") -> Face:
     raise ValueError(f"Unknown choice of face '{which}'; use {', '.join(CHOICES)} or a number.")
 
 
+def _holds(face: Face, point: tuple[float, float]) -> bool:
+    (x0, y0, x1, y1), (x, y) = face.box, point
+    return x0 <= x <= x1 and y0 <= y <= y1
+
+
+def _far(face: Face, point: tuple[float, float]) -> float:
+    return float(np.hypot(*np.subtract(face.center, point)))
+
+
 def find_face(
     image: np.ndarray | Tensor,
     finder: str = "auto",
@@ -105,3 +117,17 @@ def find_face(
 ) -> Face:
     """`find_faces` and `choose_face` in one."""
     return choose_face(find_faces(image, finder, box), which)
+
+
+def follow_face(image: np.ndarray | Tensor, face: Face) -> Face | None:
+    """A face of the frame before in the next one (H,W,3); None where it is lost. The own finder looks around it, the
+    others search the whole frame and give the face whose centre is nearest, at most half a face away."""
+    if face.finder == "own":
+        return own.follow(np.ascontiguousarray(to_uint8(image)[..., :3]), face)
+    found = [new for new in find_faces(image, face.finder) if apart(new, face) < 0.5]
+    return min(found, key=lambda new: apart(new, face), default=None)
+
+
+def apart(first: Face, second: Face) -> float:
+    """Distance of the centres, in sides of the second's box."""
+    return float(np.hypot(*np.subtract(first.center, second.center)) / second.size)

@@ -39,7 +39,8 @@ def rendering_inputs() -> list:
             tooltip="relative: the change of the motion is added to the portrait's own pose; for a voice, lips "
             "that are parted "
             "in the photo close first. keep_lips: they stay parted between words. absolute: the driver's expression "
-            "and head rotation are used as they are, but not the position in the picture.",
+            "and head rotation are used as they are, but not the position in the picture. expression: only his "
+            "expression is; the head moves from the portrait's own pose.",
         ),
         setting(
             RenderingSettings,

@@ -30,6 +30,7 @@ from ..sampling.windows import sample_motion
 from ..vocabulary import FPS, SAMPLES_A_FRAME
 from . import lips
 from .limits import MotionLimits
+from .neutral import with_expression_of
 from .settings import RenderingSettings, SamplingSettings
 from .threads import in_order, worker_count
 
@@ -239,9 +240,30 @@ def encode_driving_video(
     """The frames (H,W,3) in [0,1] of a driving video -> its Motion, relative to its first frame; framing parameters are
     relative to the first frame's. ValueError for other pictures. Motion that no face makes is clamped, with a warning
     (limits.py)."""
+    motion = encode_motions(renderer, frames, batch=batch, bf16=bf16, total=total, progress=progress)
     device = _device(renderer)
+    with torch.autocast(device.type, enabled=False):
+        motion = renderer.centred(motion.to(device), motion[0].to(device)).float().cpu()
+    limits = MotionLimits(renderer, "the driving video")
+    motion = limits.clamp(motion)
+    limits.warn()
+    return Motion(motion, motion[0].clone(), fps, renderer.motion_language, renderer.motion_encoder_id)
+
+
+@torch.inference_mode()
+def encode_motions(
+    renderer: Renderer,
+    frames: Iterable[Tensor],
+    *,
+    batch: int = 8,
+    bf16: bool = False,
+    total: int | None = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """The frames (H,W,3) in [0,1] of a driving video, cut to a face -> their motion (T,768) float32 on the CPU, as the
+    encoder gives it. ValueError for other pictures and for none."""
+    device, done = _device(renderer), 0
     values: list[Tensor] = []
-    done = 0
     for pictures in batches(frames, batch):
         pictures = _network_image(checked(pictures, "the driving video"), device)
         with autocast(device, bf16):
@@ -251,13 +273,7 @@ def encode_driving_video(
             progress(done, max(done, total or done))
     if not values:
         raise ValueError("The driving video has no frames.")
-    motion = torch.cat(values)
-    with torch.autocast(device.type, enabled=False):
-        motion = renderer.centred(motion.to(device), motion[0].to(device)).float().cpu()
-    limits = MotionLimits(renderer, "the driving video")
-    motion = limits.clamp(motion)
-    limits.warn()
-    return Motion(motion, motion[0].clone(), fps, renderer.motion_language, renderer.motion_encoder_id)
+    return torch.cat(values)
 
 
 def frame_size(renderer: Renderer, source: Source, side: int | None = None) -> tuple[int, int]:
@@ -316,12 +332,15 @@ def _targets(
 ) -> Iterator[Tensor]:
     """The absolute motion (b,768) of the frames on the CPU, clamped, `batch` of them at a time."""
     own = source.motion.float().cpu()[0]
+    mode = settings.mode
+    if mode == "expression":
+        own, mode = with_expression_of(own, motion.reference, renderer), "relative"
     opening = lips.lip_opening(renderer, own, motion) if settings.mode == "relative" else torch.zeros_like(own)
     for start in range(0, motion.frames, batch):
         part = replace(motion, values=motion.values[start : start + batch])
         indices = torch.arange(start, start + part.frames)
         closed = lips.closing_weight(indices, float(motion.fps)) * min(settings.gain, 1.0)
-        yield limits.clamp(retarget(part, own, settings.mode, settings.gain) - closed * opening)
+        yield limits.clamp(retarget(part, own, mode, settings.gain) - closed * opening)
 
 
 def assemble(

@@ -31,6 +31,7 @@ from ..pipelines import portrait
 from ..pipelines.expression import idle, set_mood, still
 from ..pipelines.framing import FramedPortrait, frame_portrait
 from ..pipelines.moods import MOODS
+from ..pipelines.neutral import with_neutral
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import INDEX
@@ -205,6 +206,16 @@ def encode_driving(r: Results) -> Picture:
     return stacked(shown, *(curves(50, (r.parameters(r.driven, n), c)) for n, c in (("jaw", MOUTH), ("yaw", HEAD))))
 
 
+def follow_driving(r: Results) -> Picture:
+    late = slice_motion(r.driven, float((r.moments(r.driven, 0.97)[0] - 2) / r.driven.fps))
+    first = replace(late, reference=late.values[0])
+    found = with_neutral(first, r.renderer.on_device(), "found")
+    own = r.parameters(replace(first, values=first.reference[None]), "jaw")
+    neutral = r.parameters(replace(found, values=found.reference[None]), "jaw")
+    jaw = r.parameters(first, "jaw")
+    return stacked(curves(160, (jaw - own, HEAD), (jaw - neutral, MOUTH)))
+
+
 def decode_motion(r: Results) -> Picture:
     return grid(r.frames(r.spoken, r.moments(r.spoken, 0.03, 0.5, 0.97), 200))
 
@@ -340,6 +351,7 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "LocalAudio": local_audio,
     "SampleMotion": sample_motion,
     "EncodeDriving": encode_driving,
+    "FollowDriving": follow_driving,
     "DecodeMotion": decode_motion,
     "PasteBack": pasted,
     "AssembleVideo": assemble,

@@ -28,6 +28,7 @@ CROP_WEIGHT = 2 / 3  # of the crops in the score
 MAX_CANDIDATES = 64
 MIN_SIDE = 16  # pixels: smaller faces cannot be animated
 MIN_SCORE = 0.595
+FOLLOWED_SCORE = 0.35  # of a face that was found already
 
 
 def _path() -> Path:
@@ -64,6 +65,19 @@ def find(image: np.ndarray, min_score: float = MIN_SCORE) -> list[Face]:
         Face(square(x, y, side), score, np.array(marks).reshape(-1, 2), "own", (height, width))
         for score, x, y, side, *marks in rows.tolist()
     ]
+
+
+def follow(image: np.ndarray, face: Face) -> Face | None:
+    """The face of the frame before in the next one (H,W,3) uint8 RGB, looked for in one crop around it: a tenth of the
+    time of `find`. None where it is lost."""
+    network, marks = _network(_path()), face.landmarks
+    marks = np.zeros((5, 2)) if marks is None else marks
+    row = torch.tensor([[face.score, *face.center, face.size, *np.ravel(marks).tolist()]], dtype=torch.float32)
+    (detections,) = _detect_in_crops(network, image, row, CROP_SCALE)
+    score, x, y, side, *marks = _merge(row[0], detections).tolist()
+    if score < FOLLOWED_SCORE or side < MIN_SIDE:
+        return None
+    return Face(square(x, y, side), score, np.array(marks).reshape(-1, 2), "own", image.shape[:2])
 
 
 def _detect(network: FaceFinder, image: np.ndarray, side: int, border: float = 0.0) -> torch.Tensor:

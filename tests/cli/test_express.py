@@ -1,6 +1,7 @@
 """express, and --expression of the commands that make films."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -106,6 +107,34 @@ def test_another_sound_than_the_videos_says_how_long(photo, tmp_path, mode, fram
     command += ["--size", "64", "--sound", str(voice), "--length", mode, "-o", str(tmp_path / "o.mp4")]
     assert main(command) == 0
     assert sum(1 for _ in read_video(tmp_path / "o.mp4")) == frames and probe_video(tmp_path / "o.mp4").has_audio
+
+
+def test_a_head_that_travels_is_followed_and_frames_without_it_are_told(
+    photo, tmp_path, capsys, monkeypatch, tiny_weights
+):
+    drawn = list(read_video(Path(__file__).parents[2] / "assets" / "driving.mp4", max_frames=8))
+    with VideoWriter(tmp_path / "filmed.mp4", fps=25) as writer:
+        for number, frame in enumerate([*drawn, *[torch.zeros_like(drawn[0])] * 25, *drawn]):
+            wide = torch.zeros(frame.shape[0], frame.shape[1] + 64, 3)
+            wide[:, 2 * number % 64 : 2 * number % 64 + frame.shape[1]] = frame
+            writer.write(wide)
+    monkeypatch.delenv("MAMBA_PORTRAIT_WEIGHTS")  # the face finder that ships
+    motion = tmp_path / "m.safetensors"
+    command = ["reenact", photo, str(tmp_path / "filmed.mp4"), "--finder", "whole", "--size", "64", "--follow"]
+    command += [
+        "--neutral",
+        "found",
+        "--renderer",
+        str(tiny_weights / "renderer_lite.safetensors"),
+        "--motion",
+        "expression",
+    ]
+    assert main([*command, "-o", str(tmp_path / "o.mp4"), "--save-motion", str(motion)]) == 0
+    told = capsys.readouterr().out
+    assert "The face is seen in " in told and "of 41 frames, and held in the others" in told
+    assert load_motion(motion).frames == 41
+    assert main([*command, "--driving-box", "1,2,30,40", "-o", str(tmp_path / "o.mp4")]) == 2
+    assert "--follow finds the face in every scene" in capsys.readouterr().err
 
 
 def test_several_voices_make_a_film_each_and_names_that_meet_are_refused(photo, tmp_path, capsys):

@@ -59,7 +59,7 @@ def test_every_choice_is_named_where_it_stands(language):
 def test_translated_choices_show_the_value_beside_the_words(language):
     stored = json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
     labels = stored["MambaPortraitAssembleVideo"]["inputs"]["mode"]["options"]
-    assert labels.keys() == {"relative", "keep_lips", "absolute"}
+    assert labels.keys() == {"relative", "keep_lips", "absolute", "expression"}
     assert all(label.endswith(f" ({value})") and len(label) > len(value) + 3 for value, label in labels.items())
     assert "options" not in stored["MambaPortraitSampleMotion"]["inputs"]["solver"]  # names of methods stay
 

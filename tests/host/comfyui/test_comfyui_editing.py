@@ -113,6 +113,50 @@ def test_a_batch_of_portraits_makes_a_film_of_each(comfyui, tiny):
     assert len(films) == len(set(films)) == 2 and all(path.suffix == ".mp4" for path in films)
 
 
+def test_a_driving_video_without_a_face_is_told_by_the_node_that_follows(comfyui, tiny):
+    graph = tiny.workflow("driven_by_video", ExampleDrivingVideo=("LoadVideo", {"file": "driver.mp4"}))
+    graph["7"] = {
+        "class_type": "MambaPortraitFollowDriving",
+        "inputs": {
+            "renderer": ["1", 0],
+            "video": ["6", 0],
+            "face": "largest",
+            "face_number": 0,
+            "scale": 1.86,
+            "neutral": "found",
+            "neutral_time": 0.0,
+            "batch": 8,
+            "start": 0.0,
+            "length": 0.0,
+        },
+    }
+    assert "No face was found in the whole driving video" in comfyui.refusal(graph)
+
+
+def test_a_driving_video_is_followed(comfyui, tiny):
+    graph = tiny.workflow("driven_by_video")
+    graph["7"] = {
+        "class_type": "MambaPortraitFollowDriving",
+        "inputs": {
+            "renderer": ["1", 0],
+            "video": ["6", 0],
+            "face": "largest",
+            "face_number": 0,
+            "scale": 1.86,
+            "neutral": "at a time",
+            "neutral_time": 0.2,
+            "batch": 8,
+            "start": 0.0,
+            "length": 0.4,
+        },
+    }
+    graph["8"]["inputs"].update(mode="expression")
+    entry = comfyui.run(graph)
+    (path,) = [p for p in comfyui.saved(entry) if p.suffix == ".mp4"]
+    assert path.stat().st_size > 1000
+    assert "The face is seen in" in entry["outputs"]["7"]["text"][0]
+
+
 def test_key_frames_that_cannot_be_read_are_one_sentence(comfyui, tiny):
     graph = tiny.workflow("expression_edited")
     graph["7"]["inputs"].update(keys="1: grin=1")
