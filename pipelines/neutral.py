@@ -20,13 +20,14 @@ from .regions import motion_to_parameters, parameters_to_motion
 FIRST, FOUND = "first", "found"
 EXPRESSION = [INDEX[name] for region in ("mouth", "brows", "eyes") for name in REGIONS[region]]
 OPENING = [INDEX[name] for name in ("jaw", "upper_lip", "lower_lip")]
-SHUT = 0.1  # quantile of a film's openings that counts as shut lips
+SHUT = 0.1  # quantile of a film's openings that counts as shut lips: a mean of several frames opens them
 BEST = 5  # frames whose mean is the neutral face
 
 
 def with_neutral(motion: Motion, renderer: Renderer, neutral: str | float) -> Motion:
-    """The motion told from another face: "first" leaves it; "found" takes the expression of the most neutral frames and
-    the head of the first; a number takes the whole frame at so many seconds.
+    """The motion told from another face: "first" leaves it; "found" takes the expression of the most neutral frames,
+    with the lips as shut as they mostly come, and the head of the first; a number takes the whole frame at so many
+    seconds.
 
     Motion without names is left with "found". ValueError for a time after the end."""
     if neutral == FIRST:
@@ -37,6 +38,7 @@ def with_neutral(motion: Motion, renderer: Renderer, neutral: str | float) -> Mo
         parameters = motion_to_parameters(renderer, motion.values)
         wanted = parameters[0].clone()
         wanted[EXPRESSION] = parameters[neutral_frames(parameters)].mean(0)[EXPRESSION]
+        wanted[OPENING] = parameters[:, OPENING].quantile(SHUT, dim=0)
         change = parameters_to_motion(renderer, wanted[None]) - parameters_to_motion(renderer, parameters[:1])
         return replace(motion, reference=motion.values[0] + change[0].to(motion.values))
     number = round(float(neutral) * motion.fps)

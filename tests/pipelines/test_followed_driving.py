@@ -105,6 +105,16 @@ def test_the_neutral_face_is_found_and_the_head_stays_the_first_frames(renderer,
     assert float(change[0, JAW]) == pytest.approx(0.6, abs=1e-3) and change[20].abs().max() < 1e-3
 
 
+def test_the_neutral_lips_are_as_shut_as_they_come_though_other_frames_are_more_usual(renderer):
+    parameters = torch.zeros(40, COUNT)
+    parameters[:, JAW] = 0.2 + 0.2 * torch.linspace(0, 1, 40)
+    parameters[:12, INDEX["smile_left"]] = 1.0  # the frames with shut lips smile
+    values = written(renderer, parameters)
+    found = with_neutral(Motion(values, values[-1], Fraction(25), renderer.motion_language), renderer, "found")
+    reference = motion_to_parameters(renderer, found.reference[None])[0]
+    assert float(reference[JAW]) == pytest.approx(0.22, abs=0.01) and reference[INDEX["smile_left"]].abs() < 1e-3
+
+
 def test_a_neutral_time_takes_the_whole_frame(renderer, open_mouthed):
     assert torch.equal(with_neutral(open_mouthed, renderer, 0.8).reference, open_mouthed.values[20])
     assert with_neutral(open_mouthed, renderer, "first") is open_mouthed
