@@ -91,8 +91,11 @@ REGIONS: dict[str, tuple[str, ...]] = {
 FRAMING: tuple[int, ...] = tuple(i for i, parameter in enumerate(MOTION) if parameter.framing)
 """Indices of the parameters that say where head and shoulders are in the picture."""
 
-MOTION_MODES: tuple[str, ...] = ("relative", "keep_lips", "absolute")
+MOTION_MODES: tuple[str, ...] = ("relative", "keep_lips", "absolute", "expression")
 """How motion is retargeted to a portrait (`media.motion.retarget`)."""
+
+LENGTH_MODES: tuple[str, ...] = ("cut", "hold", "loop", "bounce", "retime")
+"""What becomes of motion that is not as long as it should be (`media.motion_length.fit_length`)."""
 
 BACKGROUND, SKIN, EYE, TEETH, TONGUE, HAIR, NECK, TORSO, GLASS, EAR, CAVITY = range(11)
 HAND = 16

@@ -20,6 +20,7 @@ COMMANDS = (
     "live",
     "dub",
     "talk",
+    "express",
     "run",
     "corpus",
     "prepare",
@@ -39,6 +40,7 @@ EXAMPLES = """examples:
   python -m mamba_portrait animate photo.jpg voice.wav -o talking.mp4
   python -m mamba_portrait reenact photo.jpg driving.mp4 -o moved.mp4
   python -m mamba_portrait dub film.mp4 voice.wav -o dubbed.mp4
+  python -m mamba_portrait express photo.jpg --smile .5 -o still.png
   python -m mamba_portrait run workflows/api/talking_portrait.json
   python -m mamba_portrait COMMAND --help"""
 

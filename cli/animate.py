@@ -27,10 +27,16 @@ animate photo.jpg voice.wav -o calm.mp4 --size 512 --gain 0.8 --seed 3
 animate painting.png voice.wav -o out.mp4 --box 210,140,420,350 --mark
 animate photo.jpg voice.wav -o exact.mp4 --phones voice.TextGrid
 animate photo.jpg voice.wav -o said.mp4 --phones voice.srt --language de
+animate photo.jpg one.wav two.wav three.wav -o films/{voice}.mp4
 """,
     )
     parser.add_argument("photo", metavar="PHOTO", help="any picture with a face in it")
-    parser.add_argument("voice", metavar="VOICE", help="any sound or video file with speech in it")
+    parser.add_argument(
+        "voice",
+        metavar="VOICE",
+        nargs="+",
+        help="any sound or video file with speech in it; several make a film each, named by {voice} in --out",
+    )
     film.add_film(parser)
     film.add_face(parser)
     add_speech(parser)
@@ -77,28 +83,56 @@ def run(options: argparse.Namespace) -> None:
         from ..media.sound_file import SoundFile
         from ..model_loaders.checkpoint import load_motion_model, load_renderer
         from ..pipelines import portrait
-        from ..pipelines.phones import phones_to_motion
 
-    film.check_out(options)
+    films = _films(options)
+    if options.phones and len(films) > 1:
+        raise ValueError(f"--phones holds the times of one voice, and there are {len(films)}: animate them one by one.")
+    for one in films:
+        film.check_out(one)
+    sounds = [SoundFile(one.voice) for one in films]
     settings, stages = chosen(options, SamplingSettings), Stages()
     with use_machine(options) as machine:
-        with stages("read the voice"):
-            sound = SoundFile(options.voice)
-            voice = portrait.prepare_voice_file(sound)
         with stages("load the networks"):
             renderer = load_renderer(options.renderer).to(machine.device)
             model = load_motion_model(options.motion_model).to(machine.device)
             check_language(model.motion_language, renderer)
-        phones = _read_phones(options, voice) if options.phones else None
         face = film.portrait_of(options, renderer, machine, stages)
-        if phones and options.lips_only:
-            motion = phones_to_motion(phones, renderer, chosen(options, LipSettings), frames=voice.frames)
-            film.write_film(options, renderer, face, motion, sound, machine, stages)
-            return
-        motion = generate_motion(model, voice, options.style, face.appearance, settings, machine, stages)
-        if phones:
-            motion = phones_to_motion(phones, renderer, chosen(options, LipSettings), voice=motion)
-        film.write_film(options, renderer, face, motion, sound, machine, stages)
+        for one, sound in zip(films, sounds, strict=True):
+            with stages("read the voice"):
+                voice = portrait.prepare_voice_file(sound)
+            motion = _motion(one, renderer, model, voice, face, settings, machine, stages)
+            film.write_film(one, renderer, face, motion, sound, machine, stages)
+            stages = Stages()
+
+
+def _motion(options: argparse.Namespace, renderer, model, voice, face, settings, machine: Machine, stages: Stages):
+    """The motion of a voice, of phones alone, or of both."""
+    from ..pipelines.phones import phones_to_motion
+
+    phones = _read_phones(options, voice) if options.phones else None
+    if phones and options.lips_only:
+        return phones_to_motion(phones, renderer, chosen(options, LipSettings), frames=voice.frames)
+    motion = generate_motion(model, voice, options.style, face.appearance, settings, machine, stages)
+    return phones_to_motion(phones, renderer, chosen(options, LipSettings), voice=motion) if phones else motion
+
+
+def _films(options: argparse.Namespace) -> list[argparse.Namespace]:
+    """The options of each voice's film. ValueError where two would have one name."""
+    if len(options.voice) == 1:
+        return [argparse.Namespace(**vars(options) | {"voice": options.voice[0]})]
+    found = []
+    for voice in options.voice:
+        named = {"out": options.out, "save_motion": options.save_motion}
+        named = {key: name and name.replace("{voice}", Path(voice).stem) for key, name in named.items()}
+        found.append(argparse.Namespace(**vars(options) | named | {"voice": voice}))
+    for name in ("out", "save_motion"):
+        places = [getattr(one, name) for one in found]
+        if places[0] and len(set(places)) < len(places):
+            raise ValueError(
+                f"--{name.replace('_', '-')} must name a file for each of the {len(found)} voices: write {{voice}} "
+                "where its name should stand, and give voices of different names."
+            )
+    return found
 
 
 def _read_phones(options: argparse.Namespace, voice):

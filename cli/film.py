@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from ..pipelines.settings import Range, RenderingSettings
+from . import motion_changes
 from .options import Machine, box, number
 from .settings import add_setting, chosen
 from .stages import Stages, progress
 
+ALPHA = (".webm",)  # films that keep what is transparent in a photo
 PHOTO = "photo"  # --size photo: the portrait's own size
 SCALE, SHIFT = Range(1.0, 5.0), Range(-1.0, 1.0)  # as of the node Portrait Crop
 
@@ -43,18 +45,28 @@ def add_face(parser: argparse.ArgumentParser) -> None:
 def add_film(parser: argparse.ArgumentParser) -> None:
     """Options of the video."""
     group = parser.add_argument_group("film")
-    group.add_argument("-o", "--out", required=True, metavar="OUT.mp4", help="the video to write (.mp4, .mov, .mkv)")
+    group.add_argument(
+        "-o",
+        "--out",
+        required=True,
+        metavar="OUT.mp4",
+        help="the video to write (.mp4, .mov, .mkv; .webm keeps what is transparent in the photo)",
+    )
     add = partial(add_setting, group, RenderingSettings)
     size = "side of the portrait, by default the crop's own, at least 256"
     add("--size", "size", size, none=PHOTO, metavar="PIXELS")
     group.add_argument("--paste-back", action="store_true", help="the whole photo with the moving face in it")
-    add("--motion", "mode", "relative: to the photo's own pose, parted lips closing for a voice (keep_lips: not)")
+    mode = (
+        "relative: to the photo's own pose, parted lips closing for a voice (keep_lips: not); absolute: the driver's "
+    )
+    add("--motion", "mode", mode + "own; expression: the driver's expression, the photo's pose")
     add("--gain", "gain", "factor on the motion")
     add("--articulation", "articulation", "how strongly the generated mouth articulates")
     group.add_argument("--save-motion", metavar="FILE", help="keep the motion as well (.safetensors)")
     group.add_argument("--mark", action="store_true", help="write a small 'AI generated' into a corner")
     add("--quality", "quality", "x264's rate factor, lower is better")
     add("--batch", "batch", "frames rendered at once")
+    motion_changes.add_changes(parser)
 
 
 @dataclass
@@ -72,13 +84,19 @@ def framing(options: argparse.Namespace) -> dict[str, float]:
     return {name: getattr(options, name) for name in ("scale", "shift") if getattr(options, name) is not None}
 
 
-def check_out(options: argparse.Namespace) -> None:
-    """Refuse a wrong output name, and a place that cannot be written, before any work is done."""
+def check_out(options: argparse.Namespace, also: tuple[str, ...] = ()) -> None:
+    """Refuse a wrong output name, and a place that cannot be written, before any work is done.
+
+    also: other endings that are allowed."""
     from ..files import check_place
     from ..media.video import CONTAINERS
 
-    if Path(options.out).suffix.lower() not in CONTAINERS:
-        raise ValueError(f"--out {options.out}: name a video file that ends in {', '.join(CONTAINERS)}.")
+    endings = (*CONTAINERS, *ALPHA, *also)
+    if Path(options.out).suffix.lower() not in endings:
+        raise ValueError(f"--out {options.out}: name a video file that ends in {', '.join(endings)}.")
+    if Path(options.out).suffix.lower() in ALPHA and options.paste_back:
+        raise ValueError("--paste-back gives the whole photo, which is opaque: leave it out, or write .mp4.")
+    motion_changes.additions(options)
     check_place(options.out)
     if options.save_motion:
         check_place(options.save_motion)
@@ -86,19 +104,26 @@ def check_out(options: argparse.Namespace) -> None:
 
 def portrait_of(options: argparse.Namespace, renderer, machine: Machine, stages: Stages) -> Portrait:
     """Photo -> face -> crop -> source and appearance."""
-    from ..media.photo import load_photo
+    from ..media.crop import cut
+    from ..media.photo import load_cutout, load_photo
     from ..pipelines import portrait
     from ..pipelines.framing import frame_portrait
 
     with stages("find the face"):
-        photo = load_photo(options.photo)
+        alpha = None
+        if Path(options.out).suffix.lower() in (*ALPHA, ".png") and not options.paste_back:
+            photo, alpha = load_cutout(options.photo)
+        else:
+            photo = load_photo(options.photo)
         framed = frame_portrait(
             photo, finder=options.finder, box=options.box, which=options.which_face, **framing(options)
         )
     face, (height, width) = framed.face, framed.picture.shape[:2]
     print(f"{_found(face, framed.faces)} The portrait is a square of {width} x {height} pixels around it.")
     with stages("encode the source"):
-        source = portrait.encode_source(renderer, framed.picture, bf16=machine.bf16, keep_on=machine.device)
+        clear = None if alpha is None else cut(alpha[..., None], framed.crop)[..., 0]
+        placement = {"bf16": machine.bf16, "keep_on": machine.device}
+        source = portrait.encode_source(renderer, framed.picture, alpha=clear, **placement)
     with stages("appearance"):
         appearance = portrait.extract_appearance(renderer, source, bf16=machine.bf16, keep_on=machine.device)
     return Portrait(photo, framed.crop, source, appearance)
@@ -122,6 +147,7 @@ def write_film(
     from ..pipelines import portrait
 
     settings = chosen(options, RenderingSettings)
+    motion = motion_changes.changed(options, renderer, motion)
     if options.save_motion:
         save_motion(options.save_motion, motion)
     with progress("frames", "frame") as bar:

@@ -11,6 +11,8 @@ PICTURES = {
     "MambaPortraitSampleMotion": "One voice, two seeds: the mouth follows the words in both, the head moves "
     "differently.",
     "MambaPortraitEncodeDriving": "Frames of a driving video, and the motion encoded from them.",
+    "MambaPortraitFollowDriving": "The opening of a mouth that begins open: told from the first frame (blue), and from "
+    "the neutral face that was found (orange).",
     "MambaPortraitDecodeMotion": "Frames of one motion on one portrait.",
     "MambaPortraitMotionField": "Frames, and the displacement of their pixels: the colour is its direction, light "
     "where it is far.",
@@ -21,9 +23,16 @@ PICTURES = {
     "MambaPortraitPasteBack": "Frames of the crop, and the whole photo with one of them pasted back.",
     "MambaPortraitAssembleVideo": "Portrait and motion in, frames of the finished video out; the sound runs below.",
     "MambaPortraitFramesToVideo": "Images and a sound become one video.",
+    "MambaPortraitSaveAlpha": "A portrait that was cut out, moving before two backgrounds.",
+    "MambaPortraitBatchToList": "Two portraits and one voice: two films.",
     "MambaPortraitSaveMotion": "Motion is saved, not pictures: 768 numbers, 25 times a second.",
     "MambaPortraitLoadMotion": "One saved motion on two faces.",
     "MambaPortraitEditMotion": "The same frame: unchanged; mouth 1.8; yaw 12 degrees; roll 8 degrees.",
+    "MambaPortraitEditExpression": "One portrait: unchanged; smile 0.7; jaw 0.5; yaw 15 degrees.",
+    "MambaPortraitSetMood": "The same frame: neutral, happy, sad, surprised.",
+    "MambaPortraitIdleMotion": "Idle motion over ten seconds: the head's turn (blue) and the lids (orange).",
+    "MambaPortraitTrimMotion": "The opening of the mouth: a motion, and a part of it played three times.",
+    "MambaPortraitFitLength": "The opening of the mouth, made longer: hold, loop, bounce, retime.",
     "MambaPortraitMixMotion": "Opening of the mouth over time: first motion, second motion, blend, one after the "
     "other.",
     "MambaPortraitPlotMotion": "The picture that this node makes.",
@@ -94,6 +103,10 @@ frames.
 The motion is relative to the first frame, so the driving video should begin with a calm, frontal face. If the face
 moves far across the picture, crop the video to it first.
 """,
+    "MambaPortraitFollowDriving": """
+- For videos as people film them; for one that is cut to a face already, Encode Driving Video is faster.
+- With `pose and lips` = expression the portrait takes the driver's expression as it is, whatever the neutral face.
+""",
     "MambaPortraitDecodeMotion": """
 161 frames at 512 x 512 take about 500 MB as images. Assemble Video does not hold them.
 """,
@@ -117,6 +130,14 @@ Pixels outside the crop are not changed.
 H.264 and AAC in MP4. Odd sides are padded to even ones, as the codec requires. The file's metadata says that it was
 generated. Cancel takes effect within a batch and leaves no partial file.
 """,
+    "MambaPortraitSaveAlpha": """
+Put Join Image with Alpha, of ComfyUI itself, between Load Image and Portrait Crop: what is transparent then moves with
+the head. Wire frames and mask of Decode Motion to this node.
+""",
+    "MambaPortraitBatchToList": """
+Wire both outputs instead of the loaders: the image to Portrait Crop, the sound to the audio nodes and to Assemble
+Video. Nothing else changes in the graph.
+""",
     "MambaPortraitSaveMotion": """
 The file holds 768 numbers a frame, the reference, the frame rate and the id of the motion space (`motion_language`), as
 safetensors. Renderers of another motion space refuse it.
@@ -131,8 +152,26 @@ The page uploads pictures, sound and film only: copy a motion file from elsewher
 yourself, press R, and choose it in the list.
 """,
     "MambaPortraitEditMotion": """
-- Calmer head: `pose` 0.3. No blinks: `eyes` 0. Stronger mouth: `mouth` 1.3.
+- Calmer head: `pose` 0.3. No blinks: `blink` 0. Stronger mouth: `mouth` 1.3.
 - Only the part of the motion that the renderer's read-out describes is scaled; the rest is not changed.
+""",
+    "MambaPortraitEditExpression": """
+- Values are added to the portrait's own expression, or to the motion's. Press Run after a change: the picture below the
+node takes a part of a second.
+- Another motion, another Edit Expression: nodes can be chained, each with its own start and end.
+- Lids shut best together: drawn people, of whom the renderer learnt, seldom wink.
+""",
+    "MambaPortraitSetMood": """
+- A mood comes within half a second; the first frame is the photo as it is.
+- With a driving video the moods are added to the driver's own.
+""",
+    "MambaPortraitIdleMotion": """
+For a listener, or before and after speech: Mix Motion plays one after the other. The same seed gives the same motion at
+every frame rate.
+""",
+    "MambaPortraitFitLength": """
+- A voice gives 25 frames a second; for films of 24, 30 or 60 set `fps`. The lips keep their time.
+- Motion of a video and another sound: wire the sound, choose a mode.
 """,
     "MambaPortraitMixMotion": """
 Each motion is relative to its own reference, so a driving video and a voice can be mixed.

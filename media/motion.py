@@ -189,6 +189,7 @@ def retarget(motion: Motion, source_motion: Tensor, mode: str = "relative", gain
 
     "relative" and "keep_lips": M_i = M_0 + gain (M_driver_i - reference), relative to the photo's own expression and
     pose (rendering then closes parted lips, or does not);
+    "expression" is "relative" from a source_motion whose expression is the reference's (`pipelines.neutral`);
     "absolute": M_i = reference + gain (M_driver_i - reference), the driver's own motion at gain 1. Framing parameters
     are relative to the driving video's first frame and to the photo, so the position in the video does not matter.
     """

@@ -28,7 +28,25 @@ def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
     over a uniform `background` (0 black .. 1 white). Raises FileNotFoundError, or ValueError for a file that cannot be
     decoded and for more than 2^28 pixels.
     """
-    path = Path(path)
+    colour, alpha = _read(Path(path))
+    if alpha is not None:
+        colour *= alpha
+        colour += background * (1 - alpha)
+    return torch.from_numpy(colour)
+
+
+def load_cutout(path: str | os.PathLike) -> tuple[Tensor, Tensor | None]:
+    """As `load_photo`, with the colours of what is half transparent as stored, and alpha (H,W), 1 opaque; None where
+    all of it is opaque. What is not seen at all is white."""
+    colour, alpha = _read(Path(path))
+    if alpha is None or alpha.min() == 1:
+        return torch.from_numpy(colour), None
+    colour[alpha[..., 0] == 0] = 1.0
+    return torch.from_numpy(colour), torch.from_numpy(alpha[..., 0])
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colour (H,W,3) and alpha (H,W,1), where there is one, float32 in [0,1]."""
     if not path.is_file():
         raise FileNotFoundError(f"Photo not found: {path}")
     if path.stat().st_size > LARGEST_FILE:
@@ -45,11 +63,7 @@ def load_photo(path: str | os.PathLike, background: float = 1.0) -> Tensor:
         colour = to_srgb(colour, described.profile)
     if colour.shape[2] == 1:
         colour = np.repeat(colour, 3, axis=2)
-    if pixels.shape[2] == 4:
-        alpha = _unit_range(pixels[..., 3:], path.name)
-        colour *= alpha
-        colour += background * (1 - alpha)
-    return torch.from_numpy(colour)
+    return colour, _unit_range(pixels[..., 3:], path.name) if pixels.shape[2] == 4 else None
 
 
 def _decoded(data: bytes, name: str) -> np.ndarray:
@@ -120,15 +134,18 @@ def to_uint8(image: Tensor | np.ndarray) -> np.ndarray:
 
 
 def save_image(path: str | os.PathLike, image: Tensor | np.ndarray, quality: int = 92) -> Path:
-    """Write (H,W,3) RGB, float in [0,1] or uint8, in the format of the suffix; the file appears only when complete."""
+    """Write (H,W,3) RGB or (H,W,4) with alpha, float in [0,1] or uint8, in the format of the suffix; JPEG keeps no
+    alpha. The file appears only when complete."""
     path = Path(path)
     if not cv2.haveImageWriter(f"x{path.suffix.lower()}"):
         raise ValueError(f"Cannot write '{path.suffix}' pictures; use .png, .jpg or .webp.")
     pixels = to_uint8(image)
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(f"save_image needs one picture (H,W,3), got shape {tuple(pixels.shape)}.")
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        raise ValueError(f"save_image needs one picture (H,W,3) or (H,W,4), got shape {tuple(pixels.shape)}.")
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix.lower() in (".jpg", ".jpeg") else []
-    encoded = cv2.imencode(path.suffix, np.ascontiguousarray(pixels[..., ::-1]), options)[1]
+    if options:
+        pixels = pixels[..., :3]
+    encoded = cv2.imencode(path.suffix, np.concatenate([pixels[..., 2::-1], pixels[..., 3:]], -1), options)[1]
     with whole_file(path) as partial:
         partial.write_bytes(encoded.tobytes())
     return path

@@ -71,6 +71,10 @@ class SoundFile:
         pieces = list(self.blocks())
         return torch.cat(pieces, 1) if pieces else None
 
+    def samples(self) -> int:
+        """How many samples there are, by reading them."""
+        return sum(block.shape[1] for block in self.blocks())
+
     def stereo(self) -> Iterator[Tensor]:
         """The samples of one or two channels, as for a film; all blocks have as many."""
         for block in self.blocks():

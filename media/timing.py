@@ -105,3 +105,11 @@ def on_grid(
 
 def _round(x: Fraction) -> int:
     return (2 * x.numerator + x.denominator) // (2 * x.denominator)
+
+
+def exact_rate(fps: float) -> Fraction:
+    """25.0 -> 25, 29.97 -> 30000/1001: a rate within 0.001 of an NTSC rate is that rate."""
+    ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
+    if abs(float(ntsc) - fps) < 1e-3:
+        return ntsc
+    return Fraction(fps).limit_denominator(1000)

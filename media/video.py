@@ -141,6 +141,8 @@ class VideoWriter:
     lossless), preset: its speed.
     """
 
+    containers, channels, sound_codec, sound_rate = CONTAINERS, 3, "aac", None
+
     def __init__(
         self,
         path: str | os.PathLike,
@@ -155,8 +157,8 @@ class VideoWriter:
         generated: bool = True,
     ) -> None:
         self.path = Path(path)
-        if self.path.suffix.lower() not in CONTAINERS:
-            raise ValueError(f"Cannot write '{self.path.suffix}' videos; use one of {', '.join(CONTAINERS)}.")
+        if self.path.suffix.lower() not in self.containers:
+            raise ValueError(f"Cannot write '{self.path.suffix}' videos; use one of {', '.join(self.containers)}.")
         self.fps = Fraction(fps)
         if self.fps <= 0:
             raise ValueError(f"The frame rate must be positive, got {self.fps}.")
@@ -168,10 +170,10 @@ class VideoWriter:
         self._file = self._container = self._video = self._audio = self._size = None
 
     def __enter__(self) -> "VideoWriter":
-        options = {} if self.path.suffix.lower() == ".mkv" else {"movflags": "faststart"}
+        options = {} if self.path.suffix.lower() in (".mkv", ".webm") else {"movflags": "faststart"}
         with writing(self.path), ExitStack() as stack:
             partial = stack.enter_context(partial_file(self.path))
-            kind = CONTAINERS[self.path.suffix.lower()]
+            kind = self.containers[self.path.suffix.lower()]
             self._container = av.open(str(partial), "w", format=kind, options=options)
             self._file = stack.pop_all()
         self._container.metadata.update(self._metadata)
@@ -182,13 +184,12 @@ class VideoWriter:
         self._size = (height, width)
         if max(height, width) > LARGEST_SIDE:
             raise ValueError(
-                f"Frames of {width}x{height} are too large for H.264: make them at most {LARGEST_SIDE} wide and high."
+                f"Frames of {width}x{height} are too large for a film: make them at most {LARGEST_SIDE} wide and high."
             )
         if height % 2 or width % 2:
             log.info("%s: %dx%d padded to even sides for yuv420p", self.path.name, width, height)
-        video = self._container.add_stream("libx264", rate=self.fps, options=self._options)
+        video = self._video_stream()
         video.width, video.height = width + width % 2, height + height % 2
-        video.pix_fmt = "yuv420p"
         video.codec_context.time_base = 1 / self.fps
         video.codec_context.color_range = ColorRange.MPEG
         video.codec_context.colorspace = Colorspace.ITU709
@@ -196,9 +197,17 @@ class VideoWriter:
         self._video = video
         if self._voice is not None and self._voice.channels:
             layout = "mono" if self._voice.channels == 1 else "stereo"
-            self._audio = self._container.add_stream("aac", rate=self._voice.rate, layout=layout)
+            self._audio = self._container.add_stream(
+                self.sound_codec, rate=self.sound_rate or self._voice.rate, layout=layout
+            )
             self._audio.bit_rate = 96_000 * self._voice.channels
         self._badge = VisibleMark(height, width) if self._mark else None
+
+    def _video_stream(self) -> av.VideoStream:
+        """A stream whose codec and pixels are chosen."""
+        stream = self._container.add_stream("libx264", rate=self.fps, options=self._options)
+        stream.pix_fmt = "yuv420p"
+        return stream
 
     def write(self, frames: Tensor | np.ndarray) -> None:
         """Encode one frame (H,W,3) or a batch (B,H,W,3), and the voice up to its end. All frames must have one size."""
@@ -206,8 +215,8 @@ class VideoWriter:
             raise RuntimeError("VideoWriter.write was called outside its 'with' block.")
         pixels = to_uint8(frames)
         pixels = pixels[None] if pixels.ndim == 3 else pixels
-        if pixels.ndim != 4 or pixels.shape[-1] != 3:
-            raise ValueError(f"VideoWriter needs frames (B,H,W,3), got shape {tuple(pixels.shape)}.")
+        if pixels.ndim != 4 or pixels.shape[-1] != self.channels:
+            raise ValueError(f"The film needs frames (B,H,W,{self.channels}), got shape {tuple(pixels.shape)}.")
         with writing(self.path):
             for image in pixels:
                 self._write_frame(image)
@@ -218,11 +227,13 @@ class VideoWriter:
             self._begin(height, width)
         elif self._size != (height, width):
             raise ValueError(f"Frame {self.frames} is {width}x{height}, the video is {self._size[1]}x{self._size[0]}.")
-        image = self._badge.draw(image) if self._badge else image
+        if self._badge:
+            image = np.concatenate([self._badge.draw(np.ascontiguousarray(image[..., :3])), image[..., 3:]], -1)
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        pixels = "rgb24" if self.channels == 3 else "rgba"
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=pixels)
+        frame = frame.reformat(format=self._video.pix_fmt, dst_colorspace=Colorspace.ITU709)
         frame.pts, frame.time_base = self.frames, 1 / self.fps
         self._container.mux(self._video.encode(frame))
         self.frames += 1

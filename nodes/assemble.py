@@ -1,10 +1,10 @@
 """Frames and voice to a VIDEO, written as the frames come."""
 
 import uuid
-from fractions import Fraction
 
 from ..host import VideoFromFile, io, progress_bar, temp_directory
 from ..media.crop import paste_back
+from ..media.timing import exact_rate
 from ..pipelines import portrait
 from ..pipelines.settings import RenderingSettings
 from ..vocabulary import FPS
@@ -145,11 +145,3 @@ class FramesToVideo(io.ComfyNode):
         pictures = one_by_one(parts())
         portrait.assemble(path, pictures, exact_rate(fps), **_sound(audio), mark=visible_mark, quality=quality)
         return _video(path)
-
-
-def exact_rate(fps: float) -> Fraction:
-    """25.0 -> 25, 29.97 -> 30000/1001: a rate within 0.001 of an NTSC rate is that rate."""
-    ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
-    if abs(float(ntsc) - fps) < 1e-3:
-        return ntsc
-    return Fraction(fps).limit_denominator(1000)

@@ -9,7 +9,7 @@ from .values.sound import sound_of
 
 
 def voice_of(audio: dict) -> portrait.Voice:
-    """A host's AUDIO value -> the first recording of its batch, prepared for the motion model."""
+    """A host's AUDIO value -> its recording, prepared for the motion model."""
     return portrait.prepare_voice(*sound_of(audio))
 
 
@@ -17,7 +17,7 @@ def _inputs(model_tooltip: str) -> list:
     return [
         MotionModel.Input("motion_model", tooltip=model_tooltip),
         io.Audio.Input(
-            "audio", tooltip="Speech at any sample rate, mono or stereo. Of a batch the first recording is used."
+            "audio", tooltip="Speech at any sample rate, mono or stereo. For several recordings see Batch to List."
         ),
     ]
 

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 
 from ..host import intermediate_device, io
-from ..media.crop import CROP_SCALE, CROP_SHIFT
+from ..media.crop import CROP_SCALE, CROP_SHIFT, cut
 from ..media.faces import FINDERS, Face
 from ..pipelines.framing import frame_portrait
-from .values.pictures import one_photo
+from .values.pictures import alpha_of, one_photo
 from .values.sockets import Crop, schema
 from .values.widgets import FINDER_TOOLTIP, advanced, which_face_inputs
 
@@ -109,6 +109,8 @@ class PortraitCrop(io.ComfyNode):
         photo = one_photo(image, "Portrait Crop")
         choice = face_choice(finder, face, face_number, (box_x, box_y, box_width, box_height))
         framed = frame_portrait(photo, **choice, scale=scale, shift=shift)
-        mask = face_mask(framed.face, *photo.shape[:2])
+        mask, picture, alpha = face_mask(framed.face, *photo.shape[:2]), framed.picture, alpha_of(image)
+        if alpha is not None:
+            picture = torch.cat([picture, cut(alpha[..., None], framed.crop)], -1)
         device = intermediate_device()
-        return io.NodeOutput(framed.picture[None].to(device), framed.crop, mask.to(device))
+        return io.NodeOutput(picture[None].to(device), framed.crop, mask.to(device))

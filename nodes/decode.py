@@ -44,7 +44,8 @@ def rendering_inputs() -> list:
             tooltip="relative: the change of the motion is added to the portrait's own pose; for a voice, lips "
             "that are parted "
             "in the photo close first. keep_lips: they stay parted between words. absolute: the driver's expression "
-            "and head rotation are used as they are, but not the position in the picture.",
+            "and head rotation are used as they are, but not the position in the picture. expression: only his "
+            "expression is; the head moves from the portrait's own pose.",
         ),
         setting(
             RenderingSettings,
@@ -118,16 +119,20 @@ def flow_output() -> FlowSocket.Output:
     return FlowSocket.Output(display_name="flow", tooltip="Where each pixel of each frame comes from in the portrait.")
 
 
-def gathered(parts, frames: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-    """Batches of layers -> all frames (T,H,W,3), their masks (T,H,W), and the flows of the batches."""
+def gathered(parts, frames: int, height: int, width: int) -> tuple[torch.Tensor, ...]:
+    """Batches of layers -> all frames (T,H,W,3), their masks (T,H,W), the flows of the batches, and what is transparent
+    (T,H,W), zeros where the source has no alpha."""
     images, filled, flows = image_batch(frames, height, width, planes=4), 0, []  # with the mask
-    mask = images.new_empty(frames, height, width)
+    mask, clear = images.new_empty(frames, height, width), images.new_zeros(1, 1, 1).expand(frames, height, width)
     for part in parts:
         stop = filled + len(part.frames)
-        images[filled:stop], mask[filled:stop] = part.frames, part.painted
+        images[filled:stop], mask[filled:stop] = part.frames[..., :3], part.painted
+        if part.frames.shape[-1] == 4:
+            clear = clear if filled else torch.empty_like(mask)
+            clear[filled:stop] = 1 - part.frames[..., 3]
         flows.append(part.flow)
         filled = stop
-    return images, mask, flows
+    return images, mask, flows, clear
 
 
 class DecodeMotion(io.ComfyNode):
@@ -148,6 +153,10 @@ class DecodeMotion(io.ComfyNode):
                 io.Float.Output(display_name="fps", tooltip="Frames a second of these frames."),
                 mask_output(),
                 flow_output(),
+                io.Mask.Output(
+                    display_name="transparent",
+                    tooltip="What is transparent in each frame, where the source has alpha.",
+                ),
             ],
         )
 
@@ -157,5 +166,5 @@ class DecodeMotion(io.ComfyNode):
         size = portrait.frame_size(renderer.module, source.value, settings.size)
         render, picture = layers.render_layers, lambda part: part.frames
         parts = _rendered(renderer, source, appearance, motion, settings, render, size, picture=picture)
-        images, mask, flows = gathered(parts, motion.frames, *size)
-        return io.NodeOutput(images, float(motion.fps), mask, Flow(torch.cat(flows), motion.fps))
+        images, mask, flows, clear = gathered(parts, motion.frames, *size)
+        return io.NodeOutput(images, float(motion.fps), mask, Flow(torch.cat(flows), motion.fps), clear)

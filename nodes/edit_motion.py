@@ -11,17 +11,19 @@ REGIONS = {
     "eyes": "lids and gaze",
     "pose": "head and shoulders",
 }
+WITHIN_EYES = {"blink": "the lids alone", "gaze": "the gaze alone"}
 TURNS = {"yaw": "Turns the head", "pitch": "Nods the head", "roll": "Tilts the head"}
 SIDES = {"yaw": "the right of the image", "pitch": "the floor", "roll": "the left of the image"}
 
 
-def _gain(region: str, what: str) -> io.Float.Input:
+def _gain(region: str, what: str, **more) -> io.Float.Input:
     return io.Float.Input(
         region,
         default=1.0,
         min=-2.0,
         max=3.0,
         step=0.05,
+        **more,
         tooltip=f"How much of the motion of {what} is kept: 0 none, 1 all, above 1 more than there was, below 0 the "
         "opposite.",
     )
@@ -72,13 +74,16 @@ class EditMotion(io.ComfyNode):
                     "not changed.",
                 ),
                 *(_turn(axis) for axis in TURNS),
+                *(_gain(part, what, optional=True) for part, what in WITHIN_EYES.items()),
             ],
             outputs=[Motion.Output(display_name="edited", tooltip="The edited motion.")],
         )
 
     @classmethod
-    def execute(cls, motion, renderer, mouth, brows, eyes, pose, smooth, speed, yaw, pitch, roll) -> io.NodeOutput:
-        gains = {"mouth": mouth, "brows": brows, "eyes": eyes, "pose": pose}
+    def execute(
+        cls, motion, renderer, mouth, brows, eyes, pose, smooth, speed, yaw, pitch, roll, blink=1.0, gaze=1.0
+    ) -> io.NodeOutput:
+        gains = {"mouth": mouth, "brows": brows, "eyes": eyes, "pose": pose, "blink": blink, "gaze": gaze}
         turn = {"yaw": yaw, "pitch": pitch, "roll": roll}
         return io.NodeOutput(edit_regions(motion, renderer.on_device(), gains, turn=turn, smooth=smooth, speed=speed))
 

@@ -2,7 +2,7 @@
 
 from ..host import intermediate_device, io, load_device, use_bf16
 from ..pipelines import portrait
-from .values.pictures import one_photo
+from .values.pictures import alpha_of, one_photo
 from .values.sockets import Encoded, Renderer, Source, schema
 
 
@@ -31,6 +31,10 @@ class EncodeSource(io.ComfyNode):
     def execute(cls, renderer, image) -> io.NodeOutput:
         photo = one_photo(image, "Encode Source")
         source = portrait.encode_source(
-            renderer.on_device(), photo, bf16=use_bf16(load_device()), keep_on=intermediate_device()
+            renderer.on_device(),
+            photo,
+            alpha=alpha_of(image),
+            bf16=use_bf16(load_device()),
+            keep_on=intermediate_device(),
         )
         return io.NodeOutput(Encoded(source, renderer.name))

@@ -121,5 +121,5 @@ class Paint(io.ComfyNode):
             parts = layers.paint(
                 module, encoded, looks, fields, warped, articulation, batch=batch, bf16=use_bf16(load_device())
             )
-            images, mask, _ = gathered(parts, fields.frames, height, width)
+            images, mask, *_ = gathered(parts, fields.frames, height, width)
         return io.NodeOutput(images, float(fields.fps), mask)

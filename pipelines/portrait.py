@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..media.alpha_video import AlphaVideoWriter
 from ..media.audio import frame_count, to_mono_16k
 from ..media.mixed_sound import MixedSound
 from ..media.motion import Motion, fitted_to, retarget
@@ -32,6 +33,7 @@ from ..vocabulary import FPS, SAMPLES_A_FRAME
 from . import lips
 from .halving import Halving
 from .limits import MotionLimits
+from .neutral import with_expression_of
 from .settings import RenderingSettings, SamplingSettings
 from .threads import in_order, worker_count
 
@@ -67,9 +69,16 @@ def _network_image(photo: Tensor, device: torch.device) -> Tensor:
 
 @torch.inference_mode()
 def encode_source(
-    renderer: Renderer, photo: Tensor, *, bf16: bool = False, keep_on: str | torch.device = "cpu"
+    renderer: Renderer,
+    photo: Tensor,
+    *,
+    alpha: Tensor | None = None,
+    bf16: bool = False,
+    keep_on: str | torch.device = "cpu",
 ) -> Source:
-    """A square portrait (H,W,3) in [0,1] -> its encoding, computed once per portrait. ValueError for other pictures."""
+    """A square portrait (H,W,3) in [0,1] -> its encoding, computed once per portrait. ValueError for other pictures.
+
+    alpha (H,W) in [0,1], 1 opaque: frames then have four channels, and what is transparent moves with the head."""
     if photo.ndim == 4 and photo.shape[0] != 1:
         raise ValueError(f"One portrait is needed, but {photo.shape[0]} pictures came in; choose one of them first.")
     device = _device(renderer)
@@ -78,6 +87,11 @@ def encode_source(
         motion = renderer.encode_motion(picture)
     motion = limits.clamp(motion.float().cpu()).to(device)
     limits.warn()
+    if alpha is not None:
+        if alpha.shape != picture.shape[-2:]:
+            given, wanted = ("x".join(str(n) for n in reversed(x.shape[-2:])) for x in (alpha, picture))
+            raise ValueError(f"The portrait is {wanted} and its mask {given}: cut both in the same way.")
+        picture = torch.cat([picture, alpha.to(picture)[None, None].clamp(0, 1)], 1)
     with autocast(device, bf16):
         return renderer.encode_source(picture, motion=motion).toned().to(keep_on)
 
@@ -230,9 +244,30 @@ def encode_driving_video(
     """The frames (H,W,3) in [0,1] of a driving video -> its Motion, relative to its first frame; framing parameters are
     relative to the first frame's. ValueError for other pictures. Motion that no face makes is clamped, with a warning
     (limits.py)."""
+    motion = encode_motions(renderer, frames, batch=batch, bf16=bf16, total=total, progress=progress)
     device = _device(renderer)
+    with torch.autocast(device.type, enabled=False):
+        motion = renderer.centred(motion.to(device), motion[0].to(device)).float().cpu()
+    limits = MotionLimits(renderer, "the driving video")
+    motion = limits.clamp(motion)
+    limits.warn()
+    return Motion(motion, motion[0].clone(), fps, renderer.motion_language, renderer.motion_encoder_id)
+
+
+@torch.inference_mode()
+def encode_motions(
+    renderer: Renderer,
+    frames: Iterable[Tensor],
+    *,
+    batch: int = 8,
+    bf16: bool = False,
+    total: int | None = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """The frames (H,W,3) in [0,1] of a driving video, cut to a face -> their motion (T,768) float32 on the CPU, as the
+    encoder gives it. ValueError for other pictures and for none."""
+    device, done = _device(renderer), 0
     values: list[Tensor] = []
-    done = 0
     for pictures in batches(frames, batch):
         pictures = _network_image(checked(pictures, "the driving video"), device)
         with autocast(device, bf16):
@@ -242,13 +277,7 @@ def encode_driving_video(
             progress(done, max(done, total or done))
     if not values:
         raise ValueError("The driving video has no frames.")
-    motion = torch.cat(values)
-    with torch.autocast(device.type, enabled=False):
-        motion = renderer.centred(motion.to(device), motion[0].to(device)).float().cpu()
-    limits = MotionLimits(renderer, "the driving video")
-    motion = limits.clamp(motion)
-    limits.warn()
-    return Motion(motion, motion[0].clone(), fps, renderer.motion_language, renderer.motion_encoder_id)
+    return torch.cat(values)
 
 
 def frame_size(renderer: Renderer, source: Source, side: int | None = None) -> tuple[int, int]:
@@ -275,10 +304,10 @@ def render(
     bf16: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Tensor]:
-    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, one by one; H and W are those of
-    `frame_size`. On a CPU several threads render parts of a batch side by side, b frames each. Motion that no face
-    makes is clamped, with a warning at the end (limits.py). Raises ValueError for motion of another renderer's motion
-    space."""
+    """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, (b,H,W,4) of a source with
+    alpha, one by one; H and W are those of `frame_size`. On a CPU several threads render parts of a batch side by side,
+    b frames each. Motion that no face makes is clamped, with a warning at the end (limits.py). Raises ValueError for
+    motion of another renderer's motion space."""
     settings = settings or RenderingSettings()
     size = frame_size(renderer, source, settings.size)
 
@@ -333,12 +362,15 @@ def target_motions(
 ) -> Iterator[Tensor]:
     """The absolute motion (b,768) of the frames on the CPU, clamped, `batch` of them at a time."""
     own = source.motion.float().cpu()[0]
+    mode = settings.mode
+    if mode == "expression":
+        own, mode = with_expression_of(own, motion.reference, renderer), "relative"
     opening = lips.lip_opening(renderer, own, motion) if settings.mode == "relative" else torch.zeros_like(own)
     for start in range(0, motion.frames, batch):
         part = replace(motion, values=motion.values[start : start + batch])
         indices = torch.arange(start, start + part.frames)
         closed = lips.closing_weight(indices, float(motion.fps)) * min(settings.gain, 1.0)
-        yield limits.clamp(retarget(part, own, settings.mode, settings.gain) - closed * opening)
+        yield limits.clamp(retarget(part, own, mode, settings.gain) - closed * opening)
 
 
 def assemble(
@@ -353,15 +385,18 @@ def assemble(
     quality: int = RenderingSettings.quality,
 ) -> Path:
     """Batches (b,H,W,3) and a voice, (C,N) or a file, if any -> a video file, encoded as the frames come; errors leave
-    none."""
+    none. Of frames with alpha, (b,H,W,4), .webm keeps it."""
     RenderingSettings.check("quality", quality)
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None or len(first) == 0:
         raise ValueError("There are no frames to write.")
     audio = sound if waveform is None else (waveform, rate)
-    with VideoWriter(path, fps=fps, audio=audio, mark=mark, crf=quality) as writer:
-        writer.write(first)
-        for pictures in iterator:
-            writer.write(pictures)
+    clear = Path(path).suffix.lower() in AlphaVideoWriter.containers
+    channels = 4 if clear else 3
+    with (AlphaVideoWriter if clear else VideoWriter)(path, fps=fps, audio=audio, mark=mark, crf=quality) as writer:
+        for pictures in chain([first], iterator):
+            if clear and pictures.shape[-1] == 3:
+                pictures = F.pad(pictures, (0, 1), value=1.0)
+            writer.write(pictures[..., :channels])
     return Path(path)

@@ -12,6 +12,9 @@ from ..media.motion_plot import plot_motion
 from ..networks.renderer.model import Renderer
 from ..vocabulary import COUNT, INDEX, PARAMETERS, REGIONS
 
+WITHIN = {"blink": ("blink_left", "blink_right"), "gaze": ("gaze_x", "gaze_y")}
+"""Parts of a region that have a gain of their own, beside the region's."""
+
 
 def edit_regions(
     motion: Motion,
@@ -24,14 +27,15 @@ def edit_regions(
 ) -> Motion:
     """Scale the motion of each region (1 leaves it), turn the head, smooth, change the speed.
 
-    turn: degrees of yaw, pitch and roll, added to every frame. smooth: seconds. speed: 2 plays twice as fast.
+    gains: by region, and by part of one (`WITHIN`), which multiply. turn: degrees of yaw, pitch and roll, added to
+    every frame. smooth: seconds. speed: 2 plays twice as fast.
     Raises ValueError for motion of another renderer, as `plot_regions` does: the read-out does not apply to it.
     """
     check_language(motion.language, renderer)
     device = next(renderer.parameters()).device
     gain = torch.ones(COUNT)
     for region, value in gains.items():
-        gain[[INDEX[name] for name in REGIONS[region]]] = value
+        gain[[INDEX[name] for name in (WITHIN | REGIONS)[region]]] *= value
     offset = None
     if turn and any(turn.values()):
         pose = torch.zeros(COUNT, device=device)

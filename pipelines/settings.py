@@ -31,7 +31,8 @@ class RenderingSettings(Settings):
     """How motion is rendered on a portrait.
 
     mode: "relative" adds the motion's change to the portrait's own pose and closes parted lips for a voice; "keep_lips"
-    does not close them; "absolute" uses the motion's own pose and expression. gain: factor on the motion, 0 is still.
+    does not close them; "absolute" uses the motion's own pose and expression, "expression" its own
+    expression on the portrait's pose. gain: factor on the motion, 0 is still.
     articulation: factor on beta of the decoder, 1 is as trained. size: side of the frames in pixels, None for the
     portrait's own. batch: frames rendered at once. quality: constant rate factor of H.264, lower is better.
     """

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from ..nodes.workflow import node_classes
-from . import conversation, dubbing, examples, finishing, joint, one_node
+from . import conversation, dubbing, examples, expression, finishing, joint, one_node
 from .forms import api_form, ui_form
 
 FOLDER = Path(__file__).parent
@@ -20,6 +20,7 @@ WORKFLOWS = (
     *examples.WORKFLOWS,
     *joint.WORKFLOWS,
     *finishing.WORKFLOWS,
+    expression.EDITED,
     *dubbing.WORKFLOWS,
     *conversation.WORKFLOWS,
 )

@@ -21,6 +21,7 @@ MARGIN = 12  # beside the nodes of a group
 TITLE = 30  # LiteGraph draws a node's title above its box, and a group's title inside
 SLOT = 20
 WIDGET = 28  # with EDGE the heights of Nodes 2.0; the classic page's are smaller
+TEXT = 60  # that a text of several lines is higher than a widget
 EDGE = 38
 COLORS = {"input": "#5f98be", "voice": "#88aa88", "motion": "#c060b8", "render": "#b58b2a", "help": "#777"}
 
@@ -136,7 +137,8 @@ def _size(item: Node | Note, schemas: dict, advanced: bool) -> tuple[int, int]:
     rows = len(widgets) - folded + bool(folded)
     rows += advanced and any(getattr(i, "control_after_generate", None) for i in widgets)
     height = SLOT * max(sockets, len(schema.outputs)) + WIDGET * rows + EDGE
-    preview = {"SaveVideo": 300, "PreviewImage": 260}.get(item.type, 0)
+    height += TEXT * sum(bool(getattr(i, "multiline", None)) for i in widgets)
+    preview = {"SaveVideo": 300, "PreviewImage": 260, "MambaPortraitEditExpression": 240}.get(item.type, 0)
     return COLUMN_WIDTH, height + preview
 
 

@@ -23,7 +23,8 @@ import torch
 from ..host import VideoFromFile
 from ..media.crop import paste_back
 from ..media.motion import Motion
-from ..media.motion_edit import blend_motions, concatenate_motions
+from ..media.motion_edit import blend_motions, concatenate_motions, slice_motion
+from ..media.motion_length import fit_length, repeat_motion
 from ..media.photo import load_photo, to_uint8
 from ..media.video import read_video
 from ..nodes.actalker.masks import ACTalkerMasks
@@ -34,9 +35,12 @@ from ..nodes.sample import SampleMotion
 from ..nodes.track import TrackFace
 from ..pipelines import portrait
 from ..pipelines.dubbing import dub
+from ..pipelines.expression import idle, set_mood, still
 from ..pipelines.face_reading import read_face
 from ..pipelines.framing import FramedPortrait, frame_portrait
 from ..pipelines.listening import listening_curves
+from ..pipelines.moods import MOODS
+from ..pipelines.neutral import with_neutral
 from ..pipelines.phones import phones_to_motion as motion_of_phones
 from ..pipelines.phones import read_lips
 from ..pipelines.pose_pictures import pose_pictures
@@ -220,6 +224,16 @@ def encode_driving(r: Results) -> Picture:
     return stacked(shown, *(curves(50, (r.parameters(r.driven, n), c)) for n, c in (("jaw", MOUTH), ("yaw", HEAD))))
 
 
+def follow_driving(r: Results) -> Picture:
+    late = slice_motion(r.driven, float((r.moments(r.driven, 0.97)[0] - 2) / r.driven.fps))
+    first = replace(late, reference=late.values[0])
+    found = with_neutral(first, r.renderer.on_device(), "found")
+    own = r.parameters(replace(first, values=first.reference[None]), "jaw")
+    neutral = r.parameters(replace(found, values=found.reference[None]), "jaw")
+    jaw = r.parameters(first, "jaw")
+    return stacked(curves(160, (jaw - own, HEAD), (jaw - neutral, MOUTH)))
+
+
 def decode_motion(r: Results) -> Picture:
     return grid(r.frames(r.spoken, r.moments(r.spoken, 0.03, 0.5, 0.97), 200))
 
@@ -241,6 +255,29 @@ def frames_to_video(r: Results) -> Picture:
     return stacked(grid(r.frames(r.spoken, list(range(20, 80, 10)), 100)), wave(50, WIDTH))
 
 
+def save_alpha(r: Results) -> Picture:
+    photo = r.crop[0][0]
+    y, x = (torch.linspace(-1, 1, side) for side in photo.shape[:2])
+    alpha = ((x[None] / 0.8) ** 2 + ((y[:, None] - 0.1) / 0.95) ** 2 < 1).float()
+    network = r.renderer.on_device()
+    source = portrait.encode_source(network, photo, alpha=alpha)
+    turned = edit_regions(r.spoken, network, {}, turn={"yaw": 12})
+    cells = []
+    for motion, colour in ((r.spoken, (0.2, 0.45, 0.35)), (turned, (0.55, 0.35, 0.2))):
+        one = replace(motion, values=motion.values[r.moments(r.spoken, 0.9)])
+        (drawn,) = portrait.render(network, source, r.appearance.value, one, RenderingSettings(size=256))
+        below = torch.tensor(colour).expand(256, 256, 3)
+        cells.append(cell(torch.lerp(below, drawn[0, ..., :3], drawn[0, ..., 3:]), 200, 200))
+    return grid(cells)
+
+
+def batch_to_list(r: Results) -> Picture:
+    faces = [cell(r.crop[0][0], 100, 100), cell(r.in_room[1].picture, 100, 100)]
+    times = r.moments(r.spoken, 0.3, 0.7, 0.97)
+    rows = [r.frames(r.spoken, times, 100, face) for face in (None, r.in_room[1].picture)]
+    return grid(*([face, wave(100, 100), *row] for face, row in zip(faces, rows, strict=True)))
+
+
 def save_motion(r: Results) -> Picture:
     return heat(r.spoken.values, 200)
 
@@ -254,6 +291,35 @@ def edit_motion(r: Results) -> Picture:
     network, when = r.renderer.on_device(), r.moments(r.spoken, 0.85)
     edits = [({}, {}), ({"mouth": 1.8}, {}), ({}, {"yaw": 12}), ({}, {"roll": 8})]
     return grid([r.frames(edit_regions(r.spoken, network, g, turn=t), when, 150)[0] for g, t in edits])
+
+
+def edit_expression(r: Results) -> Picture:
+    network = r.renderer.on_device()
+    edits = [{}, {"smile": 0.7}, {"jaw": 0.5}, {"yaw": 15}]
+    return grid([r.frames(still(network, values), [0], 150)[0] for values in edits])
+
+
+def moods(r: Results) -> Picture:
+    network, when = r.renderer.on_device(), [max(r.moments(r.spoken, 0.6, 0.65, 0.7))]
+    return grid([r.frames(set_mood(r.spoken, network, mood), when, 150)[0] for mood in MOODS])
+
+
+def idle_motion(r: Results) -> Picture:
+    motion = idle(r.renderer.on_device(), 250, seed=2)
+    return stacked(
+        curves(80, (r.parameters(motion, "yaw"), HEAD)), curves(50, (r.parameters(motion, "blink_left"), MOUTH))
+    )
+
+
+def trim_motion(r: Results) -> Picture:
+    part = repeat_motion(slice_motion(r.spoken, 1.0, 2.5), 3)
+    return stacked(*(curves(60, (r.parameters(motion, "jaw"), c)) for motion, c in ((r.spoken, MOUTH), (part, HEAD))))
+
+
+def fit_motion(r: Results) -> Picture:
+    short = slice_motion(r.spoken, 1.0, 3.0)
+    rows = [fit_length(short, 150, mode) for mode in ("hold", "loop", "bounce", "retime")]
+    return stacked(*(curves(48, (r.parameters(motion, "jaw"), MOUTH)) for motion in rows))
 
 
 def mix_motion(r: Results) -> Picture:
@@ -356,6 +422,7 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "LocalAudio": local_audio,
     "SampleMotion": sample_motion,
     "EncodeDriving": encode_driving,
+    "FollowDriving": follow_driving,
     "DecodeMotion": decode_motion,
     "MotionField": help_layers.motion_field,
     "Warp": help_layers.warp_portrait,
@@ -365,9 +432,16 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "PasteBack": pasted,
     "AssembleVideo": assemble,
     "FramesToVideo": frames_to_video,
+    "SaveAlpha": save_alpha,
+    "BatchToList": batch_to_list,
     "SaveMotion": save_motion,
     "LoadMotion": load_motion,
     "EditMotion": edit_motion,
+    "EditExpression": edit_expression,
+    "SetMood": moods,
+    "IdleMotion": idle_motion,
+    "TrimMotion": trim_motion,
+    "FitLength": fit_motion,
     "MixMotion": mix_motion,
     "PlotMotion": plot_motion,
     "PickFace": pick_face,

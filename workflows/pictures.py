@@ -154,6 +154,13 @@ def edited(made: Made) -> Picture:
     return grid([with_wave(cell(made.run.outputs["3"][0][0])), plot], moved)
 
 
+def expressed(made: Made) -> Picture:
+    """the photo and the still above; below, the movement."""
+    still = cell(made.run.outputs["6"][1][0])
+    moved = [cell(frame) for frame in made.frames([5, 45])]
+    return grid([cell(made.run.outputs["3"][0][0]), still], moved)
+
+
 def joint(made: Made) -> Picture:
     times = made.moments(0.97, 0.4)
     return grid([wave(), cell(driving()[times[0]])], [cell(frame) for frame in made.frames(times)])
@@ -249,6 +256,7 @@ SPOKEN: dict[str, Callable[[Made], Picture]] = {
     "tts_to_portrait": text_spoken,
     "dub_a_film": dubbed,
     "two_people_talk": two_people,
+    "expression_edited": expressed,
 }
 ACTALKER = {"actalker_voice": (True, False), "actalker_video": (False, True), "actalker_joint": (True, True)}
 

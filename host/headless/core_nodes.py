@@ -6,7 +6,7 @@ from fractions import Fraction
 import torch
 
 from ...media.audio import load_audio, write_wav
-from ...media.photo import load_photo, save_image
+from ...media.photo import load_cutout, load_photo, save_image
 from ...media.video import VideoWriter
 from . import schema as io
 from .picture_nodes import ImageScaleBy, ImageSharpen
@@ -34,8 +34,24 @@ class LoadImage(io.ComfyNode):
 
     @classmethod
     def execute(cls, image) -> io.NodeOutput:
-        picture = load_photo(input_file(image))[None]
-        return io.NodeOutput(picture, torch.zeros(1, *picture.shape[1:3]))
+        picture, alpha = load_photo(input_file(image))[None], load_cutout(input_file(image))[1]
+        return io.NodeOutput(picture, torch.zeros(1, *picture.shape[1:3]) if alpha is None else 1 - alpha[None])
+
+
+class JoinImageWithAlpha(io.ComfyNode):
+    """Pictures with the alpha of a mask, which is 1 where they are transparent."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            "JoinImageWithAlpha",
+            inputs=[io.Image.Input("image"), io.Mask.Input("alpha")],
+            outputs=[io.Image.Output()],
+        )
+
+    @classmethod
+    def execute(cls, image, alpha) -> io.NodeOutput:
+        return io.NodeOutput(torch.cat([image[..., :3], 1 - alpha[..., None]], -1))
 
 
 class LoadAudio(io.ComfyNode):
@@ -199,6 +215,7 @@ class PreviewAny(io.ComfyNode):
 
 CORE_NODES = [
     LoadImage,
+    JoinImageWithAlpha,
     LoadAudio,
     LoadVideo,
     GetVideoComponents,

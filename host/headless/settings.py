@@ -71,7 +71,17 @@ class PreviewText:
         return {"text": (self.value,)}
 
 
-ui = SimpleNamespace(PreviewText=PreviewText)
+class PreviewImage:
+    """Pictures that a node shows under itself; here only their shape is kept."""
+
+    def __init__(self, image: torch.Tensor, animated: bool = False, cls: type | None = None):
+        self.shape = tuple(image.shape)
+
+    def as_dict(self) -> dict:
+        return {"images": [self.shape]}
+
+
+ui = SimpleNamespace(PreviewText=PreviewText, PreviewImage=PreviewImage)
 
 
 def in_memory(video) -> bool:

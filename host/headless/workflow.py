@@ -103,12 +103,48 @@ def _signature(graph: Graph, node_id: str, signatures: dict[str, str]) -> str:
     return json.dumps([graph.schemas[node_id].node_id, parts], sort_keys=True)
 
 
+class Items(list):
+    """An output that is a list: nodes after it run once for each item, as in ComfyUI."""
+
+
 def _run_node(graph: Graph, node_id: str, run: Run, progress: Progress | None) -> Any:
+    """The node's output; after a list that of all its runs, and the last item goes with what a longer list has left."""
     values = {
         name: run.outputs[value.node][value.slot] if isinstance(value, Link) else value
         for name, value in _values(graph, node_id).items()
     }
     title = graph.titles[node_id]
+    lists = [value for value in values.values() if isinstance(value, Items)]
+    if any(not items for items in lists):
+        raise NodeError(f"{graph.label(node_id)}: nothing came in: a list before it is empty.")
+    outputs = []
+    for number in range(max(map(len, lists), default=1)):
+        items = {k: v[min(number, len(v) - 1)] if isinstance(v, Items) else v for k, v in values.items()}
+        outputs.append(_run_once(graph, node_id, title, items, progress))
+    if not lists:
+        (output,) = outputs
+        slots = [Items(v) if s.is_output_list else v for s, v in _slots(graph, node_id, output)]
+        return type(output)(*slots, ui=output.ui)
+    columns = zip(*(_slots(graph, node_id, output) for output in outputs), strict=True)
+    joined = [Items(x for s, v in column for x in (v if s.is_output_list else [v])) for column in columns]
+    return type(outputs[0])(*joined, ui=_joined_ui([output.ui for output in outputs]))
+
+
+def _slots(graph: Graph, node_id: str, output) -> list[tuple]:
+    """(socket, value) of each output of a node that ran once."""
+    return list(zip(graph.schemas[node_id].outputs, output.result or (), strict=False))
+
+
+def _joined_ui(shown: list) -> dict | None:
+    """What several runs of a node show: the lists of each, one after the other."""
+    joined: dict[str, list] = {}
+    for one in filter(None, shown):
+        for key, items in (one if isinstance(one, dict) else one.as_dict()).items():
+            joined.setdefault(key, []).extend(items)
+    return joined or None
+
+
+def _run_once(graph: Graph, node_id: str, title: str, values: dict[str, Any], progress: Progress | None) -> Any:
     report = None
     if progress is not None:
         progress(node_id, title, 0, 1)

@@ -58,7 +58,7 @@ def monochrome(photo: Tensor) -> Tensor | None:
 class Source:
     """An encoded portrait: everything that does not depend on the frame."""
 
-    image: Tensor  # (B,3,H,W) the photo as given, [0,1]
+    image: Tensor  # (B,3,H,W) the photo as given, [0,1]; (B,4,H,W) with alpha
     small: Tensor  # (B,3,S,S) at the network's size
     identity: Tensor  # F_id (B,C,S_d,h,w)
     context: Tensor  # coarsest features (B,C,8,8), for the appearance extractor
@@ -66,7 +66,7 @@ class Source:
     source_maps: SourceMaps
     pose: SourceMotion
     matte: Tensor | None = None  # (B,1,128,128) in [0,1]: the person, where the renderer has a matte
-    plate: Tensor | None = None  # (B,3,H,W): the photo with the person painted over
+    plate: Tensor | None = None  # as the image: the photo with the person painted over
     tone: Tensor | None = None  # (B,2,3,1,1) of a monochrome photo: each channel is [0] + [1] times the lightness
 
     @property
@@ -98,7 +98,7 @@ class Source:
 class Rendered(NamedTuple):
     """A frame and its intermediate results."""
 
-    image: Tensor  # (B,3,H,W) in [0,1]
+    image: Tensor  # (B,3,H,W) in [0,1]; (B,4,H,W) of a source with alpha
     keep: Tensor  # (B,1,S,S): how much of the warped photo was kept
     warped: Tensor  # (B,3,H,W) the warped photo
     synthesis: Synthesis
@@ -127,19 +127,21 @@ class Renderer(nn.Module):
             self.outline = Outline(self.config)
 
     def encode_source(self, image: Tensor, motion: Tensor | None = None, size: int | None = None) -> Source:
-        """(B,3,H,W) in [0,1], any size -> Source. `motion` replaces the encoded M_0; `size` replaces image_size. M_0 is
+        """(B,3,H,W) in [0,1], any size, or (B,4,H,W) with alpha, which the frames then have too -> Source. `motion`
+        replaces the encoded M_0; `size` replaces image_size. M_0 is
         `centred`: its framing parameters are zero."""
-        small = resize(image, size or self.config.image_size)
+        colour = image[:, :3]
+        small = resize(colour, size or self.config.image_size)
         pyramid, skips = self.image_encoder(small)
         identity = self.depth(pyramid[1])
-        motion = self.centred(self.encode_motion(image) if motion is None else motion)
+        motion = self.centred(self.encode_motion(colour) if motion is None else motion)
         source_maps = self.lmdd.prepare(pyramid, identity)
         identity = to_channels_last(identity.flatten(1, 2)).view_as(identity)
         skips = [to_channels_last(skip) for skip in skips]
         pose = self.deviation.prepare(motion)
         matte = plate = None
         if self.config.matte_widths:
-            matte = self.matte.of(image)
+            matte = self.matte.of(colour)
             plate = painted_plate(image, matte)
         return Source(image.contiguous(), small, identity, pyramid[-1], skips, source_maps, pose, matte, plate)
 
@@ -238,6 +240,8 @@ class Renderer(nn.Module):
         generated = bilinear(synthesis.image, size)
         if source.tone is not None:
             generated = source.tone[:, 0] + source.tone[:, 1] * generated.mean(1, keepdim=True)
+        if warped.shape[1] == 4:
+            generated = torch.cat([generated, warped[:, 3:].to(generated.dtype)], 1)  # what is painted is as opaque
         image = torch.lerp(generated, warped.float(), keep)
         left = None
         if source.plate is not None:

@@ -29,13 +29,22 @@ def plain(pictures: torch.Tensor, name: str) -> torch.Tensor:
     return pictures if colours == 3 else pictures.expand(*pictures.shape[:-1], 3)
 
 
+def alpha_of(image: torch.Tensor) -> torch.Tensor | None:
+    """The IMAGE of one picture, (1,H,W,C) or (H,W,C) -> its alpha (H,W) on the CPU, 1 opaque; None where it has none or
+    hides nothing. ValueError for NaN."""
+    if image.shape[-1] != 4:
+        return None
+    alpha = plain(image.reshape(image.shape[-3:])[..., 3:], "image")[..., 0]
+    return None if bool((alpha == 1).all()) else alpha
+
+
 def one_photo(image: torch.Tensor | None, node: str, name: str = "image") -> torch.Tensor:
     """An IMAGE of one picture -> (H,W,3) as from `plain`. ValueError for none, several, or NaN."""
     batch = batch_of(image, name)
     if len(batch) != 1:
         raise ValueError(
             f"{node} takes one photo, but {len(batch)} came in at '{name}': put the node ImageFromBatch (Get Image "
-            "from Batch) before it to pick one."
+            "from Batch) before it to pick one, or Batch to List for a film of each."
         )
     return plain(batch[0], name)
 

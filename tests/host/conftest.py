@@ -126,6 +126,7 @@ FILE_WIDGETS = {
     "MambaPortraitLoadMotion.path": {},
     "MambaPortraitLoadMotion.file": {"path": ""},
     "MambaPortraitSaveMotion.filename_prefix": {"motion": ["motion", 0]},
+    "MambaPortraitSaveAlpha.filename_prefix": {"frames": ["frames", 0], "mask": ["frames", 1], "format": "webm"},
     "MambaPortraitLoadRenderer.weights": {},
     "MambaPortraitLoadMotionModel.weights": {},
     "MambaPortraitLoadACTalker.weights": {"precision": "auto"},
@@ -168,6 +169,8 @@ def file_widget_graph(widget: str, name: str) -> dict:
     }
     if FILE_WIDGETS[widget].get("motion"):
         graph["motion"] = {"class_type": "MambaPortraitLoadMotion", "inputs": {"path": "talk.safetensors"}}
+    if FILE_WIDGETS[widget].get("frames"):
+        graph["frames"] = {"class_type": "LoadImage", "inputs": {"image": "picture.png"}}
     return graph
 
 

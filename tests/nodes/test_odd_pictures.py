@@ -53,11 +53,13 @@ def host(tmp_path, monkeypatch):
         yield tmp_path
 
 
-def test_gray_is_colour_alpha_is_dropped_and_a_single_picture_needs_no_batch():
+def test_gray_is_colour_alpha_is_kept_by_the_crop_alone_and_a_single_picture_needs_no_batch():
     gray, image = some(channels=1), some()
     assert torch.equal(cropped(gray), gray.expand(-1, -1, -1, 3))
     assert torch.equal(cropped(torch.cat([gray, image[..., :1]], -1)), cropped(gray))  # gray with alpha
-    for other in (torch.cat([image, gray], -1), image[0], image.double()):
+    clear = torch.cat([image, gray], -1)
+    assert torch.equal(cropped(clear), clear) and torch.equal(pasted(clear), pasted(image))
+    for other in (image[0], image.double()):
         assert torch.equal(cropped(other), image)
         assert torch.equal(pasted(other), pasted(image))
 

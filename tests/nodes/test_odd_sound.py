@@ -43,6 +43,11 @@ def test_a_rate_that_no_sound_has_is_told(rate):
 
 def test_a_recording_may_come_without_its_batch_its_channels_or_a_whole_rate():
     wave = audio()["waveform"]
-    for given in (wave, wave[0], wave[0, 0], wave.repeat(2, 1, 1), wave.double()):
+    for given in (wave, wave[0], wave[0, 0], wave.double()):
         heard, rate = sound_of(audio(given, 16000.0))
         assert torch.equal(heard, wave[0]) and rate == 16000 and isinstance(rate, int)
+
+
+def test_several_recordings_are_refused_and_none_is_dropped():
+    with pytest.raises(ValueError, match="One recording is needed, but 2 came in: put the node Batch to List"):
+        sound_of(audio(audio()["waveform"].repeat(2, 1, 1)))

@@ -124,7 +124,8 @@ def test_every_widget_that_names_a_file_is_tried(known_file_widgets):
             named |= {
                 f"{node_id}.{socket.id}"
                 for socket in node.GET_SCHEMA().inputs
-                if socket.get_io_type() == "STRING" or socket.id in ("weights", "file", "name")
+                if (socket.get_io_type() == "STRING" and not socket.multiline)
+                or socket.id in ("weights", "file", "name")
             }
     assert named == known_file_widgets
 
