@@ -13,6 +13,7 @@ PORTRAITS = {
     "Grace Hopper": "portrait_2.jpg",
     "Eileen Collins": "portrait.jpg",
     "picture in a room": "portrait_in_room.jpg",
+    "drawn half body": "half_body.jpg",
 }
 VOICES = {"greeting": "greeting.flac", "man": "voice_2.wav"}
 DRIVING = {"drawn head": "driving.mp4"}
@@ -35,7 +36,8 @@ class ExamplePortrait(io.ComfyNode):
                     options=list(PORTRAITS),
                     default="Grace Hopper",
                     tooltip="Grace Hopper, Eileen Collins: public-domain portraits by the US Navy and NASA. "
-                    "picture in a room: the second hung on a drawn wall, for pasting back.",
+                    "picture in a room: the second hung on a drawn wall, for pasting back. "
+                    "drawn half body: with arms, for the networks for half bodies.",
                 )
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The picture.")],

@@ -11,12 +11,12 @@ import json
 from pathlib import Path
 
 from ..nodes.workflow import node_classes
-from . import examples, finishing, joint, one_node
+from . import examples, finishing, half_body, joint, one_node
 from .forms import api_form, ui_form
 
 FOLDER = Path(__file__).parent
 BLUEPRINT = f"../subgraphs/{one_node.NAME}.json"
-WORKFLOWS = (*examples.WORKFLOWS, *joint.WORKFLOWS, *finishing.WORKFLOWS)
+WORKFLOWS = (*examples.WORKFLOWS, *joint.WORKFLOWS, *finishing.WORKFLOWS, *half_body.WORKFLOWS)
 
 
 def documents() -> dict[str, dict]:
