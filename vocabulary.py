@@ -2,7 +2,7 @@
 drawn face, rates of sound and motion. It imports nothing of the package and no torch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import inf
 
@@ -88,6 +88,22 @@ REGIONS: dict[str, tuple[str, ...]] = {
     region: tuple(parameter.name for parameter in MOTION if parameter.region == region) for region in HEIGHTS
 }
 """The parameters of each region of the face, for editing and joint control."""
+HAND_MOVES: tuple[Parameter, ...] = (
+    Parameter("out", "pose", (-0.25, 0.8), 0.35),  # of the wrist, away from the middle of the body
+    Parameter("up", "pose", (-0.25, 1.3), 0.55),
+    Parameter("near", "pose", (-0.25, 0.5), 0.2, 0.7),  # towards the camera
+    Parameter("flex", "pose", (-0.55, 0.65), 0.25, 0.5),  # radians of the wrist, towards the palm
+)
+"""How one hand of a drawn half body moves, in tenths of a metre from where it rests before the belly."""
+ARMS: tuple[Parameter, ...] = tuple(
+    replace(move, name=f"{side}_{move.name}") for side in ("left", "right") for move in HAND_MOVES
+) + (
+    Parameter("lift", "pose", (-0.18, 0.18), 0.07, 0.5),  # of both shoulders
+    Parameter("lean", "pose", (-0.09, 0.09), 0.03, 0.7),  # of the body, radians, as roll
+)
+"""Further parameters of checkpoints for half bodies, after those of `MOTION`; left and right are the image's."""
+FRAMINGS: tuple[str, ...] = ("head", "half")
+"""What pictures show: head and shoulders, or the body down to the hips with arms and hands."""
 FRAMING: tuple[int, ...] = tuple(i for i, parameter in enumerate(MOTION) if parameter.framing)
 """Indices of the parameters that say where head and shoulders are in the picture."""
 
@@ -115,6 +131,12 @@ LANDMARKS: tuple[str, ...] = (
     "left_pupil", "right_pupil", "forehead", "crown",
 )  # fmt: skip
 """The 2-D landmarks in storage order (left and right are the image's); all but the crown bound the face box."""
+
+
+ARM_LANDMARKS: tuple[str, ...] = tuple(
+    f"{side}_{point}" for side in ("left", "right") for point in ("shoulder", "forearm", "wrist", "tip")
+)
+"""Further landmarks of half bodies, after those: joint, middle of the forearm, wrist, tip of the middle finger."""
 
 
 def landmarks(*starts: str) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ def add(commands) -> argparse.ArgumentParser:
 animate photo.jpg voice.wav -o talking.mp4
 animate group.jpg voice.mp3 -o group.mp4 --which-face left --paste-back
 animate photo.jpg voice.wav -o calm.mp4 --size 512 --gain 0.8 --seed 3
+animate speaker.jpg voice.wav -o gesturing.mp4 --framing half
 animate painting.png voice.wav -o out.mp4 --box 210,140,420,350 --mark
 animate photo.jpg voice.wav -o exact.mp4 --phones voice.TextGrid
 animate photo.jpg voice.wav -o said.mp4 --phones voice.srt --language de
@@ -93,8 +94,8 @@ def run(options: argparse.Namespace) -> None:
     settings, stages = chosen(options, SamplingSettings), Stages()
     with use_machine(options) as machine:
         with stages("load the networks"):
-            renderer = load_renderer(options.renderer).to(machine.device)
-            model = load_motion_model(options.motion_model).to(machine.device)
+            renderer = load_renderer(options.renderer, options.framing).to(machine.device)
+            model = load_motion_model(options.motion_model, options.framing).to(machine.device)
             check_language(model.motion_language, renderer)
         face = film.portrait_of(options, renderer, machine, stages)
         for one, sound in zip(films, sounds, strict=True):

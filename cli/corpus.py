@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ..files import check_folder, check_place
 from ..pipelines.settings import Range
+from ..vocabulary import FRAMINGS
 from .options import command, count, number, processes, seed
 
 SIZES = Range(64, 2048)
@@ -29,6 +30,7 @@ def add(commands) -> argparse.ArgumentParser:
 corpus --out data/train --stills 6000 --clips 3600 --seed 1 --jobs 8
 corpus --out data/scenes --stills 400 --scenes 2 --seed 3
 corpus --out data/held_out --stills 64 --clips 40 --painted 8 --seed 900
+corpus --out data/half --framing half --size 128 --stills 640 --clips 900 --painted 4 --seed 7
 corpus --out data/train --sheet sheet.png
 """,
     )
@@ -54,6 +56,12 @@ corpus --out data/train --sheet sheet.png
         default=1,
         help="of each person: so many groups of stills, and painted clips, show the same people in other light, "
         "clothes and views (%(default)s)",
+    )
+    parser.add_argument(
+        "--framing",
+        choices=FRAMINGS,
+        default="head",
+        help="half: bodies down to the hips, whose arms and hands gesture (%(default)s)",
     )
     parser.add_argument("--jobs", type=processes, default=1, help="processes that draw (%(default)s)")
     parser.add_argument("--sheet", metavar="FILE.png", help="then write a contact sheet: first stills, painted clips")
@@ -100,7 +108,7 @@ def draw(options: argparse.Namespace) -> None:
         from ..learning.corpus.crew import SHARD, Crew
 
         arguments = {"groups": stills, "clips": clips} | {
-            name: getattr(options, name) for name in ("seed", "jobs", "size", "scenes")
+            name: getattr(options, name) for name in ("seed", "jobs", "size", "scenes", "framing")
         }
         with _bar(stills, "stills") as painted, _bar(clips, "clips") as spoken:
             with Crew(options.out, seconds=math.inf, **arguments) as crew:
@@ -115,12 +123,13 @@ def draw(options: argparse.Namespace) -> None:
         from ..learning.corpus.stills import draw_stills
 
         with _bar(stills, "stills") as report:
-            draw_stills(options.out, stills, options.seed, options.size, progress=report, scenes=options.scenes)
+            kind = {"scenes": options.scenes, "framing": options.framing}
+            draw_stills(options.out, stills, options.seed, options.size, progress=report, **kind)
     if clips:
         from ..learning.corpus.tracks import draw_tracks
 
         with _bar(clips, "clips") as report:
-            draw_tracks(options.out, clips, options.seed, report)
+            draw_tracks(options.out, clips, options.seed, report, framing=options.framing)
 
 
 def _count(folder: str, pattern: str) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..vocabulary import FRAMINGS
 from .judging import add_judging, open_judge, report_judged, samples_of
 from .options import add_machine, add_networks, command, positive_int, seed, use_machine
 
@@ -29,6 +30,7 @@ def add(commands) -> argparse.ArgumentParser:
         """
 evaluate --out runs/figures
 evaluate --corpus data/held_out --out runs/figures --renderer runs/renderer.safetensors
+evaluate --framing half --corpus data/half_held_out --out runs/half
 evaluate --method --out runs/method --groups 24
 evaluate --out runs/real --no-drawn --portraits photos --videos films --speakers talks --faces crowds --faceless views
 evaluate --out runs/judged --protocol implicit-motion-talking-head --manifest data/grid.csv --networks networks
@@ -38,6 +40,9 @@ evaluate --out runs/judged --protocol implicit-motion-talking-head --manifest da
     parser.add_argument("--corpus", metavar="DIR", help="held-out corpus (default: drawn anew, from the card's seed)")
     parser.add_argument("--groups", type=positive_int, default=64, help="groups of stills (%(default)s)")
     parser.add_argument("--clips", type=positive_int, default=16, help="talking clips (%(default)s)")
+    parser.add_argument(
+        "--framing", choices=FRAMINGS, default="head", help="half: of the networks for half bodies (%(default)s)"
+    )
     parser.add_argument("--no-voice", action="store_true", help="the renderer alone")
     parser.add_argument("--no-drawn", action="store_true", help="measure on real files only, without the drawn corpus")
     parser.add_argument(
@@ -78,8 +83,10 @@ def run(options: argparse.Namespace) -> None:
             bar.total, bar.n = total, done
             bar.refresh()
 
-        renderer = load_renderer(options.renderer).to(machine.device)
-        model = None if options.no_voice else load_motion_model(options.motion_model).to(machine.device)
+        renderer = load_renderer(options.renderer, options.framing).to(machine.device)
+        model = (
+            None if options.no_voice else load_motion_model(options.motion_model, options.framing).to(machine.device)
+        )
         figures, tables = {}, []
         if options.method:
             found = probe_method(
@@ -132,8 +139,10 @@ def run_protocol(options: argparse.Namespace) -> None:
     size, drives = options.size or protocol.size, (VIDEO,) if options.no_voice else DRIVES
     drives += (PHONES,) if options.phones and not options.no_voice else ()
     with use_machine(options) as machine:
-        renderer = load_renderer(options.renderer).to(machine.device)
-        model = None if options.no_voice else load_motion_model(options.motion_model).to(machine.device)
+        renderer = load_renderer(options.renderer, options.framing).to(machine.device)
+        model = (
+            None if options.no_voice else load_motion_model(options.motion_model, options.framing).to(machine.device)
+        )
         bar, methods = Bar(), []
         for drive in drives:
 

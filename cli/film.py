@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ..pipelines.settings import Range, RenderingSettings
+from ..vocabulary import FRAMINGS
 from . import motion_changes
 from .options import Machine, box, number
 from .settings import add_setting, chosen
@@ -22,6 +23,12 @@ SCALE, SHIFT = Range(1.0, 5.0), Range(-1.0, 1.0)  # as of the node Portrait Crop
 def add_face(parser: argparse.ArgumentParser) -> None:
     """Which face of the photo, and how much around it."""
     group = parser.add_argument_group("face")
+    group.add_argument(
+        "--framing",
+        choices=FRAMINGS,
+        default="head",
+        help="half: down to the hips with arms that gesture, by the networks for half bodies (%(default)s)",
+    )
     group.add_argument(
         "--finder", default="auto", help="auto, whole (take the whole picture), or the name of one, such as cascade"
     )
@@ -80,8 +87,12 @@ class Portrait:
 
 
 def framing(options: argparse.Namespace) -> dict[str, float]:
-    """The options of the crop that were given; the others have the crop's defaults."""
-    return {name: getattr(options, name) for name in ("scale", "shift") if getattr(options, name) is not None}
+    """The options of the crop that were given; the others have the framing's defaults."""
+    from ..media.crop import HALF_SCALE, HALF_SHIFT
+
+    usual = {"scale": HALF_SCALE, "shift": HALF_SHIFT} if options.framing == "half" else {}
+    given = {name: getattr(options, name) for name in ("scale", "shift") if getattr(options, name) is not None}
+    return usual | given
 
 
 def check_out(options: argparse.Namespace, also: tuple[str, ...] = ()) -> None:

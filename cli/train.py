@@ -53,9 +53,10 @@ train --experiments
         stage.add_argument("--out", required=True, metavar="DIR", help="the run's folder: checkpoints and logs")
         stage.add_argument(
             "--preset",
-            choices=("lite", "paper", "method"),
+            choices=("lite", "paper", "method", "half"),
             default="lite",
-            help="size of the network, or method: every form as the paper prints it (%(default)s)",
+            help="size of the network; method: every form as the paper prints it; half: for half bodies, which with "
+            "--init goes on from a head's weights (%(default)s)",
         )
         stage.add_argument(
             "--minutes",
@@ -266,6 +267,7 @@ def run_stage2(options: argparse.Namespace) -> None:
     with use_machine(options) as machine:
         whole = plan(options, machine)
         renderer = load_renderer(options.renderer).to(whole.device)
+        looks = options.preset != "half" and count_stills(options.data)
         settings = Stage2Settings(
             preset=options.preset,
             init=options.init,
@@ -273,7 +275,7 @@ def run_stage2(options: argparse.Namespace) -> None:
             augment=augment,
             music=music,
             live=options.live,
-            appearances=appearances(renderer, options.data) if count_stills(options.data) else None,
+            appearances=appearances(renderer, options.data) if looks else None,
             workers=options.workers,
             sample=_portrait(options.sample) if options.sample else None,
             ablate=options.ablate,

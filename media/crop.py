@@ -13,6 +13,9 @@ from .finders.face import Face
 # at 0.555 of its height. Photos are cropped to the same framing.
 CROP_SCALE = 1.86  # side of the crop in sides of the face box
 CROP_SHIFT = 0.10  # the crop's centre lies above the box's by this part of the box, for the hair
+# The same of half bodies, the median of 24 drawn ones with the faces found: side of the box 0.265, centre at 0.31.
+HALF_SCALE = 3.75
+HALF_SHIFT = -0.72
 MAX_SIZE = 1024
 LARGEST_CROP = 16384  # side in the photo's pixels: 3 GiB, before it is shrunk
 FEATHER = 0.06

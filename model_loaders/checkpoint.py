@@ -39,6 +39,8 @@ SHIPPED = {
     "motion_model": "motion_lite.safetensors",
     "joint_control": "joint_control.safetensors",
 }
+SHIPPED_HALF = {"renderer": "renderer_half.safetensors", "motion_model": "motion_half.safetensors"}
+"""Those for half bodies, framing "half" of `vocabulary.FRAMINGS`."""
 PICKLES = {".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle"}
 
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
@@ -108,23 +110,25 @@ def load_checkpoint(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[st
     return state, metadata
 
 
-def load_renderer(path: str | os.PathLike | None = None) -> nn.Module:
-    """A stage-1 `Renderer`, ready to use on the CPU; None loads the one that ships. Errors as `load_checkpoint`."""
+def load_renderer(path: str | os.PathLike | None = None, framing: str = "head") -> nn.Module:
+    """A stage-1 `Renderer`, ready to use on the CPU; None loads the one that ships for a framing. Errors as
+    `load_checkpoint`."""
     from ..networks.renderer.config import RendererConfig
     from ..networks.renderer.model import Renderer
 
-    return load_network("renderer", path, lambda config, _: Renderer(RendererConfig.from_dict(config)))
+    return load_network("renderer", path, lambda config, _: Renderer(RendererConfig.from_dict(config)), framing)
 
 
-def load_motion_model(path: str | os.PathLike | None = None) -> nn.Module:
-    """A stage-2 `MotionModel`, ready to use on the CPU; None loads the one that ships. Errors as `load_checkpoint`."""
+def load_motion_model(path: str | os.PathLike | None = None, framing: str = "head") -> nn.Module:
+    """A stage-2 `MotionModel`, ready to use on the CPU; None loads the one that ships for a framing. Errors as
+    `load_checkpoint`."""
     from ..networks.motion_model.config import MotionModelConfig
     from ..networks.motion_model.model import MotionModel
 
     def build(config: dict, language: str) -> MotionModel:
         return MotionModel(MotionModelConfig.from_dict(config), language)
 
-    return load_network("motion_model", path, build)
+    return load_network("motion_model", path, build, framing)
 
 
 def load_joint_control(path: str | os.PathLike | None = None) -> nn.Module:
@@ -138,9 +142,10 @@ def load_joint_control(path: str | os.PathLike | None = None) -> nn.Module:
     return load_network("joint_control", path, build)
 
 
-def shipped(kind: str) -> Path:
+def shipped(kind: str, framing: str = "head") -> Path:
     """Where the shipped checkpoint of a kind lies: in the package, or in the folder named by MAMBA_PORTRAIT_WEIGHTS."""
-    return Path(os.environ.get(WEIGHTS_VARIABLE) or WEIGHTS) / SHIPPED[kind]
+    name = (SHIPPED_HALF if framing == "half" else SHIPPED)[kind]
+    return Path(os.environ.get(WEIGHTS_VARIABLE) or WEIGHTS) / name
 
 
 def checkpoint_exists(path: str | os.PathLike) -> bool:
@@ -149,12 +154,14 @@ def checkpoint_exists(path: str | os.PathLike) -> bool:
     return path.is_file() or _index_file(path).is_file()
 
 
-def load_network(kind: str, path: str | os.PathLike | None, build: Callable[[Any, str], nn.Module]) -> nn.Module:
+def load_network(
+    kind: str, path: str | os.PathLike | None, build: Callable[[Any, str], nn.Module], framing: str = "head"
+) -> nn.Module:
     """A network of a kind from its checkpoint, ready to use on the CPU; None loads the one that ships. Errors as
     `load_checkpoint`, and ValueError where config and tensors do not fit one another.
 
     build: (config, motion language) -> network; it raises ValueError for an impossible config."""
-    file = Path(path) if path is not None else shipped(kind)
+    file = Path(path) if path is not None else shipped(kind, framing)
     if path is None and not checkpoint_exists(file):
         raise FileNotFoundError(
             f"The weights {file.name} are not in {file.parent}: update the pack, train them (see README), "

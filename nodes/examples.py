@@ -14,6 +14,7 @@ PORTRAITS = {
     "Eileen Collins": "portrait.jpg",
     "picture in a room": "portrait_in_room.jpg",
     "two people": "two_portraits.jpg",
+    "drawn half body": "half_body.jpg",
 }
 VOICES = {"greeting": "greeting.flac", "man": "voice_2.wav"}
 DRIVING = {"drawn head": "driving.mp4"}
@@ -37,7 +38,8 @@ class ExamplePortrait(io.ComfyNode):
                     default="Grace Hopper",
                     tooltip="Grace Hopper, Eileen Collins: public-domain portraits by the US Navy and NASA. "
                     "picture in a room: the second hung on a drawn wall, for pasting back. two people: both, side by "
-                    "side.",
+                    "side. "
+                    "drawn half body: with arms, for the networks for half bodies.",
                 )
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The picture.")],

@@ -2,13 +2,20 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 
 from ..host import ManagedModel, io, model_file, model_files
-from ..model_loaders.checkpoint import SHIPPED, load_motion_model, load_renderer
+from ..model_loaders.checkpoint import (
+    SHIPPED,
+    SHIPPED_HALF,
+    WEIGHTS,
+    checkpoint_exists,
+    load_motion_model,
+    load_renderer,
+    shipped,
+)
 from .values.sockets import MotionModel, Renderer, schema
 
 _PART = re.compile(r"-\d{5}-of-\d{5}(?=\.safetensors$)")
@@ -27,14 +34,21 @@ def files_of(kind: str) -> dict[str, str]:
     return found
 
 
+def half_bodies_ship() -> bool:
+    """Whether both networks for half bodies come with the package."""
+    return all(checkpoint_exists(WEIGHTS / name) for name in SHIPPED_HALF.values())
+
+
 def _choices(kind: str) -> list[str]:
-    return [SHIPPED[kind], *(name for name in files_of(kind) if name != SHIPPED[kind])]
+    ours = [SHIPPED[kind]] + [SHIPPED_HALF[kind]] * checkpoint_exists(shipped(kind, "half"))
+    return [*ours, *(name for name in files_of(kind) if name not in ours)]
 
 
-def _load(kind: str, weights: str, load: Callable[[Path | None], torch.nn.Module]) -> ManagedModel:
+def _load(kind: str, weights: str, load: Callable[..., torch.nn.Module]) -> ManagedModel:
     file = files_of(kind).get(weights)
-    shipped = file is None and weights == SHIPPED[kind]  # if it is absent, the loader's error says so
-    return ManagedModel(load(None if shipped else model_file(file or weights)), weights)
+    if file is None and weights in (SHIPPED[kind], SHIPPED_HALF[kind]):  # if absent, the loader's error says so
+        return ManagedModel(load(None, "half" if weights == SHIPPED_HALF[kind] else "head"), weights)
+    return ManagedModel(load(model_file(file or weights)), weights)
 
 
 class LoadRenderer(io.ComfyNode):

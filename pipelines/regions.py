@@ -55,8 +55,8 @@ def edit_regions(
 
 @torch.inference_mode()
 def motion_to_parameters(renderer: Renderer, values: torch.Tensor) -> torch.Tensor:
-    """Motion (T,768) to the read-out's parameters (T,24), in the order of vocabulary.py."""
-    return renderer.read_parameters(values.to(next(renderer.parameters()).device)).float().cpu()
+    """Motion (T,768) to the read-out's parameters (T,24), in the order of vocabulary.py; those of arms are left out."""
+    return renderer.read_parameters(values.to(next(renderer.parameters()).device))[..., :COUNT].float().cpu()
 
 
 @torch.inference_mode()

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from ..nodes.workflow import node_classes
-from . import conversation, dubbing, examples, expression, finishing, joint, one_node
+from . import conversation, dubbing, examples, expression, finishing, half_body, joint, one_node
 from .forms import api_form, ui_form
 
 FOLDER = Path(__file__).parent
@@ -19,6 +19,7 @@ BLUEPRINT = f"../subgraphs/{one_node.NAME}.json"
 WORKFLOWS = (
     *examples.WORKFLOWS,
     *joint.WORKFLOWS,
+    *half_body.WORKFLOWS,
     *finishing.WORKFLOWS,
     expression.EDITED,
     *dubbing.WORKFLOWS,

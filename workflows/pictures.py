@@ -30,8 +30,8 @@ from ..pipelines.dubbing import dub
 from ..pipelines.face_reading import read_face
 from ..pipelines.regions import motion_to_parameters
 from ..pipelines.settings import RenderingSettings
-from ..vocabulary import INDEX
-from . import build, one_node
+from ..vocabulary import ARMS, COUNT, INDEX
+from . import build, half_body, one_node
 from .build import FOLDER
 
 WORKFLOWS = {workflow.name: workflow for workflow in build.WORKFLOWS}
@@ -39,6 +39,7 @@ SIDE, HALF = 640, 320
 PAPER, VOICE, VIDEO, INK = (32, 32, 34), (136, 170, 136), (192, 96, 184), (225, 225, 225)  # as the groups are coloured
 NOT_INCLUDED = ("ACTalker's graph.", "Its weights are", "not included:", "bring your own.")
 DRAWING = ("MambaPortraitAssembleVideo", "MambaPortraitDecodeMotion", "MambaPortraitDubVideo")
+HEIGHT = COUNT + [parameter.name for parameter in ARMS].index("left_up")
 FILMS = ("MambaPortraitPasteBack", "MambaPortraitFramesToVideo", "SaveVideo")
 
 Picture = np.ndarray  # (H,W,3) uint8 RGB
@@ -244,6 +245,16 @@ def two_people(made: Made) -> Picture:
     return grid(*rows)
 
 
+def gesturing(made: Made) -> Picture:
+    """The input, and three frames in which the hands are at different heights."""
+    values = made["motion"].values
+    height = made["renderer"].module.read_parameters(values)[:, HEIGHT]
+    order = height.argsort()
+    picked = [int(order[round(q * (len(order) - 1))]) for q in (0.97, 0.7, 0.4)]
+    moved = [cell(frame) for frame in made.frames(picked)]
+    return grid([with_wave(cell(made.run.outputs["3"][0][0])), moved[0]], moved[1:])
+
+
 SPOKEN: dict[str, Callable[[Made], Picture]] = {
     "talking_portrait": talking,
     "talking_portrait_pasted_back": pasted,
@@ -257,6 +268,7 @@ SPOKEN: dict[str, Callable[[Made], Picture]] = {
     "dub_a_film": dubbed,
     "two_people_talk": two_people,
     "expression_edited": expressed,
+    **{workflow.name: gesturing for workflow in half_body.WORKFLOWS},
 }
 ACTALKER = {"actalker_voice": (True, False), "actalker_video": (False, True), "actalker_joint": (True, True)}
 

@@ -36,6 +36,7 @@ class Crew:
         size: int = 256,
         shard: int = SHARD,
         scenes: int = 1,
+        framing: str = "head",
         patience: float = 20.0,
     ):
         if clips:
@@ -49,10 +50,15 @@ class Crew:
         self._unwritten = context.SimpleQueue()  # sentences of what could not be written
         arguments = (str(out), seed, self.stop, self._unwritten, time.time() + seconds)
         self.workers = [
-            context.Process(target=_stills_worker, args=(*arguments, first, count, size, shard, scenes), daemon=True)
+            context.Process(
+                target=_stills_worker,
+                args=(*arguments, first, count, size, shard),
+                kwargs={"scenes": scenes, "framing": framing},
+                daemon=True,
+            )
             for first, count in _parts(groups, still_workers, shard)
         ] + [
-            context.Process(target=_clips_worker, args=(*arguments, first, count), daemon=True)
+            context.Process(target=_clips_worker, args=(*arguments, first, count, framing), daemon=True)
             for first, count in _parts(clips, clip_workers, 1)
         ]
 
@@ -108,27 +114,36 @@ def _stop_check(stop, until: float):
 
 
 def _stills_worker(
-    out: str, seed: int, stop, unwritten, until: float, first: int, count: int, size: int, shard: int, scenes: int
+    out: str,
+    seed: int,
+    stop,
+    unwritten,
+    until: float,
+    first: int,
+    count: int,
+    size: int,
+    shard: int,
+    **kind,
 ) -> None:
     from .stills import draw_stills
 
     progress = _stop_check(stop, until)
     try:
         progress(0, count)
-        draw_stills(out, count, seed, size, first=first, shard=shard, progress=progress, scenes=scenes)
+        draw_stills(out, count, seed, size, first=first, shard=shard, progress=progress, **kind)
     except Stopped:
         pass
     except CannotWrite as error:
         unwritten.put(str(error))
 
 
-def _clips_worker(out: str, seed: int, stop, unwritten, until: float, first: int, count: int) -> None:
+def _clips_worker(out: str, seed: int, stop, unwritten, until: float, first: int, count: int, framing: str) -> None:
     from .tracks import draw_tracks
 
     progress = _stop_check(stop, until)
     try:
         progress(0, count)
-        draw_tracks(out, count, seed, progress, first=first)
+        draw_tracks(out, count, seed, progress, first=first, framing=framing)
     except Stopped:
         pass
     except CannotWrite as error:

@@ -34,10 +34,12 @@ def paint_clips(folders: list[Path], seed: int, size: int, scenes: int = 1) -> N
             continue
         person = seed * PAINTED_SEED + index
         speech, motion, meta = read_clip(folder)
-        gestures = gestures_for(speech, meta["speaker"], len(motion), person) if has_hands(person) else None
+        half = meta.get("framing") == "half"  # whose arms are part of the motion
+        gesticulates = not half and has_hands(person)
+        gestures = gestures_for(speech, meta["speaker"], len(motion), person) if gesticulates else None
         known = {} if scenes == 1 else {"person": f"drawn/{seed}_{index // scenes:06d}"}
         identity = None if scenes == 1 else same_person((seed, PAINTED_SEED, index // scenes), index % scenes)
-        _write_meta(folder / "meta.json", meta | {"hands": gestures is not None} | known)
+        _write_meta(folder / "meta.json", meta | {"hands": half or gesticulates} | known)
         with VideoWriter(folder / "video.mp4", fps=FPS, audio=load_audio(folder / "audio.wav")) as writer:
             for frame in rasterizer.clip(person, motion, identity, gestures):
                 writer.write(unit_range(frame))

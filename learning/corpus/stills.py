@@ -7,12 +7,14 @@ folder `stills` holds (n = 128, s = size):
     SSSSSS_flow.npy   (G, 2, 3, n, n, 2) int16    backward flow of frames 1..3: source grid coordinate x 8192
     SSSSSS_label.npy  (G, 2, 3, n, n)    uint8    bit 0 visible in the source, the rest the part number
     SSSSSS_part0.npy  (G, 2, n, n)       uint8    part number of the source
-    SSSSSS_param.npy  (G, 2, 4, 24)      float32  motion parameters
-    SSSSSS_mark.npy   (G, 2, 4, K, 2)    float32  landmarks (`LANDMARKS`) in [0, 1], x right, y down
+    SSSSSS_param.npy  (G, 2, 4, 24)      float32  motion parameters, of half bodies 34: those of the arms come last
+    SSSSSS_mark.npy   (G, 2, 4, K, 2)    float32  landmarks (`LANDMARKS`) in [0, 1], x right, y down; of
+                                                  half bodies those of the arms (`ARM_LANDMARKS`) come last
     SSSSSS_person.npy (G, 2)             int64    where people have several scenes: who it is, by number
 
 With several scenes, so many consecutive groups show the same two people, in other light, clothes and views.
-A shard is a pure function of (seed, shard number, size, scenes); it counts as drawn once `rgb`, written last, is there.
+A shard is a pure function of (seed, shard number, size, scenes, framing); it counts as drawn once `rgb`, written last,
+is there.
 """
 
 from collections.abc import Callable
@@ -21,10 +23,12 @@ from pathlib import Path
 import numpy as np
 
 from ...files import whole_file
-from ...vocabulary import COUNT, LANDMARKS
+from ...vocabulary import ARM_LANDMARKS, COUNT, LANDMARKS
 from .acting.expressions import random_group, twin_pose
+from .acting.half_body import random_arms_group
 from .drawing.rasterizer import LABEL_SIZE, HeadRasterizer, backward_flow
 from .drawing.scene import random_scene
+from .person.half_body import PARAMETERS, gesture_of
 from .person.identity import random_identity, same_person
 
 FLOW_SCALE = 8192
@@ -33,6 +37,7 @@ FIELDS = ("flow", "label", "part0", "param", "mark", "rgb")
 """Arrays of a shard in writing order."""
 
 
+HALF_BODIES = 89  # tells the seeds of half bodies from those of heads
 PEOPLE = 61  # tells the seeds of people with several scenes from others
 
 
@@ -42,26 +47,38 @@ def fields_of(scenes: int) -> tuple[str, ...]:
 
 
 def draw_shard(
-    rasterizer: HeadRasterizer, seed: int, shard: int, groups: int, scenes: int = 1, first: int = 0
+    rasterizer: HeadRasterizer,
+    seed: int,
+    shard: int,
+    groups: int,
+    scenes: int = 1,
+    first: int = 0,
+    framing: str = "head",
 ) -> dict[str, np.ndarray]:
-    """All arrays of one shard, keyed as in `fields_of`; first: its first group's number, by which people go on."""
-    rng, n, size = np.random.default_rng([seed, shard]), LABEL_SIZE, rasterizer.size
+    """All arrays of one shard, keyed as in `fields_of`; first: its first group's number, by which people go on;
+    framing: of `vocabulary.FRAMINGS`."""
+    half = framing == "half"
+    rng = np.random.default_rng([seed, shard, HALF_BODIES] if half else [seed, shard])
+    n, size = LABEL_SIZE, rasterizer.size
     arrays = {
         "rgb": np.empty((groups, 2, 4, size, size, 3), np.uint8), "flow": np.empty((groups, 2, 3, n, n, 2), np.int16),
         "label": np.empty((groups, 2, 3, n, n), np.uint8), "part0": np.empty((groups, 2, n, n), np.uint8),
-        "param": np.empty((groups, 2, 4, COUNT), np.float32),
-        "mark": np.empty((groups, 2, 4, len(LANDMARKS), 2), np.float32),
+        "param": np.empty((groups, 2, 4, PARAMETERS if half else COUNT), np.float32),
+        "mark": np.empty((groups, 2, 4, len(LANDMARKS) + half * len(ARM_LANDMARKS), 2), np.float32),
     }  # fmt: skip
     if scenes > 1:
         numbers = np.arange(first, first + groups) // scenes
         arrays = {"person": np.stack([2 * numbers, 2 * numbers + 1], 1)} | arrays
     for group in range(groups):
         states, number = random_group(rng), first + group
+        arms = random_arms_group(rng) if half else None
         for twin in range(2):
             seeds = seed, PEOPLE, 2 * (number // scenes) + twin
             person = random_identity(rng) if scenes == 1 else same_person(seeds, number % scenes)
-            rasterizer.set_scene(random_scene(rng, person, size))
+            rasterizer.set_scene(random_scene(rng, person, size, framing))
             motion = states if twin == 0 else twin_pose(rng, states)
+            if half:
+                motion = np.concatenate([motion, arms], 1)
             arrays["param"][group, twin] = motion
             _draw_identity(rasterizer, motion, {name: arrays[name][group, twin] for name in FIELDS})
     return arrays
@@ -69,11 +86,14 @@ def draw_shard(
 
 def _draw_identity(rasterizer: HeadRasterizer, motion: np.ndarray, into: dict[str, np.ndarray]) -> None:
     """Draw the four frames and labels of the rasterizer's scene into views of the shard's arrays."""
-    into["rgb"][0], source_label, source, posed = rasterizer.draw(motion[0])
+    states, gestures = motion[:, :COUNT], [None] * len(motion)
+    if motion.shape[1] > COUNT:
+        gestures = [gesture_of(arms, rasterizer.scene.arms) for arms in motion[:, COUNT:]]
+    into["rgb"][0], source_label, source, posed = rasterizer.draw(states[0], gesture=gestures[0])
     into["mark"][0] = rasterizer.scene.landmarks(posed)
     into["part0"][...] = source_label[..., 3].astype(np.uint8)
     for frame in range(1, 4):
-        into["rgb"][frame], label, _, posed = rasterizer.draw(motion[frame], source)
+        into["rgb"][frame], label, _, posed = rasterizer.draw(states[frame], source, gestures[frame])
         into["mark"][frame] = rasterizer.scene.landmarks(posed)
         flow, visible = backward_flow(label, source_label)
         into["flow"][frame - 1] = np.clip(np.rint(flow * FLOW_SCALE), -32767, 32767)
@@ -89,12 +109,14 @@ def draw_stills(
     shard: int = 32,
     progress: Callable[[int, int], None] | None = None,
     scenes: int = 1,
+    framing: str = "head",
 ) -> list[Path]:
     """Draw groups `first` .. `first + groups` into `out`/stills, skipping shards already there.
 
     `first` must be a multiple of `shard`; processes with disjoint ranges may share a folder. `progress(done, total)`
-    is called in groups. scenes: groups in a row that show the same two people, each in a scene of its own.
-    Returns the rgb files of the range. ValueError for a range or size that cannot be drawn.
+    is called in groups. scenes: groups in a row that show the same two people, each in a scene of its own;
+    framing: of `vocabulary.FRAMINGS`. Returns the rgb files of the range. ValueError for a range or size that cannot be
+    drawn.
     """
     if groups < 1 or first < 0 or first % shard:
         raise ValueError(f"groups must be positive and first a multiple of {shard}; got groups={groups}, first={first}")
@@ -110,7 +132,7 @@ def draw_stills(
         paths = {name: folder / f"{number:06d}_{name}.npy" for name in fields_of(scenes)}
         if not all(path.exists() for path in paths.values()):
             rasterizer = rasterizer or HeadRasterizer(size)
-            arrays = draw_shard(rasterizer, seed, number, count, scenes, start)
+            arrays = draw_shard(rasterizer, seed, number, count, scenes, start, framing)
             for name, path in paths.items():
                 with whole_file(path) as partial, open(partial, "wb") as file:
                     np.save(file, arrays[name])

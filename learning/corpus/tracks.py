@@ -1,9 +1,10 @@
 """Synthesise talking clips without pictures: speech, and the motion of the head that speaks it, to train stage 2.
 
-A clip is the folder OUT/clips/<name> with audio.wav (16 kHz mono, 16 bit), labels.npz (`parameters` (T, 24) float32;
-`phone_start`, `phone_end` in seconds, `phone_class`) and meta.json; once painted, also video.mp4, and meta.json says
-whether it shows gesturing hands (`hands`). Clips are independent and reproducible: with the same voices installed,
-clip i of a seed is the same whatever was drawn before it, so an interrupted run is continued by starting it again.
+A clip is the folder OUT/clips/<name> with audio.wav (16 kHz mono, 16 bit), labels.npz (`parameters` (T, 24) float32,
+of half bodies (T, 34); `phone_start`, `phone_end` in seconds, `phone_class`) and meta.json; once painted, also
+video.mp4, and meta.json says whether it shows gesturing hands (`hands`). Clips are independent and reproducible: with
+the same voices installed, clip i of a seed is the same whatever was drawn before it, so an interrupted run is continued
+by starting it again.
 """
 
 import json
@@ -17,6 +18,7 @@ from ...files import whole_folder
 from ...visemes.phones import SILENCE, Phone
 from ...visemes.table import mouth_parameters
 from ...vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
+from .acting import half_body
 from .acting.performance import add_head_motion, motion_style
 from .speech import augment, text, voices
 from .speech.engines import ENGINES, ProsodySettings, Utterance
@@ -38,10 +40,12 @@ def draw_tracks(
     *,
     first: int = 0,
     splits: tuple[str, ...] | None = None,
+    framing: str = "head",
 ) -> list[Path]:
     """Write clips first..first+clips-1 of a seed under out/clips and return their folders; complete ones are kept.
 
     splits: voices of these only, as for a corpus of held-out voices; processes with disjoint ranges may share a folder.
+    framing: of `vocabulary.FRAMINGS`.
     progress(done, clips) is called after each. Raises RuntimeError when no speech engine is installed, or none with
     such voices, ValueError for a negative number of clips.
     """
@@ -56,15 +60,18 @@ def draw_tracks(
     for index in range(first, first + clips):
         path = folder / f"voice_{seed}_{index:06d}"
         if not (path / "meta.json").exists():
-            write_clip(path, *synthesise_clip(available, seed, index))
+            write_clip(path, *synthesise_clip(available, seed, index, framing))
         written.append(path)
         if progress:
             progress(index + 1 - first, clips)
     return written
 
 
-def synthesise_clip(available: tuple[Voice, ...], seed: int, index: int) -> tuple[Utterance, np.ndarray, dict]:
-    """One clip: speech with its augmented sound, motion (T, 24), and the content of meta.json. T = samples / 640."""
+def synthesise_clip(
+    available: tuple[Voice, ...], seed: int, index: int, framing: str = "head"
+) -> tuple[Utterance, np.ndarray, dict]:
+    """One clip: speech with its augmented sound, motion (T, 24) or (T, 34) of a half body, and the content of
+    meta.json. T = samples / 640. framing: of `vocabulary.FRAMINGS`; voice and head are the same in each."""
     rng = np.random.default_rng([seed, index])
     shares = np.array([voice.share for voice in available])
     voice = available[rng.choice(len(available), p=shares / shares.sum())]
@@ -74,6 +81,9 @@ def synthesise_clip(available: tuple[Voice, ...], seed: int, index: int) -> tupl
     style = motion_style(voice.speaker, prosody)
     mouth = mouth_parameters(clean.phones, frames, openness=style.openness, width=style.width)
     motion = add_head_motion(mouth, prosody, style, rng)
+    if framing == "half":
+        arms = half_body.gesticulate(prosody, style, frames, half_body.arm_generator(seed, index))
+        motion = np.concatenate([motion, arms], 1)
     changed = bool(rng.random() < augment.SHARE)
     if changed:
         heard = augment.augment(clean.audio, rng, _babble(available, rng))
@@ -92,6 +102,8 @@ def synthesise_clip(available: tuple[Voice, ...], seed: int, index: int) -> tupl
         "augmented": changed,
         "licence": voices.OUTPUT_LICENCE,
     }
+    if framing != "head":
+        meta["framing"] = framing
     return Utterance(heard, clean.phones), motion, meta
 
 
@@ -153,7 +165,8 @@ def write_wave(path: Path, audio: np.ndarray, rate: int = SAMPLE_RATE) -> None:
 
 
 def read_clip(folder: str | Path) -> tuple[Utterance, np.ndarray, dict]:
-    """Speech, motion (T, 24) and meta.json of a clip, as `synthesise_clip` gives them, sound rounded to 16 bits."""
+    """Speech, motion (T, 24) or (T, 34) and meta.json of a clip, as `synthesise_clip` gives them, sound rounded to 16
+    bits."""
     folder = Path(folder)
     with wave.open(str(folder / "audio.wav")) as file:
         audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32767

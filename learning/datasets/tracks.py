@@ -1,7 +1,7 @@
 """Talking clips as training data of stage 2: audio and its motion, cut into windows.
 
 A clip is a folder with audio.wav (16 kHz mono, 16 bit), meta.json, and either labels.npz (`parameters` (T, 24) of a
-drawn head) or a motion file ((T, 768), a real video read by the motion encoder;
+drawn head, (T, 34) of a half body) or a motion file ((T, 768), a real video read by the motion encoder;
 learning/training/motion_model/clips.py). Folders may be packed into tar files (clip_files.py).
 """
 
@@ -32,7 +32,7 @@ Music = Callable[[int, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True)
 class Track:
-    """One clip. `values` (T, 24) are parameters where `drawn`, else (T, 768) motion."""
+    """One clip. `values` (T, 24), of half bodies (T, 34), are parameters where `drawn`, else (T, 768) motion."""
 
     folder: ClipFiles
     values: np.ndarray
@@ -92,7 +92,7 @@ class TrackBatch(NamedTuple):
     """Windows of W frames, each after 4 frames of history and within `margin` frames of audio on either side."""
 
     audio: Tensor  # (B, (margin + W + margin) * 640)
-    parameters: Tensor  # (B, 4 + W, 24), zeros for real clips
+    parameters: Tensor  # (B, 4 + W, 24), of half bodies 34, zeros for real clips
     motion: Tensor | None  # (B, 4 + W, 768), zeros for drawn clips; None when all are drawn
     drawn: Tensor  # (B,) bool
     begins: Tensor  # (B,) bool: the window opens its clip and has no history
@@ -106,9 +106,10 @@ class TrackBatch(NamedTuple):
 class TrackBatches(torch.utils.data.Dataset):
     """Slices of batches of windows, each a pure function of its samples' numbers, the step and the seed.
 
-    All windows of a batch have one length. A `silent` share of the samples is near-silence over a resting mouth (the
-    rest of the motion as it is): pauses of speech teach parted lips, and only long silence teaches closed ones. With
-    `music` (samples, generator -> (samples,) of root mean square 1) half of them are music, to which a mouth rests too.
+    All windows of a batch have one length. A `silent` share of the samples is near-silence over a mouth and arms at
+    rest (the rest of the motion as it is): pauses of speech teach parted lips, and only long silence teaches closed
+    ones. With `music` (samples, generator -> (samples,) of root mean square 1) half of them are music, to which a mouth
+    rests too.
     """
 
     WINDOWS = (16, 32, 48, 80)
@@ -129,6 +130,7 @@ class TrackBatches(torch.utils.data.Dataset):
         self.augment, self.augment_share, self.silent = augment, augment_share, silent
         # a clip is chosen by its length and its share
         self.ends = np.cumsum([track.share * len(track.values) for track in tracks])
+        self.parameters = max((t.values.shape[1] for t in tracks if t.drawn), default=COUNT)
         self.motion_width = max((t.values.shape[1] for t in tracks if not t.drawn), default=0)
 
     def __getitem__(self, part: BatchSlice) -> TrackBatch:
@@ -137,7 +139,7 @@ class TrackBatches(torch.utils.data.Dataset):
         tracks, audio, values, begins = (list(column) for column in zip(*samples, strict=True))
         drawn = np.array([track.drawn for track in tracks])
         shape = (len(part), self.history + window)
-        parameters = np.zeros((*shape, COUNT), np.float32)
+        parameters = np.zeros((*shape, self.parameters), np.float32)
         motion = np.zeros((*shape, self.motion_width), np.float32) if self.motion_width else None
         for i, rows in enumerate(values):
             (parameters if drawn[i] else motion)[i] = rows
@@ -159,6 +161,7 @@ class TrackBatches(torch.utils.data.Dataset):
         if track.drawn and rng.random() < self.silent:
             values = values.copy()
             values[:, MOUTH] = 0
+            values[:, COUNT:] = 0
             audio = self._nothing_said(len(audio), rng)
         elif self.augment is not None and not track.augmented and rng.random() < self.augment_share:
             audio = np.asarray(self.augment(audio, rng), np.float32)

@@ -15,8 +15,10 @@ from ...files import whole_file
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
 from ..corpus.speech.voices import split_of
+from ..datasets.framing import check_framing
 from ..datasets.stills import StillSet
 from ..datasets.tracks import Track, load_tracks
+from .gestures import measure_gestures
 from .outline import measure_outline
 from .reenactment import measure_reenactment
 from .sheets import driven_sheet, motion_sheet
@@ -53,6 +55,16 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("rendered_jaw", "voice: the same seen by our own encoder in finished frames, mean of {faces:.0f} drawn faces", ""),
     ("rendered_jaw_lowest", "voice: the same of the worst of these faces", ""),
     *((name, f"voice: correlation of {name}", "") for name in FOLLOWED[1:]),
+    ("beats_near", "hands: part of the beats within .2 s of a stressed vowel", ""),
+    ("beats_shuffled", "hands: the same with the vowels of another clip", ""),
+    ("beats_gain", "hands: the difference, 95 % [{beats_low:.2f}, {beats_high:.2f}], {beats_clips:.0f} clips", "> 0"),
+    ("beats_a_second", "hands: beats a second", ""),
+    ("true_beats_gain", "hands as drawn: the same difference", ""),
+    ("true_beats_a_second", "hands as drawn: beats a second", ""),
+    ("hand_reach", "hands: deviation of their height over the truth", "0.7 to 1.3"),
+    ("div", "DIV of motion (ours)", ""),
+    ("div_true", "DIV of the drawn motion", ""),
+    ("tgd", "TGD against the drawn motion (ours)", ""),
 )
 
 
@@ -76,11 +88,13 @@ def evaluate(
     if drawn_here:
         if out is None:
             raise ValueError("evaluate needs a corpus to measure on, or a folder `out` to draw one in")
-        corpus = draw_held_out(Path(out) / "corpus", groups, clips, progress)
+        framing = "half" if renderer.config.arms else "head"
+        corpus = draw_held_out(Path(out) / "corpus", groups, clips, progress, framing)
     stills = StillSet(corpus)
+    check_framing(corpus, stills.parameters().shape[-1], renderer.config.arms)
     renderer.eval()
     figures: dict[str, Any] = measure_reenactment(renderer, stills, groups, progress=_named(progress, "reenactment"))
-    if drawn_here:  # where heads can be drawn
+    if drawn_here and not renderer.config.arms:  # where heads can be drawn
         figures |= measure_outline(renderer)
     if motion_model is not None:
         tracks = held_out_tracks(corpus)
@@ -88,6 +102,8 @@ def evaluate(
         figures |= measure_lip_sync(
             renderer, motion_model.eval(), tracks, photo, clips=clips, progress=_named(progress, "voices")
         )
+        if renderer.config.arms:
+            figures |= measure_gestures(renderer, motion_model, tracks, clips=clips, progress=_named(progress, "hands"))
         photos = speaking_faces(stills)
         figures |= measure_rendered_lip_sync(
             renderer, motion_model, tracks, photos, progress=_named(progress, "speaking faces")
@@ -99,13 +115,15 @@ def evaluate(
     return figures
 
 
-def draw_held_out(folder: Path, groups: int, clips: int, progress: Progress | None = None) -> Path:
+def draw_held_out(
+    folder: Path, groups: int, clips: int, progress: Progress | None = None, framing: str = "head"
+) -> Path:
     """Draw (or complete) the evaluation corpus, in one process."""
     from ..corpus.stills import draw_stills
     from ..corpus.tracks import draw_tracks
 
-    draw_stills(folder, groups, SEED, progress=_named(progress, "drawing faces"))
-    draw_tracks(folder, clips, SEED, _named(progress, "drawing voices"), splits=("val", "test"))
+    draw_stills(folder, groups, SEED, progress=_named(progress, "drawing faces"), framing=framing)
+    draw_tracks(folder, clips, SEED, _named(progress, "drawing voices"), splits=("val", "test"), framing=framing)
     return folder
 
 

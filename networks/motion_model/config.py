@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...messages import shown
-from ...vocabulary import REGIONS, SAMPLE_RATE, SAMPLES_A_FRAME
+from ...vocabulary import ARMS, REGIONS, SAMPLE_RATE, SAMPLES_A_FRAME
 from ..fields import check_fields, check_names
 
 STEMS = ("logmel", "waveform")
@@ -24,6 +24,7 @@ RETIRED = {"sample_rate": SAMPLE_RATE, "samples_per_frame": SAMPLES_A_FRAME}
 RANGES = {
     **dict.fromkeys("global_layers local_layers layers heads".split(), (1, 64)),
     "mouth": (1, 256),
+    "smoothing": (0.0, 25.0),
     "history": (1, 64),
     "mels": (8, 512),
     "segment_tokens": (2, 200),
@@ -46,8 +47,11 @@ class MotionModelConfig:
     motion_dim: int = 768
     """M = 8 x 8 x 12 (paper, section 3)."""
     mouth: int = len(REGIONS["mouth"])
-    """Mouth parameters that the audio regression predicts. Sampling uses only the model's own mouth_writer and
-    mouth_reader, so other checkpoints may have others."""
+    """Parameters that the audio regression predicts: the mouth's, in `half` the arms' too. Sampling uses only the
+    model's own mouth_writer and mouth_reader, so other checkpoints may have others."""
+    smoothing: float = 0.0
+    """Frames: deviation of the Gaussian by which what the audio regression gives beyond the mouth is smoothed. Arms
+    regressed on single frames tremble."""
     history: int = 4
     """Preceding motion frames in the condition, the paper's M_[i-4, i-1]."""
 
@@ -140,6 +144,21 @@ class MotionModelConfig:
         cancel that redundancy. 4 leaves room for the motion of real faces, which has more.
         """
         return cls(prediction="x0", snr_shift=4.0)
+
+    @classmethod
+    def half(cls) -> MotionModelConfig:
+        """For half bodies: the extractors of `lite`, whose weights it can go on from, and a small denoiser. The audio
+        regression gives the arms besides the mouth. F_A has no say there (see the model card)."""
+        return cls(
+            mouth=len(REGIONS["mouth"]) + len(ARMS),
+            smoothing=1.6,
+            prediction="x0",
+            snr_shift=4.0,
+            width=80,
+            layers=3,
+            appearance_dim=16,
+            appearance=False,
+        )
 
     @classmethod
     def paper(cls) -> MotionModelConfig:

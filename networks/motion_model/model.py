@@ -1,13 +1,27 @@
 """Stage 2: voice, appearance and the preceding motion -> motion, by denoising (paper, section on stage 2)."""
 
+import math
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...vocabulary import SAMPLES_A_FRAME
+from ...vocabulary import REGIONS, SAMPLES_A_FRAME
 from .config import MotionModelConfig
 from .denoiser import Denoiser
 from .mamba_global import GlobalAudio, MambaGlobal
 from .mamba_local import MambaLocal
+
+LIPS = len(REGIONS["mouth"])
+
+
+def smoothed(curves: Tensor, deviation: float) -> Tensor:
+    """Curves (B,T,n) smoothed over time by a Gaussian of so many frames, the first and last frame repeated outside."""
+    half = math.ceil(3 * deviation)
+    kernel = torch.exp(-0.5 * (torch.arange(-half, half + 1, device=curves.device) / deviation) ** 2)
+    padded = F.pad(curves.float().transpose(1, 2), (half, half), mode="replicate")
+    weights = (kernel / kernel.sum()).expand(curves.shape[2], 1, -1)
+    return F.conv1d(padded, weights, groups=curves.shape[2]).transpose(1, 2).to(curves.dtype)
 
 
 class MotionModel(nn.Module):
@@ -69,7 +83,11 @@ class MotionModel(nn.Module):
 
     def predict_mouth(self, global_audio: GlobalAudio, local_audio: Tensor) -> Tensor:
         """Audio regression: the mouth parameters (B, W, mouth), relative to their mean, predicted from audio alone."""
-        return self.ear(self.condition(global_audio, local_audio))
+        told = self.ear(self.condition(global_audio, local_audio))
+        if not self.config.smoothing:
+            return told
+        lips, others = told.split([LIPS, told.shape[-1] - LIPS], 2)
+        return torch.cat([lips, smoothed(others, self.config.smoothing)], 2)
 
     def lead_mouth(self, motion: Tensor, mouth: Tensor, share: float) -> Tensor:
         """Normalised motion (B, W, 768), its mouth parameters interpolated by `share` towards `mouth` (B, W, mouth)."""

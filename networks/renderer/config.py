@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ...messages import shown
-from ...vocabulary import COUNT, FRAMING, LANDMARKS
+from ...vocabulary import ARMS, COUNT, FRAMING, LANDMARKS
 from ..fields import check_fields, check_names
 
 RETIRED = frozenset(
@@ -31,6 +31,7 @@ RANGES = {
     "appearance_levels": (1, 3),
     "image_size": (16, 2048),
     "motion_size": (16, 1024),
+    "arms": (0, 64),
     "depth_planes": (1, 64),
     "motion_grid": (1, 64),
     "motion_depth": (1, 64),
@@ -110,6 +111,7 @@ class RendererConfig:
     motion_space: str = "named"
     readout: bool = True
 
+    arms: int = 0  # further named parameters, those of vocabulary.ARMS in checkpoints for half bodies
     # Of the network that tells the person from the background, by whose matte a plate shows where a head has left
     # (plate.py); () has none. Ours: the paper has no background layer.
     matte_widths: tuple[int, ...] = ()
@@ -148,6 +150,19 @@ class RendererConfig:
         )
 
     @classmethod
+    def half(cls) -> RendererConfig:
+        """Half bodies with arms, at 128 pixels: the widths of `lite`, whose rendering weights it can go on from, with a
+        smaller motion encoder and without the branch of F_A, which has no say there."""
+        return cls(
+            image_size=128,
+            motion_widths=(16, 24, 48, 64),
+            motion_blocks=(1, 1, 1, 1),
+            arms=len(ARMS),
+            appearance_dim=16,
+            use_appearance=False,
+        )
+
+    @classmethod
     def method(cls) -> RendererConfig:
         """Every form as the paper prints it, at the widths of `lite`; all 12 depths of V are kept."""
         return cls(
@@ -178,6 +193,8 @@ class RendererConfig:
         for name, allowed in (("deviation_norm", DEVIATION_NORMS), ("warp", WARPS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {shown(getattr(self, name))}")
+        if self.arms not in (0, len(ARMS)):
+            raise ValueError(f"arms must be 0 or {len(ARMS)}, the parameters of vocabulary.py, not {self.arms}")
         if self.warp == "volume" and self.inversion_steps:
             raise ValueError(f"warp volume is not inverted: set inversion_steps to 0, not {self.inversion_steps}")
         if self.motion_space not in SPACES or not (self.readout or self.motion_space == "free"):

@@ -214,7 +214,10 @@ class Renderer(nn.Module):
         that the decoder reads besides."""
         source, appearance = self._matched(source, appearance, motion.shape[0])
         deviation = self.deviation(motion, source.pose)
-        return self.lmdd(deviation, source.source_maps, appearance), deviation
+        arms = None
+        if self.config.arms:
+            arms = self.read_parameters(motion), self.read_parameters(source.motion)
+        return self.lmdd(deviation, source.source_maps, appearance, arms), deviation
 
     def warp_photo(self, source: Source, field: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """The second third: the photo (B,3,H,W) at `size`, by default its own, moved by a field (B,2,h,w)."""
@@ -250,12 +253,13 @@ class Renderer(nn.Module):
         return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation, left)
 
     def read_parameters(self, motion: Tensor) -> Tensor:
-        """(...,768) -> (...,24) motion parameters (vocabulary.py names them). ValueError without a read-out."""
+        """(...,768) -> (...,24) motion parameters (vocabulary.py names them), with arms (...,34). ValueError without a
+        read-out."""
         self._check_readout()
         return self.parameters_of_motion.read(motion)
 
     def motion_from_parameters(self, parameters: Tensor) -> Tensor:
-        """(...,24) -> (...,768). ValueError without a read-out."""
+        """(...,24), with arms also (...,34) -> (...,768). ValueError without a read-out."""
         self._check_readout()
         return self.parameters_of_motion.write(parameters)
 

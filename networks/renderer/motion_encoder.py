@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ...vocabulary import COUNT, FRAMING, MOTION
+from ...vocabulary import ARMS, COUNT, FRAMING, MOTION
 from .config import RendererConfig
 from .layers import Pyramid, ResBlock, conv, group_norm, resize, upsample
 
@@ -137,12 +137,13 @@ class MotionParameters(nn.Module):
     768-space, scaled by the parameter's spread and concentrated where on the 8x8 grid it acts, and the reader is the
     exact inverse of the writer. A learned non-linear writer gave small values to the parameters with small units
     (radians, shifts), and the renderer then took four times as long to learn head rotation. The other 744 directions
-    are free for motion that no parameter describes; joint training uses them."""
+    are free for motion that no parameter describes; joint training uses them. Checkpoints for half bodies name ten of
+    these, the movements of the arms; whoever knows the 24 alone leaves them as they are."""
 
     def __init__(self, config: RendererConfig):
         super().__init__()
-        self.writer = nn.Linear(COUNT, config.motion_dim)
-        self.reader = nn.Linear(config.motion_dim, COUNT)
+        self.writer = nn.Linear(COUNT + config.arms, config.motion_dim)
+        self.reader = nn.Linear(config.motion_dim, COUNT + config.arms)
         low, high = zip(*(parameter.limits for parameter in MOTION), strict=True)
         self.register_buffer("low", torch.tensor(low), persistent=False)
         self.register_buffer("high", torch.tensor(high), persistent=False)
@@ -156,13 +157,14 @@ class MotionParameters(nn.Module):
 
     @staticmethod
     def _directions(config: RendererConfig) -> Tensor:
-        """(768,24): one direction a parameter; a change by its spread has the norm 6 * weight, about 0.2 an element."""
+        """(768,24), or (768,34) with arms: one direction a parameter; a change by its spread has the norm 6 * weight,
+        about 0.2 an element."""
         g = config.motion_grid
         centres = (torch.arange(g) + 0.5) / g * 2 - 1
         y, x = torch.meshgrid(centres, centres, indexing="ij")
         generator = torch.Generator().manual_seed(0)
         columns = []
-        for parameter in MOTION:
+        for parameter in (*MOTION, *ARMS[: config.arms]):
             height = parameter.height
             window = torch.ones(g, g) if height is None else torch.exp(-((x / 0.5) ** 2) - ((y - height) / 0.35) ** 2)
             column = (torch.randn(g, g, config.motion_depth, generator=generator) * window[..., None]).flatten()
@@ -170,12 +172,12 @@ class MotionParameters(nn.Module):
         return torch.stack(columns, dim=1)
 
     def read(self, motion: Tensor) -> Tensor:
-        """(...,768) -> (...,24)."""
+        """(...,768) -> (...,24), those of arms after them."""
         return self.reader(motion)
 
     def write(self, parameters: Tensor) -> Tensor:
-        """(...,24) -> (...,768)."""
-        return self.writer(parameters)
+        """(...,24) -> (...,768); with arms also (...,34)."""
+        return F.linear(parameters, self.writer.weight[:, : parameters.shape[-1]], self.writer.bias)
 
     def named_part(self, change: Tensor) -> Tensor:
         """The component of a change of motion (...,768) along the named directions; the rest is the free part."""
@@ -189,9 +191,9 @@ class MotionParameters(nn.Module):
     def excess(self, motion: Tensor, own: Tensor) -> Tensor:
         """The part of motion (...,768) beyond the limits of vocabulary.py, as motion. Where the portrait's own motion
         `own` (...,768) is beyond them, it is the limit."""
-        parameters, source = self.read(motion), self.read(own)
+        parameters, source = self.read(motion)[..., :COUNT], self.read(own)[..., :COUNT]
         clamped = parameters.clamp(torch.minimum(self.low, source), torch.maximum(self.high, source))
-        return (parameters - clamped) @ self.writer.weight.T
+        return (parameters - clamped) @ self.writer.weight[:, :COUNT].T
 
     def language(self) -> str:
         """Id of the motion space: 12 hex digits of a hash of both maps in half precision, as checkpoints store them, so

@@ -105,7 +105,7 @@ def _hold_to_hold(
             now = holds
         for side in used:
             _move(hands[side], end + 0.03, _SINK, IN_LAP - now[side])
-            raised[side] += _step(frames, begin, _RAISE) - _step(frames, end + 0.03, _SINK)
+            raised[side] += minimum_jerk(frames, begin, _RAISE) - minimum_jerk(frames, end + 0.03, _SINK)
     return hands, raised
 
 
@@ -152,7 +152,7 @@ def _hand_shape(names: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:
     return np.array([*angles, *curls, np.clip(shape.spread + 0.2 * rng.normal(), 0, 1)])
 
 
-def _step(frames: int, start: float, seconds: float) -> np.ndarray:
+def minimum_jerk(frames: int, start: float, seconds: float) -> np.ndarray:
     """0 before `start`, 1 from `start` + `seconds`, with minimum jerk between (Flash and Hogan 1985)."""
     t = np.clip((np.arange(frames) / FPS - start) / seconds, 0, 1)
     return t**3 * (10 - 15 * t + 6 * t * t)
@@ -160,8 +160,8 @@ def _step(frames: int, start: float, seconds: float) -> np.ndarray:
 
 def _move(hand: np.ndarray, start: float, seconds: float, change: np.ndarray) -> None:
     """Add a movement to one hand's states (frames, 12) in place; wrist angles and fingers come a little later."""
-    hand[:, _WRIST] += _step(len(hand), start, seconds)[:, None] * change[_WRIST]
-    hand[:, _HAND] += _step(len(hand), start + _LAG, seconds)[:, None] * change[_HAND]
+    hand[:, _WRIST] += minimum_jerk(len(hand), start, seconds)[:, None] * change[_WRIST]
+    hand[:, _HAND] += minimum_jerk(len(hand), start + _LAG, seconds)[:, None] * change[_HAND]
 
 
 def _beat(hands: np.ndarray, raised: np.ndarray, prosody: Prosody, gain: float, rng: np.random.Generator) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..person.arms import ArmShape
+from ..person.half_body import random_half_arms
 from ..person.identity import Identity
 from ..person.rig import PosedMesh, Rig
 from .backgrounds import background, pattern
@@ -83,6 +84,12 @@ def random_camera(rng: np.random.Generator) -> Camera:
     )
 
 
+def half_body_camera(rng: np.random.Generator) -> Camera:
+    """A view from above the hair down to the hips, in which resting hands are."""
+    half = 2.6 * float(np.exp(rng.normal() * 0.035))
+    return Camera(rng.uniform(9, 14), half, (rng.normal() * 0.07, 1.42 - half + 0.05 * rng.normal()))
+
+
 class Scene:
     """One person with light, camera, textures and background.
 
@@ -119,16 +126,19 @@ class Scene:
         return (clip * np.array([0.5, -0.5]) + 0.5).astype(np.float32)
 
 
-def random_scene(rng: np.random.Generator, identity: Identity, size: int = 256) -> Scene:
-    """`identity` with random light and camera, before a random background of `size` pixels a side."""
+def random_scene(rng: np.random.Generator, identity: Identity, size: int = 256, framing: str = "head") -> Scene:
+    """`identity` with random light and camera, before a random background of `size` pixels a side; framing: of
+    `vocabulary.FRAMINGS`."""
+    half = framing == "half"
     pattern_image = pattern(rng) if identity.look.pattern > 0 else None
     return Scene(
         identity,
         random_light(rng),
-        random_camera(rng),
+        half_body_camera(rng) if half else random_camera(rng),
         background(rng, size),
         pattern_image,
         int(rng.integers(len(noise_bank()))),
+        random_half_arms(rng, identity.look) if half else None,
     )
 
 

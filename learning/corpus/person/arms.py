@@ -37,11 +37,14 @@ _ROWS, _SIDES = 34, 20  # of a sleeve
 
 @dataclass(frozen=True)
 class ArmShape:
-    """length: of the hand; sleeve: share of the forearm under cloth; nail: linear-light RGB."""
+    """length: of the hand; sleeve: share of the forearm under cloth; nail: linear-light RGB; torso: its length below
+    its middle, which a wider view needs; hand: the state of a hand that keeps its shape, after `wrist_z`."""
 
     length: float
     sleeve: float
     nail: tuple[float, float, float]
+    torso: float = 0.9
+    hand: tuple[float, ...] = ()
 
 
 def random_arms(rng: np.random.Generator, look: Look) -> ArmShape:
@@ -93,6 +96,19 @@ class Arms:
             position[side] *= mirror
             normal[side] *= mirror
         return position.reshape(-1, 3), normal.reshape(-1, 3)
+
+    def points(self, shift: np.ndarray, gesture: np.ndarray) -> np.ndarray:
+        """`vocabulary.ARM_LANDMARKS` (8, 3) for a gesture, as `pose`."""
+        body, hands = gesture[: len(BODY)], gesture[len(BODY) :].reshape(2, -1)
+        shoulders, found = move_body(self.shoulders, body) + shift, []
+        for side in range(2):
+            mirror = np.array([-1.0 if side == 0 else 1.0, 1, 1], np.float32)
+            shoulder, hand = shoulders[side] * mirror, hands[side]
+            elbow, wrist = solve_elbow(shoulder, hand[:3])
+            palm = _forearm_frame(unit(wrist - elbow), hand[3]) @ rotation(0, -hand[4], -hand[5])
+            tip = wrist + palm @ (0, 0.85 * self.shape.length, 0)
+            found += [point * mirror for point in (shoulder, (elbow + wrist) / 2, wrist, tip)]
+        return np.array(found, np.float32)
 
     def _pose_one(self, shoulder: np.ndarray, hand: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         elbow, wrist = solve_elbow(shoulder, hand[:3])

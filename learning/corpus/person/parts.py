@@ -119,8 +119,10 @@ def ears(identity: Identity, head: HeadMesh) -> list[Part]:
     return parts
 
 
-def neck_and_torso(clothes: Clothes) -> list[Part]:
-    """A flaring neck column and sloped shoulders; canonical: neck angle, y; torso position x, y, facing."""
+def neck_and_torso(clothes: Clothes, length: float = 0.9) -> list[Part]:
+    """A flaring neck column and sloped shoulders; canonical: neck angle, y; torso position x, y, facing.
+
+    length: of the torso below its middle; a longer one is narrower at the waist."""
     y, angle = np.linspace(-2.0, -0.6, 18)[:, None], np.linspace(-np.pi, np.pi, 61)[None]
     flare = 1 + 0.75 * smooth_step(-1.15, -1.9, y)
     depth = 1 - 0.32 * smooth_step(-1.05, -0.7, y)
@@ -135,6 +137,8 @@ def neck_and_torso(clothes: Clothes) -> list[Part]:
     shadow = np.broadcast_to(0.42 + 0.58 * smooth_step(-0.98, -1.4, y), neck.shape[:2])
     ball = sphere_grid(22, 41)
     body = signed_power(ball, 0.85) * np.array([clothes.shoulder_width, 0.9, 0.62])
+    if length > 0.9:
+        body = _down_to_the_hips(body, ball, length)
     slope = 0.26 * np.clip(np.abs(body[..., 0]) / clothes.shoulder_width, 0, 1) ** 1.5
     body = body + np.stack([0 * slope, clothes.shoulder_height - 2.18 - slope, -0.25 + 0 * slope], -1)
     body = body @ rotation(clothes.turn, 0, 0).T
@@ -142,6 +146,16 @@ def neck_and_torso(clothes: Clothes) -> list[Part]:
         Part(neck, _canonical(angle * 0.37, y, angle), NECK, "neck", shadow),
         Part(body, _canonical(body[..., 0], body[..., 1], ball[..., 2]), TORSO, "torso"),
     ]
+
+
+def _down_to_the_hips(body: np.ndarray, ball: np.ndarray, length: float) -> np.ndarray:
+    """A torso (rows, columns, 3) whose lower half is a tube of this length that is narrower at the waist."""
+    polar = np.arccos(ball[..., 1])
+    down = np.clip(polar / (np.pi / 2) - 1, 0, 1)
+    girth = np.where(down > 0, (1 - 0.16 * smooth_step(0, 0.6, down)) / np.sin(polar) ** 0.85, 1)
+    body = body * np.stack([girth, np.ones_like(girth), girth], -1)
+    body[..., 1] = np.where(down > 0, -length * down, body[..., 1])
+    return body
 
 
 def _in_front_of_face(head: HeadMesh, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:

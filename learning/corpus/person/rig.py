@@ -36,7 +36,8 @@ def _kept(part: Part, offset: int) -> np.ndarray:
 
 @dataclass
 class PosedMesh:
-    """Camera-space vertices (n, 3), normals (n, 3), ambient occlusion (n,) and landmarks (K, 3)."""
+    """Camera-space vertices (n, 3), normals (n, 3), ambient occlusion (n,) and landmarks (K, 3), with those of arms for
+    half bodies."""
 
     position: np.ndarray
     normal: np.ndarray
@@ -64,7 +65,8 @@ class Rig:
             *mouth_interior(identity, head),
             *ears(identity, head),
         ]
-        self.parts += [*hair_and_hat(identity, head.skull), *neck_and_torso(identity.clothes)]
+        torso = neck_and_torso(identity.clothes, arms.torso) if arms else neck_and_torso(identity.clothes)
+        self.parts += [*hair_and_hat(identity, head.skull), *torso]
         if identity.glasses:
             self.parts += glasses(identity.glasses, head)
         self.skin_count = len(head.rest)
@@ -205,7 +207,10 @@ class Rig:
         if self.arms:
             state = AT_REST if gesture is None else gesture
             position[self.arm_slice], normal[self.arm_slice] = self.arms.pose(shoulders, state)
-        return PosedMesh(position, normal, occlusion, follow_head(marks))
+        marks = follow_head(marks)
+        if self.arms and self.arms.shape.hand:  # a half body
+            marks = np.concatenate([marks, self.arms.points(shoulders, state)])
+        return PosedMesh(position, normal, occlusion, marks)
 
     def _move_skin(self, skin: np.ndarray, parameters: np.ndarray, p: dict[str, float]) -> None:
         """Add the weighted blendshapes, then lay the lids over the eyeballs."""

@@ -1,5 +1,6 @@
 """The audio regression of a motion model solved on clips, instead of descended: ridge regression from the audio
-condition of a frame to the mouth's parameters. Everything else of the model stays as it is.
+condition of a frame to the mouth's parameters, of half bodies to those of the arms as well. Everything else of the
+model stays as it is.
 
     python -m mamba_portrait.learning.training.motion_model.ear --data DIR --init FILE --out RUN.pt
 
@@ -28,8 +29,10 @@ from ....sampling.settings import Range
 from ....vocabulary import INDEX, SAMPLES_A_FRAME
 from ...datasets.tracks import MOUTH, Track, load_tracks
 from ..run import save_atomically
+from .led import as_wide, features, lead_through_condition, led_by
 from .train import averaged_motion_model
 
+MEASURED = 40  # clips on which a half body's regression is made to vary as much as the truth
 RIDGE = 0.1  # of the condition's variance
 FILMS = 0.5  # share of films where there are other clips too
 RENDERED = {"jaw": 1.05, "upper_lip": 1.05, "lower_lip": 1.05, "pucker": 1.6, "spread": 1.6}
@@ -84,20 +87,31 @@ def _on_film(speaker: str) -> bool:
 @torch.inference_mode()
 def solve_ear(model: MotionModel, renderer: Renderer, tracks: Sequence[Track], ridge: float = RIDGE) -> None:
     """Replace the audio regression of `model` by the best linear one on clips of drawn parameters."""
-    drawn = [track for track in tracks if track.drawn]
-    moments = Moments(model.config.width, len(MOUTH))
-    mean = renderer.read_parameters(model.motion_mean[None])[0, MOUTH].cpu().double()
+    drawn, led = [track for track in tracks if track.drawn], led_by(model.config)
+    mean = renderer.read_parameters(model.motion_mean[None])[0, led].cpu().double()
     device = model.motion_mean.device
+    narrow = len(led) > len(MOUTH)  # all that is heard is regressed on, as the condition of a half body holds less
+    inputs = model.config.local_width + 2 * model.config.global_width if narrow else model.config.width
+    moments, kept = Moments(inputs, len(led)), []
     for track, weight in zip(tqdm(drawn, desc="audio features", unit="clip"), weights_of(drawn), strict=True):
         audio = torch.from_numpy(track.audio(0, len(track.values)))
         voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
         global_audio = extract_global_audio(model, voice, keep_on=device)
         local = extract_local_audio(model, voice, keep_on=device)
-        condition = model.condition(global_audio, local)[0]
-        moments.add(condition, torch.from_numpy(np.array(track.values[:, MOUTH])), weight)
+        given = features(global_audio, local) if narrow else model.condition(global_audio, local)[0]
+        truth = np.array(track.values[:, led])
+        moments.add(given, torch.from_numpy(truth), weight)
+        if narrow and len(kept) < MEASURED:
+            kept.append((given.cpu().double(), truth))
     matrix, bias = moments.solve(ridge)
-    model.ear.weight.copy_(matrix)
-    model.ear.bias.copy_(bias - mean)
+    if narrow:
+        factor = as_wide(lambda heard: heard @ matrix.T + bias, *zip(*kept, strict=True), model.config.smoothing)
+        factor[: len(MOUTH)] = 1  # RENDERED says how far the mouth goes
+        matrix, bias = factor[:, None] * matrix, factor * bias + (1 - factor) * moments.y / moments.weight
+        lead_through_condition(model, matrix, bias - mean)
+    else:
+        model.ear.weight.copy_(matrix)
+        model.ear.bias.copy_(bias - mean)
     scale_mouth(model, renderer)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ....vocabulary import COUNT, INDEX, REGIONS
+from ....vocabulary import INDEX, REGIONS
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,12 @@ def readout_loss(error: Tensor, readout: Tensor, weights: Tensor) -> Tensor:
 
 
 def parameter_weights(deviations: Tensor, mouth: float) -> Tensor:
-    """(24,) weights that make parameters of given deviations equal, those of the mouth `mouth` times the others.
+    """(24,) weights, with arms (34,), that make parameters of given deviations equal, those of the mouth `mouth` times
+    the others.
 
     The deviation is floored: a parameter that hardly ever moves would otherwise weigh most.
     """
-    weights = torch.ones(COUNT)
+    weights = torch.ones(len(deviations))
     weights[[INDEX[name] for name in REGIONS["mouth"]]] = mouth
     return weights / weights.mean() / deviations.cpu().clamp_min(0.25 * float(deviations.mean())).square()
 

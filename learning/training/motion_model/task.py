@@ -15,7 +15,8 @@ from ....networks.motion_model.model import MotionModel
 from ....sampling.schedule import NoiseSchedule
 from ....vocabulary import SAMPLES_A_FRAME
 from ...datasets.batch_slice import BatchSlice, Draws
-from ...datasets.tracks import MOUTH, Track, TrackBatch, TrackBatches, track_loader
+from ...datasets.tracks import Track, TrackBatch, TrackBatches, track_loader
+from .led import led_by
 from .losses import (
     Stage2Weights,
     clean_error,
@@ -145,7 +146,8 @@ class Stage2Task:
         self.appearances = None if appearances is None else appearances.to(self.device)
         self.readout = linear_map(renderer.read_parameters, model.config.motion_dim, self.device).detach()
         self.parameter_weights = torch.ones(self.readout.shape[1], device=self.device)
-        self.others = [i for i in range(self.readout.shape[1]) if i not in MOUTH]  # pose, eyes, brows
+        self.led = led_by(model.config)
+        self.others = [i for i in range(self.readout.shape[1]) if i not in self.led]  # pose, eyes, brows
         self.pose_head = nn.Linear(model.config.width, len(self.others)).to(self.device)
         nn.init.zeros_(self.pose_head.weight)
         nn.init.zeros_(self.pose_head.bias)
@@ -170,8 +172,8 @@ class Stage2Task:
         if not self.model.config.regression:
             return  # nothing leads the mouth
         written = linear_map(self.renderer.motion_from_parameters, self.readout.shape[1], motion.device)
-        self.model.mouth_writer.copy_(written[MOUTH] / self.model.motion_std)
-        self.model.mouth_reader.copy_(self.readout[:, MOUTH] * self.model.motion_std[:, None])
+        self.model.mouth_writer.copy_(written[self.led] / self.model.motion_std)
+        self.model.mouth_reader.copy_(self.readout[:, self.led] * self.model.motion_std[:, None])
 
     @torch.no_grad()
     def weigh_parameters(self, tracks: list[Track]) -> None:
@@ -234,7 +236,7 @@ class Stage2Task:
         condition = self.model.condition(global_audio, local_audio)
         with torch.autocast(motion.device.type, enabled=False):
             error = (motion * self.model.motion_std) @ self.readout  # the truth, about its mean
-        error[..., MOUTH] -= self.model.ear(condition).float()
+        error[..., self.led] -= self.model.ear(condition).float()
         error[..., self.others] -= self.pose_head(condition).float()
         return (error.square() * self.parameter_weights).mean()
 

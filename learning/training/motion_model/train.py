@@ -14,6 +14,7 @@ from ....model_loaders.described import check_language, network_of
 from ....model_loaders.pickles import read_pickle
 from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.model import MotionModel
+from ...datasets.framing import check_framing
 from ...datasets.tracks import Augment, Music, Track, TrackBatches, load_tracks
 from .. import processes
 from ..ablation import STAGE2, changed_network, cut_config, cut_network
@@ -67,13 +68,17 @@ def train_stage2(
         renderer = renderer.to(plan.device).eval().requires_grad_(False)
     motion_file = _motion_file(data, renderer)
     tracks = load_tracks(data, "train", motion_file)
+    if isinstance(renderer, nn.Module):
+        for parameters in {track.values.shape[1] for track in tracks if track.drawn}:
+            check_framing(data, parameters, renderer.config.arms)
 
     torch.manual_seed(plan.seed)
-    model = _begun(settings, renderer.motion_language).to(plan.device)
+    model, learns_new_motion = _begun(settings, renderer.motion_language)
+    model = model.to(plan.device)
     if any(not track.drawn for track in tracks):  # what it learns may have parts without names
         model.motion_encoder_id = getattr(renderer, "motion_encoder_id", "")
     task = _task(settings, model, renderer, tracks)
-    if settings.init is None:
+    if learns_new_motion:
         task.measure_motion(tracks, plan.seed)
     processes.copy_from_main(model)
     prepare_blocks(model, plan)
@@ -110,12 +115,17 @@ def _motion_file(data: str | Path, renderer) -> str:
         return encode_clips(data, renderer)
 
 
-def _begun(settings: Stage2Settings, language: str) -> MotionModel:
-    """A new model, or a trained one of the same language. ValueError where it is another."""
+def _begun(settings: Stage2Settings, language: str) -> tuple[MotionModel, bool]:
+    """A new model, one for half bodies with a head's audio extractors, or a trained one of the same language; and
+    whether its motion is new to it. ValueError where it is of another language."""
+    config = settings.config or getattr(MotionModelConfig, settings.preset)()
     if settings.init is None:
-        config = settings.config or getattr(MotionModelConfig, settings.preset)()
-        return MotionModel(cut_config(config, settings.ablate, STAGE2), language)
+        return MotionModel(cut_config(config, settings.ablate, STAGE2), language), True
     model = load_motion_model(settings.init)
+    if settings.preset == "half" and model.motion_language != language:
+        model = changed_network(model, cut_config(config, settings.ablate, STAGE2), ["denoiser", "ear"])
+        model.motion_language = language
+        return model.requires_grad_(True), True
     if settings.renew:
         model = changed_network(model, settings.config or model.config, settings.renew)
     model = cut_network(model, settings.ablate, STAGE2).requires_grad_(True)
@@ -124,7 +134,7 @@ def _begun(settings: Stage2Settings, language: str) -> MotionModel:
         model.mouth_writer.zero_()
         model.mouth_reader.zero_()
     model.motion_language = language
-    return model
+    return model, False
 
 
 def _check_language(file: str, learned: str, language: str) -> None:

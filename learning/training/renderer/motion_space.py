@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Renderer
-from ....vocabulary import FRAMING, PARAMETERS
+from ....vocabulary import ARMS, COUNT, FRAMING, LANDMARKS, PARAMETERS
 from ...datasets.batch_slice import BatchSlice, Draws
 from ...datasets.stills import StillSet
 from .. import processes
@@ -34,9 +34,15 @@ _SCALES |= {"shoulder_x": 12.0, "shoulder_y": 12.0, "gaze_x": 3.0, "gaze_y": 4.0
 POINT_TIP = 0.003  # of the picture: where the loss of a point turns from quadratic to linear
 
 
-def parameter_scale(device: torch.device | str = "cpu") -> Tensor:
-    """(24,) weights that make parameters comparable: radians and shifts are small; the tongue is mostly hidden."""
-    return torch.tensor([_SCALES.get(name, 1.0) for name in PARAMETERS], device=device)
+_SCALES |= {"lift": 8.0, "lean": 12.0}
+_SCALES |= {f"{side}_{move}": scale for side in ("left", "right") for move, scale in (("out", 3.0), ("up", 3.0))}
+
+
+def parameter_scale(device: torch.device | str = "cpu", count: int = COUNT) -> Tensor:
+    """(24,) weights, (34,) with arms, that make parameters comparable: radians and shifts are small; the tongue is
+    mostly hidden."""
+    names = (*PARAMETERS, *(parameter.name for parameter in ARMS))[:count]
+    return torch.tensor([_SCALES.get(name, 1.0) for name in names], device=device)
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class ParameterSpaceTask(StillsTask):
 
     def losses(self, batch: Tensor, progress: float = 0.0) -> dict[str, Tensor]:
         """(N,24) -> unweighted terms, and their weighted sum."""
-        scale = parameter_scale(batch.device)
+        scale = parameter_scale(batch.device, batch.shape[-1])
         motion = self.renderer.motion_from_parameters(batch)
         read = self.renderer.read_parameters(motion)
         terms = {
@@ -113,7 +119,7 @@ def motion_space_losses(
 ) -> dict[str, Tensor]:
     """Unweighted terms: motion (N,4,768) seen in four frames of a person, truth (N,4,24); the space is the teacher.
     With `landmark_reach` also "carries"."""
-    scale = parameter_scale(motion.device)
+    scale = parameter_scale(motion.device, truth.shape[-1])
     known = torch.ones_like(scale)  # a single picture does not show the framing parameters
     known[list(FRAMING)] = 0
     read, written = renderer.read_parameters(motion), renderer.motion_from_parameters(truth).detach()
@@ -143,7 +149,8 @@ def off_each(error: Tensor) -> Tensor:
 def landmark_reach(stills: StillSet, people: int = 4096) -> Tensor:
     """(24,2P): how far, in pictures, a change of each parameter carries each landmark of an average person; least
     squares over the first so many people."""
-    parameters, marks = stills.parameters().unflatten(0, (-1, 4)), stills.landmarks().flatten(1).unflatten(0, (-1, 4))
+    points = stills.landmarks()[:, : len(LANDMARKS)]
+    parameters, marks = stills.parameters().unflatten(0, (-1, 4)), points.flatten(1).unflatten(0, (-1, 4))
     change, moved = ((x[:people, 1:] - x[:people, :1]).flatten(0, 1).cpu().double() for x in (parameters, marks))
     square = change.mT @ change + 1e-6 * len(change) * torch.eye(change.shape[-1]).to(change)
     return torch.linalg.solve(square, change.mT @ moved).float()
@@ -168,7 +175,7 @@ class MotionSpaceTask(StillsTask):
         """Both people of each group: images (N,4,3,size,size), four frames a person; truth (N,4,24); marks (4N,P,2)."""
         groups = self.stills.get(np.asarray(indices))
         images = groups.rgb.flatten(0, 2).permute(0, 3, 1, 2).float() / 255
-        images, marks = resize(images, size), groups.mark.flatten(0, 2)
+        images, marks = resize(images, size), groups.mark[..., : len(LANDMARKS), :].flatten(0, 2)
         if augment:
             images, marks = jostle(images, marks, draws.each(2), shared=4)
             images = vary(images, draws.each(2), shared=4)
@@ -191,4 +198,5 @@ class MotionSpaceTask(StillsTask):
         read = self.renderer.read_parameters(motion.float()).view_as(truth)
         change, wanted = read[:, 1:] - read[:, :1], truth[:, 1:] - truth[:, :1]
         r2 = 1 - (change - wanted).square().mean((0, 1)) / wanted.square().mean((0, 1)).clamp_min(1e-8)
-        return {name: round(float(r2[i]), 3) for i, name in enumerate(PARAMETERS)}
+        names = (*PARAMETERS, *(parameter.name for parameter in ARMS))
+        return {name: round(value, 3) for name, value in zip(names, r2.tolist(), strict=False)}

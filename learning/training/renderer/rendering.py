@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Rendered, Renderer
-from ....vocabulary import INDEX
+from ....vocabulary import INDEX, LANDMARKS
 from ...datasets.batch_slice import BatchSlice, Draws
 from ...datasets.stills import Groups, StillSet
 from .. import processes
@@ -118,13 +118,19 @@ class RenderingTask(StillsTask):
         if augment:
             noise = 0.05 * draws.normal(*noise.shape[1:])
             noise[:, 0] *= 2
+        marks = groups.mark[row, person]
+        arms = None
+        if self.renderer.config.arms:
+            points = marks[:, :, len(LANDMARKS) :]
+            arms = points[:, 1:].flatten(0, 1), points[:, :1].expand(-1, TARGETS, -1, -1).flatten(0, 1)
         target = Target(
             pictures[:, 1:].flatten(0, 1),
             groups.displacement()[row, person].flatten(0, 1),
             groups.visible()[row, person].flatten(0, 1)[:, None],
             groups.part()[row, person].flatten(0, 1)[:, None],
-            groups.mark[row, person, 1:].flatten(0, 1),
+            marks[:, 1:, : len(LANDMARKS)].flatten(0, 1),
             (groups.param[row, person, 1:] - groups.param[row, person, :1])[..., BLINKS].flatten(0, 1),
+            arms,
         )
         batch = Batch(
             pictures[:, 0],

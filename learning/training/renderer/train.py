@@ -18,6 +18,7 @@ from ....model_loaders.pickles import read_pickle
 from ....networks.renderer.config import RendererConfig
 from ....networks.renderer.model import Renderer
 from ...datasets.face_groups import read_face_groups
+from ...datasets.framing import check_framing
 from ...datasets.stills import StillSet
 from ...evaluation.sheets import driven_sheet
 from .. import processes
@@ -28,6 +29,7 @@ from ..loop import Descent, Plan, fit
 from ..run import Average, Run
 from .calibration import calibrate
 from .faces_task import FacesTask
+from .half_body import HALF_SCHEDULE, arms_start, groups_of, half_body_start
 from .losses import Stage1Weights
 from .matte_task import MatteTask, with_matte
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
@@ -73,16 +75,23 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
     usual = GPU_SCHEDULE if on_gpu else SCHEDULE
     if settings.preset == "method":
         usual = printed(usual)
-    schedule = chosen(settings.schedule or (going_on(usual) if settings.init else usual), settings.parts, BY_NAME)
+    renderer, becomes_half = _begun(settings, plan)
+    if settings.init:
+        usual = HALF_SCHEDULE if becomes_half else going_on(usual)
+    schedule = chosen(settings.schedule or usual, settings.parts, BY_NAME)
     torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
-
-    renderer = _begun(settings, plan)
     prepare_blocks(renderer, plan)
     if on_gpu:  # on a CPU steps take a seventh longer with it: norms and copies of narrow layers lose more than is won
         channels_last(renderer)
     resident = plan.device if on_gpu else None
     stills = StillSet(data, resident)
     held_out = StillSet(settings.validation, resident) if settings.validation else None
+    for kept in (stills, held_out):
+        if kept is not None:
+            check_framing(kept.root, kept.parameters().shape[-1], renderer.config.arms)
+
+    if renderer.config.arms and (becomes_half or not settings.init):
+        arms_start(renderer, stills)
 
     facts = {"config": renderer.config.to_dict(), "part": 0, "finished": False}
     run = Run(Path(out) / "stage1.pt", Average(renderer), facts)
@@ -92,7 +101,9 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
         torch.manual_seed(plan.seed)  # new discriminators are the same when a resumed run comes to them
         task = _task(part, renderer, stills, settings, on_gpu)
         optimizers = [
-            torch.optim.AdamW(task.parameter_groups(part.rate), lr=part.rate, weight_decay=1e-3, betas=(0.9, 0.98))
+            torch.optim.AdamW(
+                groups_of(renderer, task.parameter_groups(part.rate), part.rate), weight_decay=1e-3, betas=(0.9, 0.98)
+            )
         ]
         if isinstance(task, RenderingTask) and task.adversary is not None:
             optimizers.append(task.adversary.optimizer())
@@ -113,11 +124,15 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
     return run.file
 
 
-def _begun(settings: Stage1Settings, plan: Plan) -> Renderer:
-    """New weights or trained ones, the same on all processes."""
+def _begun(settings: Stage1Settings, plan: Plan) -> tuple[Renderer, bool]:
+    """New weights or trained ones, the same on all processes, and whether those of a head begin as a half body's."""
     torch.manual_seed(plan.seed)
+    becomes_half = False
     if settings.init:
         renderer = load_renderer(settings.init)
+        becomes_half = settings.preset == "half" and not renderer.config.arms
+        if becomes_half:
+            renderer = half_body_start(renderer, settings.config)
         if settings.renew:
             seen = renderer.config.appearance_pyramid
             renderer = changed_network(renderer, settings.config or renderer.config, settings.renew)
@@ -134,7 +149,7 @@ def _begun(settings: Stage1Settings, plan: Plan) -> Renderer:
         raise ValueError(f"learn: the renderer has no module {unknown[0]}; choose of {modules}.")
     renderer = renderer.train().requires_grad_(True).to(plan.device)
     processes.copy_from_main(renderer)
-    return renderer
+    return renderer, becomes_half
 
 
 def channels_last(module: nn.Module) -> nn.Module:

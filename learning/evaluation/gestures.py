@@ -1,0 +1,105 @@
+"""Evaluation of the gestures of half bodies: whether hands beat with the voice's stress, and how diverse motion is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from scipy.signal import find_peaks
+
+from ...networks.motion_model.model import MotionModel
+from ...networks.renderer.model import Renderer
+from ...vocabulary import ARMS, COUNT, FPS
+from ..corpus.speech.prosody import analyse
+from ..corpus.tracks import read_clip
+from ..datasets.tracks import Track
+from .judge.motion import diversity, temporal_distance
+from .judge.statistics import DRAWS, interval
+from .speaking import motion_of_sound
+
+NEAR = 0.2  # s between a beat and the middle of a stressed vowel
+STROKE = 0.05  # decimetres: the least depth of a downward stroke that counts as a beat
+HEIGHTS = [COUNT + i for i, parameter in enumerate(ARMS) if parameter.name.endswith("_up")]
+
+
+def beats(parameters: np.ndarray) -> np.ndarray:
+    """Times (n,) in s of the lowest points of strokes of the hands (their mean height) in parameters (T,34)."""
+    return find_peaks(-parameters[:, HEIGHTS].mean(1), prominence=STROKE)[0] / FPS
+
+
+def share_near(times: np.ndarray, vowels: np.ndarray, end: float) -> float:
+    """Part of the times before `end` that lie within NEAR of a vowel; NaN without any."""
+    times = times[times < end]
+    if not len(times) or not len(vowels):
+        return float("nan")
+    return float((np.abs(times[:, None] - vowels).min(1) <= NEAR).mean())
+
+
+def beats_with_stress(
+    times: Sequence[np.ndarray], vowels: Sequence[np.ndarray], ends: Sequence[float], seed: int = 0
+) -> dict[str, float]:
+    """`beats_near`: mean over clips of the part of beats within NEAR of a stressed vowel of their own voice;
+    `beats_shuffled`: of those of every other clip's voice; `beats_gain`: the difference, and its 95 % interval."""
+    own, others = [], []
+    for i, beaten in enumerate(times):
+        near = share_near(beaten, vowels[i], ends[i])
+        shuffled = [share_near(beaten, vowels[j], ends[j]) for j in range(len(times)) if j != i]
+        if np.isfinite(near) and np.isfinite(shuffled).any():
+            own.append(near)
+            others.append(float(np.nanmean(shuffled)))
+    if not own:
+        return {}
+    gain, generator = np.array(own) - np.array(others), np.random.default_rng(seed)
+    drawn = [float(generator.choice(gain, len(gain)).mean()) for _ in range(DRAWS)]
+    found = interval(float(gain.mean()), drawn, len(gain))
+    return {
+        "beats_near": float(np.mean(own)),
+        "beats_shuffled": float(np.mean(others)),
+        "beats_gain": found.value,
+        "beats_low": found.low,
+        "beats_high": found.high,
+        "beats_clips": found.count,
+        "beats_a_second": float(sum(map(len, times)) / sum(ends)),
+    }
+
+
+@torch.inference_mode()
+def measure_gestures(
+    renderer: Renderer,
+    model: MotionModel,
+    tracks: Sequence[Track],
+    *,
+    clips: int = 16,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, float]:
+    """`beats_with_stress` of the motion that drawn voices command, the same of the drawn arms as `true_...`, DIV and
+    TGD of the protocols in motion's 768 numbers, and how far the hands' height varies, over the truth (`hand_reach`).
+
+    Only clips whose sound was not changed, in which the stressed vowels can be found."""
+    picked = [track for track in tracks if track.drawn and not track.augmented][:clips]
+    made, drawn, vowels, ends, rows = [], [], [], [], []
+    for number, track in enumerate(picked):
+        speech, truth, _ = read_clip(track.folder)
+        motion = motion_of_sound(model, torch.from_numpy(track.audio(0, len(truth))), None, seed=number)
+        written = renderer.motion_from_parameters(torch.from_numpy(truth))
+        read = renderer.read_parameters(motion.values).numpy()
+        made.append(beats(read))
+        drawn.append(beats(truth))
+        vowels.append(np.array([accent.time for accent in analyse(speech).accents]))
+        ends.append(len(truth) / FPS)
+        rows.append(
+            {
+                "div": diversity(motion.values),
+                "div_true": diversity(written),
+                "tgd": temporal_distance(motion.values, written),
+                "hand_reach": float(read[:, HEIGHTS].std() / max(truth[:, HEIGHTS].std(), 1e-3)),
+            }
+        )
+        if progress is not None:
+            progress(number + 1, len(picked))
+    if not rows:
+        return {}
+    truly = {f"true_{name}": value for name, value in beats_with_stress(drawn, vowels, ends).items()}
+    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    return beats_with_stress(made, vowels, ends) | truly | means
