@@ -25,20 +25,24 @@ reenact photo.jpg MySlate_1_iPhone_cal.csv --sound take.wav -o moved.mp4
     )
     parser.add_argument("capture", metavar="CAPTURE", help="a CSV of blend shapes, or landmarks in an .npy or .npz")
     parser.add_argument("-o", "--out", required=True, metavar="OUT.safetensors", help="the motion file to write")
-    add_capture(parser)
+    parser.add_argument("--fps", type=number(RATE), default=25.0, help="frames a second of the motion (%(default)s)")
+    add_capture(parser, "--neutral")
     add_networks(parser, motion_model=False)
     add_machine(parser)
     return parser
 
 
-def add_capture(parser) -> None:
-    """How a capture is read: --fps, --rate, --neutral."""
+def add_capture(parser, neutral: str) -> None:
+    """How a capture is read: --rate, and an option of the name `neutral`."""
     from ..media.captures import NEUTRALS
 
-    parser.add_argument("--fps", type=number(RATE), default=25.0, help="frames a second of the motion (%(default)s)")
     parser.add_argument("--rate", type=number(RATE), help="of a capture that tells no times (default 60; landmarks 25)")
     parser.add_argument(
-        "--neutral", choices=NEUTRALS, default=NEUTRALS[0], help="what movement is told from (%(default)s)"
+        neutral,
+        dest="capture_neutral",
+        choices=NEUTRALS,
+        default=NEUTRALS[0],
+        help="what movement of a capture is told from (%(default)s)",
     )
 
 
@@ -46,8 +50,8 @@ def captured(options: argparse.Namespace, path: str, renderer):
     """The motion of a capture by these options."""
     from ..pipelines.captures import load_capture
 
-    fps, rate = (None if v is None else Fraction(v).limit_denominator(1001) for v in (options.fps, options.rate))
-    return load_capture(path, renderer, fps=fps, rate=rate, neutral=options.neutral)
+    fps, rate = (None if v is None else Fraction(v).limit_denominator(1001) for v in (options.fps or 25.0, options.rate))
+    return load_capture(path, renderer, fps=fps, rate=rate, neutral=options.capture_neutral)
 
 
 def run(options: argparse.Namespace) -> None:

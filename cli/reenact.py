@@ -63,7 +63,7 @@ reenact photo.jpg driving.mp4 -o song.mp4 --sound song.mp3 --length loop
         help="where --sound lasts longer than the motion: cut (it ends with it), hold, loop, bounce; or retime the "
         "motion to it; what is too long is cut",
     )
-    add_capture(parser.add_argument_group("captured face"))
+    add_capture(parser.add_argument_group("captured face"), "--capture-neutral")
     add_networks(parser, motion_model=False)
     add_machine(parser)
     return parser
