@@ -50,7 +50,8 @@ def captured(options: argparse.Namespace, path: str, renderer):
     """The motion of a capture by these options."""
     from ..pipelines.captures import load_capture
 
-    fps, rate = (None if v is None else Fraction(v).limit_denominator(1001) for v in (options.fps or 25.0, options.rate))
+    rates = options.fps or 25.0, options.rate
+    fps, rate = (None if v is None else Fraction(v).limit_denominator(1001) for v in rates)
     return load_capture(path, renderer, fps=fps, rate=rate, neutral=options.capture_neutral)
 
 
