@@ -85,13 +85,12 @@ def run(options: argparse.Namespace) -> None:
         from ..model_loaders.checkpoint import load_motion_model, load_renderer
         from ..pipelines import portrait
 
-    films = _films(options)
+    settings, stages, films = chosen(options, SamplingSettings), Stages(), _films(options)
     if options.phones and len(films) > 1:
         raise ValueError(f"--phones holds the times of one voice, and there are {len(films)}: animate them one by one.")
     for one in films:
         film.check_out(one)
     sounds = [SoundFile(one.voice) for one in films]
-    settings, stages = chosen(options, SamplingSettings), Stages()
     with use_machine(options) as machine:
         with stages("load the networks"):
             renderer = load_renderer(options.renderer, options.framing).to(machine.device)

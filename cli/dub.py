@@ -39,7 +39,7 @@ dub two.mp4 voice.wav -o dubbed.mp4 --which-face left --start 10 --seconds 20
 
 
 def _add_film(parser: argparse.ArgumentParser) -> None:
-    from ..pipelines.dub_plan import DubbingSettings
+    from ..pipelines.settings import DubbingSettings
 
     group = parser.add_argument_group("film")
     group.add_argument("-o", "--out", required=True, metavar="OUT.mp4", help="the video to write (.mp4, .mov, .mkv)")
@@ -89,9 +89,9 @@ def run(options: argparse.Namespace) -> None:
 def _write(options: argparse.Namespace, info, renderer, motion, machine: Machine, stages: Stages) -> None:
     from ..media.video import read_video
     from ..pipelines import portrait
-    from ..pipelines.dub_plan import DubbingSettings
     from ..pipelines.dubbing import dub
     from ..pipelines.face_reading import read_face
+    from ..pipelines.settings import DubbingSettings
     from ..pipelines.tracking import track_face
 
     most = None if options.seconds is None else max(1, round(options.seconds * info.fps))
@@ -123,7 +123,7 @@ def _sound(options: argparse.Namespace, info):
     """The voice in its place, with what is kept of the film's own sound."""
     from ..media.mixed_sound import MixedSound
     from ..media.sound_file import SoundFile, film_sound
-    from ..pipelines.dub_plan import DubbingSettings
+    from ..pipelines.settings import DubbingSettings
 
     begin = chosen(options, DubbingSettings).begin
     parts = [(SoundFile(options.voice, late=begin), 1.0)]

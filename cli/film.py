@@ -105,9 +105,10 @@ def check_out(options: argparse.Namespace, also: tuple[str, ...] = ()) -> None:
     endings = (*CONTAINERS, *ALPHA, *also)
     if Path(options.out).suffix.lower() not in endings:
         raise ValueError(f"--out {options.out}: name a video file that ends in {', '.join(endings)}.")
-    if Path(options.out).suffix.lower() in ALPHA and options.paste_back:
+    if Path(options.out).suffix.lower() in ALPHA and getattr(options, "paste_back", False):
         raise ValueError("--paste-back gives the whole photo, which is opaque: leave it out, or write .mp4.")
-    motion_changes.additions(options)
+    if "expression" in options:  # not every film's motion can be changed
+        motion_changes.additions(options)
     check_place(options.out)
     if options.save_motion:
         check_place(options.save_motion)

@@ -40,7 +40,7 @@ talk group.jpg first.wav second.wav -o talk.mp4 --faces 0,2
 
 
 def _add_conversation(parser: argparse.ArgumentParser) -> None:
-    from ..pipelines.listening import ListeningSettings
+    from ..pipelines.settings import ListeningSettings
 
     group = parser.add_argument_group("conversation")
     group.add_argument("-o", "--out", required=True, metavar="OUT.mp4", help="the video to write (.mp4, .mov, .mkv)")

@@ -153,7 +153,7 @@ class PosePictures(io.ComfyNode):
                     tooltip="relative: the change of the motion is added to the portrait's own pose; for a voice, lips "
                     "that are parted in the photo close first. keep_lips: they stay parted between words. absolute: "
                     "the driver's expression and head rotation are used as they are, but not the position in the "
-                    "picture.",
+                    "picture. expression: only his expression is; the head moves from the portrait's own pose.",
                 ),
                 setting(PoseSettings, "count", "70 points with the pupils, or 68 without."),
                 setting(PoseSettings, "style", "points: points alone, as DWPose draws them. points and lines: joined."),

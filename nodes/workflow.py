@@ -31,7 +31,8 @@ def current_path(workflow: str | Path) -> Path:
     if path.exists():
         return path
     twin = path.parent / "api" / f"{path.stem.removesuffix('_api')}.json"
-    renumbered = sorted(path.parent.glob(f"[0-9] {glob.escape(path.stem[2:])}.json")) if path.stem[:1].isdigit() else []
+    number, _, title = path.stem.partition(" ")
+    renumbered = sorted(path.parent.glob(f"[0-9]* {glob.escape(title)}.json")) if number.isdigit() else []
     return next((found for found in (twin, *renumbered) if found.is_file()), path)
 
 

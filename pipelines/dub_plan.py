@@ -12,11 +12,10 @@ from torch import Tensor
 from ..media.motion import Motion, fitted_to
 from ..media.motion_edit import resample_motion
 from ..networks.renderer.model import Renderer
-from ..sampling.settings import number
 from ..vocabulary import INDEX, REGIONS
 from .lips import OPENING, PARTED
 from .regions import motion_to_parameters
-from .settings import Settings
+from .settings import DubbingSettings
 from .tracking import FaceTrack, Shot, smoothed
 
 EASE = 0.16  # seconds in which the new mouth fades in and out beside frames that are left alone
@@ -29,16 +28,6 @@ MOUTH = [INDEX[name] for name in REGIONS["mouth"]]
 SMILE = [INDEX["smile_left"], INDEX["smile_right"]]
 SHAPE, ODD = [INDEX["pucker"], INDEX["press"]], 0.2  # a key frame's lips are neither rounded nor pressed, if possible
 WEIGHTS = torch.tensor([1.0, 0.5, 0.5])  # of jaw, upper and lower lip in the opening of the mouth
-
-
-@dataclass(frozen=True)
-class DubbingSettings(Settings):
-    """How a film is dubbed. gain: factor on the mouth's motion; articulation: as of rendering; begin: second of the
-    film at which the voice begins; before it and after its end the lips are closed."""
-
-    gain: float = number(1.0, 0.0, 3.0, step=0.05)
-    articulation: float = number(1.0, 0.0, 3.0, step=0.05)
-    begin: float = number(0.0, 0.0, 86400.0, step=0.01)
 
 
 def voice_parameters(renderer: Renderer, motion: Motion, track: FaceTrack, settings: DubbingSettings) -> Tensor:

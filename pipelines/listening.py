@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,10 +13,9 @@ from torch import Tensor
 from ..media.audio import to_mono_16k
 from ..media.motion import Motion, check_language
 from ..networks.renderer.model import NO_NAMES, Renderer
-from ..sampling.settings import number
 from ..vocabulary import COUNT, INDEX, SAMPLE_RATE
 from .regions import parameters_to_motion
-from .settings import Settings
+from .settings import ListeningSettings
 from .tracking import smoothed
 
 QUIET = 35.0  # decibels below the loudest tenth of a second, under which a voice is silent
@@ -28,14 +27,6 @@ BLINK_EVERY, BLINK_LEAST, BLINK = 3.6, 1.0, 0.3  # mean seconds from one to the 
 NOD_EVERY, NOD_LEAST, NOD, NOD_DEEP = 4.5, 2.0, 0.7, 0.045  # the same of nods, and their depth in radians
 TOWARDS = {"left": -1.0, "ahead": 0.0, "right": 1.0}
 """Where in the picture the speaker is, as seen by the listener's picture."""
-
-
-@dataclass(frozen=True)
-class ListeningSettings(Settings):
-    """amount: factor on sway, nods and turn of a listener; 0 leaves breath and blinks. seed: of their times."""
-
-    amount: float = number(1.0, 0.0, 2.0, step=0.05)
-    seed: int = number(0, 0, (1 << 63) - 1)
 
 
 def speaking(waveform: Tensor, rate: int, frames: int, fps: Fraction) -> Tensor:

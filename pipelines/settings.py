@@ -11,7 +11,9 @@ from ..vocabulary import MOTION_MODES
 
 __all__ = [
     "Choice",
+    "DubbingSettings",
     "LipSettings",
+    "ListeningSettings",
     "LiveSettings",
     "PoseSettings",
     "Range",
@@ -78,3 +80,21 @@ class LiveSettings(Settings):
     context: int = number(100, 20, 1000)
     steps: int = number(4, 1, 100)
     seed: int = number(0, 0, 2**63 - 1)
+
+
+@dataclass(frozen=True)
+class DubbingSettings(Settings):
+    """How a film is dubbed. gain: factor on the mouth's motion; articulation: as of rendering; begin: second of the
+    film at which the voice begins; before it and after its end the lips are closed."""
+
+    gain: float = number(1.0, 0.0, 3.0, step=0.05)
+    articulation: float = number(1.0, 0.0, 3.0, step=0.05)
+    begin: float = number(0.0, 0.0, 86400.0, step=0.01)
+
+
+@dataclass(frozen=True)
+class ListeningSettings(Settings):
+    """amount: factor on sway, nods and turn of a listener; 0 leaves breath and blinks. seed: of their times."""
+
+    amount: float = number(1.0, 0.0, 2.0, step=0.05)
+    seed: int = number(0, 0, (1 << 63) - 1)

@@ -117,7 +117,7 @@ def film(number: int, title: str, video: Node, save: Node) -> list:
 
 TALKING = Workflow(
     "talking_portrait",
-    "2 Talking portrait, stage by stage",
+    "02 Talking portrait, stage by stage",
     [
         *spoken(
             "1 · Portrait",
@@ -135,7 +135,7 @@ TALKING = Workflow(
 
 PASTED = Workflow(
     "talking_portrait_pasted_back",
-    "3 Talking face in a large photo",
+    "03 Talking face in a large photo",
     [
         *spoken(
             "1 · Portrait in a large photo",
@@ -168,7 +168,7 @@ def driving(first: int) -> list[list[Node]]:
 
 DRIVEN = Workflow(
     "driven_by_video",
-    "4 Portrait that moves as a video does",
+    "04 Portrait that moves as a video does",
     [
         [
             Group("1 · Portrait", "input", photo(2)),
@@ -205,7 +205,7 @@ PLOTTED = Node("14", "MambaPortraitPlotMotion", {"motion": Out("13"), "renderer"
 
 EDITED = Workflow(
     "motion_saved_edited_rerendered",
-    "6 Motion edited and drawn on another face",
+    "06 Motion edited and drawn on another face",
     [
         [
             face(1, "The face it is made for", 2, "Grace Hopper", (50, 0), renderer=True),

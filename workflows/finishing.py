@@ -43,19 +43,19 @@ def note(title: str, text: str, packs: str, at: Place) -> Group:
 
 DETAILED = Workflow(
     "portrait_detailed",
-    "8 Portrait with detail in mouth and eyes",
+    "08 Portrait with detail in mouth and eyes",
     [
         [
-            *portrait_and_voice((30, 30), (0, 510), (560, 560)),
-            Group("4 · Frames", "render", [[decoded(Out("10"))]], (800, 190)),
+            *portrait_and_voice((0, 0), (0, 430), (560, 560)),
+            Group("4 · Frames", "render", [[decoded(Out("10"))]], (800, 160)),
             Group(
                 "5 · Restored",
                 "help",
                 [[Node("12", "ImageSharpen", {"image": Out("11"), "sigma": 0.8, "alpha": 0.1})]],
                 (1030, 660),
             ),
-            Group("6 · Carried along", "render", [[carried(Out("11"), Out("12"))]], (1090, 100)),
-            Group("7 · Film", "render", [[filmed("13", Out("11", 1))]], (1340, 410)),
+            Group("6 · Carried along", "render", [[carried(Out("11"), Out("12"))]], (1090, 60)),
+            Group("7 · Film", "render", [[filmed("13", Out("11", 1))]], (1320, 440)),
             Group("8 · Saved", "render", [[saved("15", "14", "video/detailed")]], (1630, 400)),
             note(
                 "Detail where the picture is painted",
@@ -68,12 +68,12 @@ DETAILED = Workflow(
             ),
         ]
     ],
-    room={"1": 30, "2": 110, "3": 100, "4": 80, "5": 80, "8": 70, "9": 60},
+    room={"1": 30, "2": 110, "3": 120, "4": 80, "5": 80, "8": 70, "9": 70},
 )
 
 UPSCALED = Workflow(
     "portrait_upscaled",
-    "9 Portrait upscaled",
+    "09 Portrait upscaled",
     [
         [
             *portrait_and_voice((30, 90), (0, 500), (560, 530)),
@@ -107,21 +107,21 @@ INTERPOLATED = Workflow(
     "10 Portrait at twice the frame rate",
     [
         [
-            *portrait_and_voice((0, 20), (0, 500), (560, 550)),
-            Group("4 · Twice as many frames", "motion", [[SLOWED]], (850, 490)),
-            Group("5 · Frames", "render", [[decoded(Out("12"), "256")]], (1090, 120)),
-            Group("6 · Film", "render", [[filmed("11", 50.0)]], (1380, 370)),
-            Group("7 · Saved", "render", [[saved("15", "14", "video/interpolated")]], (1670, 370)),
+            *portrait_and_voice((0, 0), (0, 440), (560, 550)),
+            Group("4 · Twice as many frames", "motion", [[SLOWED]], (850, 480)),
+            Group("5 · Frames", "render", [[decoded(Out("12"), "256")]], (1090, 60)),
+            Group("6 · Film", "render", [[filmed("11", 50.0)]], (1390, 370)),
+            Group("7 · Saved", "render", [[saved("15", "14", "video/interpolated")]], (1740, 420)),
             note(
                 "50 frames a second",
                 "*Edit Motion* at speed 0.5 makes twice as many frames, *Frames to Video* at 50 plays them in the same "
                 "time. What is interpolated is motion, not pictures, so nothing is blurred; size is free.",
                 "For films that exist already: *RIFE VFI* or *FILM VFI* (ComfyUI-Frame-Interpolation) on the frames.",
-                (1380, 0),
+                (1450, 0),
             ),
         ]
     ],
-    room={"2": 50, "3": 60, "4": 80, "5": 130, "8": 70, "9": 60},
+    room={"2": 50, "3": 60, "4": 70, "5": 150, "8": 60, "9": 70},
 )
 
 SPEAKING = Node("14", "MambaPortraitAssembleVideo", drawn(4, Out("10")) | {"audio": Out("6")})

@@ -7,7 +7,7 @@ from .forms import Group, Node, Out, Workflow
 
 TALKING = Workflow(
     "speaking_half_body",
-    "7 Half body that speaks and gestures",
+    "07 Half body that speaks and gestures",
     [
         [
             Group(

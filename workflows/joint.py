@@ -141,7 +141,7 @@ JOINED = Node(
 
 IMPLICIT = Workflow(
     "joint_control",
-    "5 Lips from a voice and head from a video",
+    "05 Lips from a voice and head from a video",
     [
         [
             Group("1 · Portrait", "input", photo(2, renderer=False), (0, 560)),

@@ -78,7 +78,7 @@ LABELS = {2: "photo", 6: "voice"}
 
 OUTSIDE = Workflow(
     "one_node",
-    "1 Talking portrait from a photo and a voice",
+    "01 Talking portrait from a photo and a voice",
     [
         [
             [

@@ -127,6 +127,11 @@ FILE_WIDGETS = {
     "MambaPortraitLoadMotion.file": {"path": ""},
     "MambaPortraitSaveMotion.filename_prefix": {"motion": ["motion", 0]},
     "MambaPortraitSaveAlpha.filename_prefix": {"frames": ["frames", 0], "mask": ["frames", 1], "format": "webm"},
+    "MambaPortraitLoadCapture.path": {"renderer": ["renderer", 0]},
+    "MambaPortraitLoadCapture.file": {"renderer": ["renderer", 0], "path": ""},
+    "MambaPortraitSaveCapture.filename_prefix": {"motion": ["motion", 0], "renderer": ["renderer", 0]},
+    "MambaPortraitPhonesToMotion.path": {"renderer": ["renderer", 0]},
+    "MambaPortraitPhonesToMotion.file": {"renderer": ["renderer", 0], "path": ""},
     "MambaPortraitLoadRenderer.weights": {},
     "MambaPortraitLoadMotionModel.weights": {},
     "MambaPortraitLoadACTalker.weights": {"precision": "auto"},
@@ -169,6 +174,8 @@ def file_widget_graph(widget: str, name: str) -> dict:
     }
     if FILE_WIDGETS[widget].get("motion"):
         graph["motion"] = {"class_type": "MambaPortraitLoadMotion", "inputs": {"path": "talk.safetensors"}}
+    if FILE_WIDGETS[widget].get("renderer"):
+        graph["renderer"] = {"class_type": "MambaPortraitLoadRenderer", "inputs": {}}
     if FILE_WIDGETS[widget].get("frames"):
         graph["frames"] = {"class_type": "LoadImage", "inputs": {"image": "picture.png"}}
     return graph

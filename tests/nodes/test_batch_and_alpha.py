@@ -132,7 +132,7 @@ def moving(**saving):
         },
         "8": {
             "class_type": "MambaPortraitSaveAlpha",
-            "inputs": {"frames": ["7", 0], "mask": ["7", 2], "fps": 25.0} | saving,
+            "inputs": {"frames": ["7", 0], "mask": ["7", 4], "fps": 25.0} | saving,
         },
     }
 
@@ -160,7 +160,7 @@ def with_mask():
 
 def test_what_is_transparent_moves_and_comes_back_in_pictures(with_mask, tmp_path):
     run = with_mask(moving(format="png pictures", filename_prefix="clear"), output_dir=tmp_path)
-    frames, _, mask = run.outputs["7"]
+    frames, *_, mask = run.outputs["7"]
     assert frames.shape[-1] == 3 and mask.shape == frames.shape[:3]
     assert mask[0, :, :100].min() > 0.99 and mask[0, :, 156:].max() < 0.01
     files = sorted(tmp_path.glob("clear*.png"))
@@ -199,7 +199,7 @@ def test_an_opaque_portrait_has_no_transparency(tmp_path):
     del graph["3"], graph["8"], graph["10"]
     graph["4"]["inputs"]["image"] = ["2", 0]
     graph["9"] = {"class_type": "PreviewImage", "inputs": {"images": ["7", 0]}}
-    frames, _, mask = run_workflow(graph, output_dir=tmp_path).outputs["7"]
+    frames, *_, mask = run_workflow(graph, output_dir=tmp_path).outputs["7"]
     assert mask.shape == frames.shape[:3] and not mask.any()
 
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from mamba_portrait.model_loaders.checkpoint import load_renderer
 from mamba_portrait.nodes.motion_length import FitLength, IdleMotion, TrimMotion
 from mamba_portrait.nodes.workflow import run_workflow
 from mamba_portrait.pipelines.regions import motion_to_parameters
@@ -26,7 +25,7 @@ def idle():
 
 def test_idle_motion_lasts_as_long_as_its_seconds_or_its_sound(idle):
     renderer, motion = idle
-    assert motion.frames == 75 and motion.language == load_renderer().motion_language
+    assert motion.frames == 75 and motion.language == renderer.on_device().motion_language
     parameters = motion_to_parameters(renderer.on_device(), motion.values)
     mouth = [INDEX[name] for name in REGIONS["mouth"]]
     assert parameters[:, mouth].abs().max() < 1e-3 and parameters[:, INDEX["yaw"]].abs().max() > 0.01

@@ -68,7 +68,7 @@ def test_every_workflow_has_a_square_picture_for_the_template_browser():
 def test_the_talking_portrait_is_the_first_template_and_actalker_is_none():
     """Hosts list the JSON files of workflows/, not those in its folders."""
     listed = sorted(path.stem for path in (ROOT / "workflows").glob("*.json"))
-    assert listed[0] == "1 Talking portrait from a photo and a voice"
+    assert listed[0] == "01 Talking portrait from a photo and a voice"
     assert not any("actalker" in name.lower() or "api" in name for name in listed)
     shown = {w.page_file for w in (*graphs.WORKFLOWS, one_node.OUTSIDE) if not w.folder}
     assert {f"{name}.json" for name in listed} == shown

@@ -65,7 +65,7 @@ def field(renderer, portrait, motion):
 def test_the_three_stages_give_the_picture_of_decode_motion_to_the_bit(renderer, portrait, decoded, field):
     warped = stages.Warp.execute(renderer, portrait[0], field[1], "256").args[0]
     painted = stages.Paint.execute(renderer, *portrait, field[0], warped, 1.2, 4).args
-    frames, fps, mask, moved = decoded
+    frames, fps, mask, moved, _ = decoded
     assert torch.equal(painted[0], frames) and torch.equal(painted[2], mask) and painted[1] == fps == 25
     assert torch.equal(field[1].values, moved.values)
     same = stages.Paint.execute(renderer, *portrait, field[0], warped, 1.2, 4, flow=field[1]).args[0]
@@ -78,7 +78,7 @@ def test_the_three_stages_give_the_picture_of_decode_motion_to_the_bit(renderer,
 
 
 def test_the_mask_says_where_the_frames_are_the_warped_photo(renderer, portrait, decoded):
-    frames, _, mask, moved = decoded
+    frames, _, mask, moved, _ = decoded
     warped = stages.Warp.execute(renderer, portrait[0], moved, "256").args[0]
     assert mask.shape == frames.shape[:3] and 0 <= mask.min() < mask.max() <= 1
     difference = (frames - warped).abs().amax(-1)

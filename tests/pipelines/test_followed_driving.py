@@ -138,7 +138,7 @@ def test_rendering_in_that_mode_gives_the_drivers_expression_in_every_frame(rend
     source = SimpleNamespace(motion=written(renderer, own))
     settings = portrait.RenderingSettings(mode="expression")
     limits = SimpleNamespace(clamp=lambda motion: motion)
-    targets = torch.cat(list(portrait._targets(renderer, source, open_mouthed, settings, limits, 8)))
+    targets = torch.cat(list(portrait.target_motions(renderer, source, open_mouthed, settings, limits, 8)))
     shown, driver = motion_to_parameters(renderer, targets), motion_to_parameters(renderer, open_mouthed.values)
     assert torch.allclose(shown[:, EXPRESSION], driver[:, EXPRESSION], atol=2e-3)
     assert torch.allclose(shown[:, YAW], torch.tensor(-0.1), atol=1e-3)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ....files import whole_file
+from ....pipelines.settings import Range
 from ...corpus.tracks import draw_tracks
 from ...evaluation.report import SEED
 from ..recipe import count_clips
@@ -44,9 +45,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--motion-model", type=Path, help="likewise")
     command.add_argument("--only", nargs="+", default=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)} (all)")
     command.add_argument("--steps", nargs=2, type=positive, default=(200, 120), help="of an arm, a stage (200 120)")
-    command.add_argument("--seeds", nargs="+", type=int, default=(0, 1), help="an arm is trained once for each (0 1)")
+    seeds = Range(0, 2**31 - 1).read
+    command.add_argument("--seeds", nargs="+", type=seeds, default=(0, 1), help="an arm is trained once for each (0 1)")
     command.add_argument("--clips", type=positive, default=280, help="of held-out voices, drawn where missing (280)")
-    command.add_argument("--minutes", type=float, help="begin no further arm after so long")
+    command.add_argument("--minutes", type=Range(0.0, 525_600.0).read, help="begin no further arm after so long")
     command.add_argument("--vgg", type=Path, help="VGG-19 of torchvision for L_per (none: random weights)")
     return command
 

@@ -98,8 +98,8 @@ def test_the_one_node_runs_to_a_film(tiny, tiny_host):
     [
         ("talking_portrait.json", "api/talking_portrait.json"),
         ("driven_by_video_api.json", "api/driven_by_video.json"),
-        ("2 Talking face in a large photo.json", "3 Talking face in a large photo.json"),
-        ("1 Talking portrait from a photo and a voice.json", "1 Talking portrait from a photo and a voice.json"),
+        ("2 Talking face in a large photo.json", "03 Talking face in a large photo.json"),
+        ("01 Talking portrait from a photo and a voice.json", "01 Talking portrait from a photo and a voice.json"),
         ("9 Nothing.json", "9 Nothing.json"),
     ],
 )
