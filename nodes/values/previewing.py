@@ -35,7 +35,7 @@ def previewed(
             _tell(frames, total, what, (now - began) / (done - first) * total)
         if not first:
             first, began = done, now  # the first batch also loads and prepares
-        preview = frames[-1] if now - shown >= SHOW_EVERY else None
+        preview = frames[-1][..., :3] if now - shown >= SHOW_EVERY else None
         shown = now if preview is not None else shown
         bar(done, total, preview)
         yield part

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import av
 import pytest
 import torch
+from PIL import Image
 
 from mamba_portrait.host import paths
 from mamba_portrait.host.headless import settings as headless
@@ -126,10 +127,21 @@ FILE_WIDGETS = {
     "MambaPortraitLoadMotion.path": {},
     "MambaPortraitLoadMotion.file": {"path": ""},
     "MambaPortraitSaveMotion.filename_prefix": {"motion": ["motion", 0]},
-    "MambaPortraitSaveAlpha.filename_prefix": {"frames": ["frames", 0], "mask": ["frames", 1], "format": "webm"},
-    "MambaPortraitLoadCapture.path": {"renderer": ["renderer", 0]},
-    "MambaPortraitLoadCapture.file": {"renderer": ["renderer", 0], "path": ""},
-    "MambaPortraitSaveCapture.filename_prefix": {"motion": ["motion", 0], "renderer": ["renderer", 0]},
+    "MambaPortraitSaveAlpha.filename_prefix": {
+        "frames": ["frames", 0],
+        "mask": ["frames", 1],
+        "format": "webm",
+        "fps": 25.0,
+        "quality": 18,
+    },
+    "MambaPortraitLoadCapture.path": {"renderer": ["renderer", 0], "fps": 25.0, "neutral": "rest"},
+    "MambaPortraitLoadCapture.file": {"renderer": ["renderer", 0], "path": "", "fps": 25.0, "neutral": "rest"},
+    "MambaPortraitSaveCapture.filename_prefix": {
+        "motion": ["motion", 0],
+        "renderer": ["renderer", 0],
+        "form": "live link",
+        "fps": 60.0,
+    },
     "MambaPortraitPhonesToMotion.path": {"renderer": ["renderer", 0]},
     "MambaPortraitPhonesToMotion.file": {"renderer": ["renderer", 0], "path": ""},
     "MambaPortraitLoadRenderer.weights": {},
@@ -175,7 +187,8 @@ def file_widget_graph(widget: str, name: str) -> dict:
     if FILE_WIDGETS[widget].get("motion"):
         graph["motion"] = {"class_type": "MambaPortraitLoadMotion", "inputs": {"path": "talk.safetensors"}}
     if FILE_WIDGETS[widget].get("renderer"):
-        graph["renderer"] = {"class_type": "MambaPortraitLoadRenderer", "inputs": {}}
+        shipped = {"weights": "renderer_lite.safetensors"}
+        graph["renderer"] = {"class_type": "MambaPortraitLoadRenderer", "inputs": shipped}
     if FILE_WIDGETS[widget].get("frames"):
         graph["frames"] = {"class_type": "LoadImage", "inputs": {"image": "picture.png"}}
     return graph
@@ -251,8 +264,10 @@ def places(root) -> Iterator[dict[str, Path]]:
     for name, target in links.items():
         (root / name).symlink_to(root / target)
     (root / "output" / "taken").touch()
+    picture = root / "input" / "picture.png"
+    Image.new("RGBA", (8, 8)).save(picture)
     yield {kind: root / kind for kind in ("input", "output", "temp")}
-    for file in (*files, *(root / name for name in links), root / "output" / "taken"):
+    for file in (*files, *(root / name for name in links), root / "output" / "taken", picture):
         file.unlink()
 
 

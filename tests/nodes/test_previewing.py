@@ -44,3 +44,16 @@ def test_short_work_says_nothing(clock, caplog):
     with caplog.at_level(logging.INFO):
         list(previewing.previewed(iter([torch.zeros(1, 8, 8, 3)] * 3), 3, "Rendering"))
     assert not caplog.records
+
+
+def test_a_transparent_frame_is_shown_without_its_alpha(clock):
+    """A host writes previews as JPEG, which has none: one with alpha ends its connection to the page."""
+    shown = []
+
+    class Seen(Bar):
+        def __call__(self, done, total, preview=None):
+            shown.append(preview.shape)
+
+    previewing.progress_bar = Seen
+    (part,) = previewing.previewed(iter([torch.ones(1, 8, 8, 4)]), 1, "Rendering")
+    assert part.shape[-1] == 4 and shown == [(8, 8, 3)]
