@@ -47,16 +47,16 @@ DETAILED = Workflow(
     [
         [
             *portrait_and_voice((0, 0), (0, 430), (560, 560)),
-            Group("4 · Frames", "render", [[decoded(Out("10"))]], (800, 160)),
+            Group("4 · Frames", "render", [[decoded(Out("10"))]], (840, 160)),
             Group(
                 "5 · Restored",
                 "help",
                 [[Node("12", "ImageSharpen", {"image": Out("11"), "sigma": 0.8, "alpha": 0.1})]],
-                (1030, 660),
+                (1070, 660),
             ),
-            Group("6 · Carried along", "render", [[carried(Out("11"), Out("12"))]], (1090, 60)),
-            Group("7 · Film", "render", [[filmed("13", Out("11", 1))]], (1320, 440)),
-            Group("8 · Saved", "render", [[saved("15", "14", "video/detailed")]], (1630, 400)),
+            Group("6 · Carried along", "render", [[carried(Out("11"), Out("12"))]], (1130, 60)),
+            Group("7 · Film", "render", [[filmed("13", Out("11", 1))]], (1360, 440)),
+            Group("8 · Saved", "render", [[saved("15", "14", "video/detailed")]], (1670, 400)),
             note(
                 "Detail where the picture is painted",
                 "Most of a frame is the photo's own pixels, moved; the inside of the mouth and closed lids are "
@@ -64,7 +64,7 @@ DETAILED = Workflow(
                 "do not flicker.",
                 "*Sharpen Image* stands for a restorer: put CodeFormer or GFPGAN (facerestore_cf, ReActor), "
                 "FaceDetailer (Impact Pack) or an upscale model in its place.",
-                (1380, 30),
+                (1420, 30),
             ),
         ]
     ],

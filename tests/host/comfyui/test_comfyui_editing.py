@@ -87,7 +87,7 @@ def test_transparency_of_a_picture_is_kept_in_a_film(comfyui, tiny):
             "class_type": "MambaPortraitSaveAlpha",
             "inputs": {
                 "frames": ["11", 0],
-                "mask": ["11", 2],
+                "mask": ["11", 4],
                 "fps": ["11", 1],
                 "format": kind,
                 "filename_prefix": "clear/film",
