@@ -102,6 +102,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         length = self.headers.get("Content-Length", "")
         if urlsplit(self.path).path != "/sound" or not length.isdecimal() or int(length) > MOST_BYTES:
+            if length.isdecimal():  # a connection closed with bytes unread is reset, and the answer lost
+                self.rfile.read(min(int(length), 4 * MOST_BYTES))
             self._answer(400, "text/plain", b"Send at most 1 MB of 16-bit samples at 16 kHz to /sound.")
             return
         data = self.rfile.read(int(length))
