@@ -17,6 +17,7 @@ from ..networks.renderer.lmdd import MotionField
 from ..networks.renderer.model import Renderer, Source
 from ..networks.renderer.warp import invert
 from .flow import INVERSION_STEPS, Flow, same_length
+from .halving import joined
 from .portrait import Progress, autocast, each_batch
 from .settings import RenderingSettings
 from .threads import in_order, worker_count
@@ -120,9 +121,9 @@ def motion_fields(
 
     size = tuple(source.image.shape[-2:])
     made = each_batch(work, renderer, source, appearance, motion, settings, size, bf16=bf16, progress=progress)
-    joined = [None if parts[0] is None else torch.cat(parts) for parts in zip(*made, strict=True)]
+    parts = joined(list(made))
     count = len(MotionField._fields)
-    return Fields(MotionField(*joined[:count]), Deviation(*joined[count:]), motion.fps)
+    return Fields(MotionField(*parts[:count]), Deviation(*parts[count:]), motion.fps)
 
 
 def _on(device: torch.device, group: MotionField | Deviation) -> MotionField | Deviation:

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ...media.mesh_parameters import CORNERS, EYES, LIPS
 from .manifest import SUFFIXES as LISTS
 from .manifest import Entry, clip_of, read_manifest
 from .splits import split_of
 
 SUFFIXES = (".mkv", ".mp4", ".mov", ".avi")
-EYES, LIPS, CORNERS = (33, 263), (13, 14), (61, 291)  # in the mesh's numbering
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Faces(NamedTuple):
 
 
 class FacesTask(MotionSpaceTask):
-    """Every batch of drawn groups has one of real ones beside it: two thirds as many."""
+    """Beside every drawn group, which has two people, stands a real one."""
 
     def __init__(
         self, renderer: Renderer, stills: StillSet, faces: FaceGroups, weights: MotionSpaceWeights | None = None

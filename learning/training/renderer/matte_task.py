@@ -21,7 +21,7 @@ from ....networks.renderer.plate import SIZE, moved_matte
 from ....vocabulary import BACKGROUND
 from ...datasets.batch_slice import Draws
 from ...datasets.stills import StillSet
-from .augment import vary
+from .augment import jostle, vary
 from .losses import total
 from .stills_task import StillsTask
 
@@ -77,7 +77,7 @@ class MatteTask(StillsTask):
         framed = resize(person, size)
         both = torch.cat([images, framed], 1)
         if draws is not None:
-            both = _cropped(both, draws.each(3))
+            both = jostle(both, both.new_zeros(len(both), 1, 2), draws.each(3), zoom=ZOOM, move=SHIFT)[0]
             both = torch.cat([vary(both[:, :3], draws.each(3)), both[:, 3:]], 1)
         motion = self.renderer.motion_from_parameters(groups.param[:, 0].to(self.device)).detach()
         return Drawn(both[:, :3], both[:, 3:], resize(pictures[:, 0], size), motion, framed)
@@ -120,12 +120,3 @@ class MatteTask(StillsTask):
         right = (seen > 0) == (resize(batch.framed, seen.shape[-1]) > 0.5)
         overlap = (matte & person).float().sum((1, 2, 3)) / union
         return {"iou": round(float(overlap.mean()), 4), "outline": round(float(right.float().mean()), 4)}
-
-
-def _cropped(pictures: Tensor, draws: Draws) -> Tensor:
-    """Each scaled and moved by itself."""
-    noise = draws.normal(3)
-    scale, shift = (ZOOM * noise[:, 0]).exp(), 2 * SHIFT * noise[:, 1:]
-    theta = torch.cat([torch.diag_embed(scale[:, None].expand(-1, 2)), shift[:, :, None]], 2)
-    grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
-    return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ....files import whole_file
+from ....media.mesh_parameters import CORNERS, EYES, LIDS, LIPS
 from ....vocabulary import INDEX, LANDMARKS
 
 POINTS: dict[str, int] = {
@@ -28,10 +29,6 @@ POINTS: dict[str, int] = {
 """Landmarks of the corpus (left and right of the image) that the mesh has, in its numbering."""
 KNOWN: tuple[int, ...] = tuple(LANDMARKS.index(name) for name in POINTS)
 """Their indices in the corpus's order."""
-EYES = 33, 263
-LIPS, CORNERS = (13, 14), (61, 291)
-LIDS = ((159, 145, 33, 133), (386, 374, 263, 362))  # upper, lower, outer and inner corner
-
 MOUTH = tuple(INDEX[name] for name in ("jaw", "pucker", "spread", "smile_left", "smile_right", "press")) + tuple(
     INDEX[name] for name in ("upper_lip", "lower_lip")
 )
@@ -57,7 +54,7 @@ def seen(mesh: np.ndarray) -> Seen:
     def apart(a: int, b: int) -> np.ndarray:
         return np.linalg.norm(mesh[:, a] - mesh[:, b], axis=-1)
 
-    lids = [apart(upper, lower) / np.maximum(apart(outer, inner), 1e-6) for upper, lower, outer, inner in LIDS]
+    lids = [apart(upper, lower) / np.maximum(apart(outer, inner), 1e-6) for upper, lower, outer, inner in LIDS.values()]
     nose = _into(mesh[:, [POINTS["nose_tip"]]], centre, scale, angle)[:, 0, 0]
     return Seen(apart(*LIPS) / scale, apart(*CORNERS) / scale, np.stack(lids, 1), angle, nose)
 
