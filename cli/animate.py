@@ -80,9 +80,7 @@ def _add_phones(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints how long each stage took, and the file."""
     with importing():
-        from ..media.motion import check_language
         from ..media.sound_file import SoundFile
-        from ..model_loaders.checkpoint import load_motion_model, load_renderer
         from ..pipelines import portrait
 
     settings, stages, films = chosen(options, SamplingSettings), Stages(), _films(options)
@@ -92,10 +90,7 @@ def run(options: argparse.Namespace) -> None:
         film.check_out(one)
     sounds = [SoundFile(one.voice) for one in films]
     with use_machine(options) as machine:
-        with stages("load the networks"):
-            renderer = load_renderer(options.renderer, options.framing).to(machine.device)
-            model = load_motion_model(options.motion_model, options.framing).to(machine.device)
-            check_language(model.motion_language, renderer)
+        renderer, model = film.load_networks(options, machine, stages, options.framing)
         face = film.portrait_of(options, renderer, machine, stages)
         for one, sound in zip(films, sounds, strict=True):
             with stages("read the voice"):

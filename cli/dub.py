@@ -7,6 +7,7 @@ from functools import partial
 from itertools import islice
 
 from ..pipelines.settings import Range, RenderingSettings, SamplingSettings
+from . import film
 from .animate import add_speech, generate_motion
 from .options import Machine, add_machine, add_networks, command, number, seconds, use_machine
 from .settings import add_setting, chosen
@@ -64,24 +65,17 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints what was dubbed and what was left as filmed, how long each stage took, and the file."""
-    from ..media.motion import check_language
     from ..media.sound_file import SoundFile
     from ..media.video import probe_video
-    from ..model_loaders.checkpoint import load_motion_model, load_renderer
     from ..pipelines import portrait
-    from .film import check_out
 
-    options.save_motion = None
-    check_out(options)
+    film.check_film(options.out)
     stages, sampling = Stages(), chosen(options, SamplingSettings)
     with use_machine(options) as machine:
         with stages("read the voice"):
             voice = portrait.prepare_voice_file(SoundFile(options.voice))
             info = probe_video(options.video)
-        with stages("load the networks"):
-            renderer = load_renderer(options.renderer).to(machine.device)
-            model = load_motion_model(options.motion_model).to(machine.device)
-            check_language(model.motion_language, renderer)
+        renderer, model = film.load_networks(options, machine, stages)
         motion = generate_motion(model, voice, options.style, None, sampling, machine, stages)
         _write(options, info, renderer, motion, machine, stages)
 

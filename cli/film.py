@@ -95,23 +95,39 @@ def framing(options: argparse.Namespace) -> dict[str, float]:
     return usual | given
 
 
-def check_out(options: argparse.Namespace, also: tuple[str, ...] = ()) -> None:
-    """Refuse a wrong output name, and a place that cannot be written, before any work is done.
-
-    also: other endings that are allowed."""
+def check_film(out: str, also: tuple[str, ...] = ()) -> None:
+    """Refuse a wrong name of a film, and a place that cannot be written. also: other endings that are allowed."""
     from ..files import check_place
     from ..media.video import CONTAINERS
 
     endings = (*CONTAINERS, *ALPHA, *also)
-    if Path(options.out).suffix.lower() not in endings:
-        raise ValueError(f"--out {options.out}: name a video file that ends in {', '.join(endings)}.")
-    if Path(options.out).suffix.lower() in ALPHA and getattr(options, "paste_back", False):
+    if Path(out).suffix.lower() not in endings:
+        raise ValueError(f"--out {out}: name a video file that ends in {', '.join(endings)}.")
+    check_place(out)
+
+
+def check_out(options: argparse.Namespace, also: tuple[str, ...] = ()) -> None:
+    """`check_film`, and what else of a portrait's film can be refused before any work is done."""
+    from ..files import check_place
+
+    check_film(options.out, also)
+    if Path(options.out).suffix.lower() in ALPHA and options.paste_back:
         raise ValueError("--paste-back gives the whole photo, which is opaque: leave it out, or write .mp4.")
-    if "expression" in options:  # not every film's motion can be changed
-        motion_changes.additions(options)
-    check_place(options.out)
+    motion_changes.additions(options)
     if options.save_motion:
         check_place(options.save_motion)
+
+
+def load_networks(options: argparse.Namespace, machine: Machine, stages: Stages, framing: str = "head") -> tuple:
+    """The renderer and the motion model that speaks its language, on the machine's device."""
+    from ..media.motion import check_language
+    from ..model_loaders.checkpoint import load_motion_model, load_renderer
+
+    with stages("load the networks"):
+        renderer = load_renderer(options.renderer, framing).to(machine.device)
+        model = load_motion_model(options.motion_model, framing).to(machine.device)
+        check_language(model.motion_language, renderer)
+    return renderer, model
 
 
 def portrait_of(options: argparse.Namespace, renderer, machine: Machine, stages: Stages) -> Portrait:

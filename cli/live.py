@@ -62,10 +62,8 @@ def run(options: argparse.Namespace) -> None:
     from ..files import check_place
     from ..live.server import LOOPBACK, Server
     from ..live.session import Session
-    from ..media.motion import check_language
     from ..media.photo import load_photo
     from ..media.sound_file import SoundFile
-    from ..model_loaders.checkpoint import load_motion_model, load_renderer
     from ..pipelines.framing import frame_portrait
 
     sound = SoundFile(options.sound) if options.sound else None
@@ -73,10 +71,7 @@ def run(options: argparse.Namespace) -> None:
         check_place(options.report)
     stages = Stages()
     with use_machine(options) as machine:
-        with stages("load the networks"):
-            renderer = load_renderer(options.renderer).to(machine.device)
-            model = load_motion_model(options.motion_model).to(machine.device)
-            check_language(model.motion_language, renderer)
+        renderer, model = film.load_networks(options, machine, stages)
         face = {"finder": options.finder, "box": options.box, "which": options.which_face}
         framed = frame_portrait(load_photo(options.photo), **face, **film.framing(options))
         rendering = chosen(options, RenderingSettings)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ..pipelines.settings import Range, RenderingSettings, SamplingSettings
+from . import film
 from .animate import add_speech, generate_motion
 from .options import Machine, add_machine, add_networks, box, command, number, use_machine
 from .settings import add_setting, chosen
@@ -71,21 +72,14 @@ def _add_conversation(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints who was found where, how long each stage took, and the file."""
-    from ..media.motion import check_language
-    from ..model_loaders.checkpoint import load_motion_model, load_renderer
     from ..pipelines import portrait
-    from .film import check_out
 
-    options.save_motion = None
-    check_out(options)
+    film.check_film(options.out)
     stages, sampling = Stages(), chosen(options, SamplingSettings)
     with use_machine(options) as machine:
         with stages("read the voices"):
             *tracks, rate = _tracks(options)
-        with stages("load the networks"):
-            renderer = load_renderer(options.renderer).to(machine.device)
-            model = load_motion_model(options.motion_model).to(machine.device)
-            check_language(model.motion_language, renderer)
+        renderer, model = film.load_networks(options, machine, stages)
         photo, faces = _faces(options, renderer, machine, stages)
         motions = []
         for (crop, _, appearance), track in zip(faces, tracks, strict=True):

@@ -12,13 +12,20 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from ..media.motion import Motion, fitted_to, retarget
+from ..media.motion import Motion, fitted_to
 from ..networks.motion_model.model import GlobalAudio, MotionModel
 from ..networks.renderer.model import Renderer
 from ..vocabulary import FPS, SAMPLES_A_FRAME
-from . import lips
 from .limits import MotionLimits
-from .portrait import LISTENING_PAD, autocast, encode_source, extract_appearance, frame_size, generate_motion
+from .portrait import (
+    LISTENING_PAD,
+    Onto,
+    autocast,
+    encode_source,
+    extract_appearance,
+    frame_size,
+    generate_motion,
+)
 from .settings import LiveSettings, RenderingSettings, SamplingSettings
 
 MOST = 80  # frames sampled at once: those that waited, where sampling is slower than the sound
@@ -103,18 +110,15 @@ class LivePortrait:
         self.size = frame_size(renderer, source, self.settings.size)
         self.source, self.own = source.to(self.device).at_size(self.size), source.motion.float().cpu()[0]
         self.limits = MotionLimits(renderer, "the motion")
-        self.opening: Tensor | None = None
+        self.onto: Onto | None = None
 
     @torch.inference_mode()
     def draw(self, motion: Motion, first: int) -> Tensor:
         """Motion (b frames), of which the first is frame `first` of all, -> (b,H,W,3) float32 in [0,1] on the CPU."""
         motion = fitted_to(motion, self.renderer)
-        if self.opening is None:
-            relative = self.settings.mode == "relative"
-            self.opening = lips.lip_opening(self.renderer, self.own, motion) if relative else torch.zeros_like(self.own)
-        closed = lips.closing_weight(torch.arange(first, first + motion.frames), float(motion.fps))
-        target = retarget(motion, self.own, self.settings.mode, self.settings.gain)
-        target = self.limits.clamp(target - closed * min(self.settings.gain, 1.0) * self.opening).to(self.device)
+        if self.onto is None:
+            self.onto = Onto.portrait(self.renderer, self.own, motion, self.settings)
+        target = self.limits.clamp(self.onto(motion, first)).to(self.device)
         with autocast(self.device, self.bf16):
             target = self.renderer.within_limits(target, self.source)
             rendered = self.renderer.decode(

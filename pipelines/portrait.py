@@ -361,16 +361,35 @@ def target_motions(
     renderer: Renderer, source: Source, motion: Motion, settings: RenderingSettings, limits: MotionLimits, batch: int
 ) -> Iterator[Tensor]:
     """The absolute motion (b,768) of the frames on the CPU, clamped, `batch` of them at a time."""
-    own = source.motion.float().cpu()[0]
-    mode = settings.mode
-    if mode == "expression":
-        own, mode = with_expression_of(own, motion.reference, renderer), "relative"
-    opening = lips.lip_opening(renderer, own, motion) if settings.mode == "relative" else torch.zeros_like(own)
+    onto = Onto.portrait(renderer, source.motion.float().cpu()[0], motion, settings)
     for start in range(0, motion.frames, batch):
         part = replace(motion, values=motion.values[start : start + batch])
-        indices = torch.arange(start, start + part.frames)
-        closed = lips.closing_weight(indices, float(motion.fps)) * min(settings.gain, 1.0)
-        yield limits.clamp(retarget(part, own, mode, settings.gain) - closed * opening)
+        yield limits.clamp(onto(part, start))
+
+
+@dataclass(frozen=True, eq=False)
+class Onto:
+    """How motion becomes that of one portrait: what it is added to, and by how much the photo's own lips close."""
+
+    own: Tensor  # (768,)
+    opening: Tensor  # (768,)
+    mode: str  # of `retarget`
+    gain: float
+
+    @classmethod
+    def portrait(cls, renderer: Renderer, own: Tensor, motion: Motion, settings: RenderingSettings) -> Onto:
+        """For motion like this on a portrait whose own is (768,)."""
+        mode = settings.mode
+        if mode == "expression":
+            own, mode = with_expression_of(own, motion.reference, renderer), "relative"
+        opening = lips.lip_opening(renderer, own, motion) if settings.mode == "relative" else torch.zeros_like(own)
+        return cls(own, opening, mode, settings.gain)
+
+    def __call__(self, part: Motion, first: int) -> Tensor:
+        """Motion of b frames, of which the first is frame `first` of all -> absolute motion (b,768)."""
+        indices = torch.arange(first, first + part.frames)
+        closed = lips.closing_weight(indices, float(part.fps)) * min(self.gain, 1.0)
+        return retarget(part, self.own, self.mode, self.gain) - closed * self.opening
 
 
 def assemble(
