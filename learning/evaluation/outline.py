@@ -10,8 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...networks.renderer.model import Renderer
-from ...vocabulary import BACKGROUND, COUNT, INDEX
+from ...vocabulary import BACKGROUND, COUNT
 from .metrics import mean_of
+from .reenactment import masked_psnr
+from .sheets import parameters_of, render_parameters
 
 POSES: dict[str, dict[str, float]] = {
     "turned": {"yaw": 0.35},
@@ -30,22 +32,20 @@ def measure_outline(renderer: Renderer, people: int = 24, seed: int = 900, size:
     from ..corpus.drawing.scene import random_scene
     from ..corpus.person.identity import random_identity
 
-    device, rasterizer, rows = next(renderer.parameters()).device, HeadRasterizer(size), []
+    rasterizer, rows = HeadRasterizer(size), []
+    poses = torch.stack([parameters_of(pose) for pose in POSES.values()])
     for person in range(people):
         rng = np.random.default_rng([seed, person])
         rasterizer.set_scene(random_scene(rng, random_identity(rng), size))
-        photo, _ = _drawn(rasterizer, {}, device)
-        source = renderer.encode_source(photo[None]).toned()
-        appearance = renderer.extract_appearance(source)
-        rest = renderer.motion_from_parameters(torch.zeros(COUNT, device=device))
-        for pose in POSES.values():
-            truth, background = _drawn(rasterizer, pose, device)
-            band = around(background)
+        photo, _ = _drawn(rasterizer, torch.zeros(COUNT))
+        images = render_parameters(renderer, photo, poses, size)
+        for pose, image in zip(poses, images, strict=True):
+            truth, background = _drawn(rasterizer, pose)
+            band = around(background)[None, None].float()
             if float(band.sum()) < 50:  # a head that fills the picture
                 continue
-            change = renderer.motion_from_parameters(_parameters(pose, device)) - rest
-            image = renderer.decode(source, appearance, source.motion + change).image[0]
-            rows.append({"outline": _psnr(image, truth, band), "outline_copy": _psnr(photo, truth, band)})
+            drawn = (masked_psnr(shown[None], truth[None], band) for shown in (image, photo))
+            rows.append(dict(zip(("outline", "outline_copy"), drawn, strict=True)))
     return mean_of(rows)
 
 
@@ -56,22 +56,10 @@ def around(background: Tensor) -> Tensor:
     return (F.max_pool2d(person, 2 * reach + 1, 1, reach)[0, 0] > 0) & background
 
 
-def _parameters(pose: dict[str, float], device: torch.device) -> Tensor:
-    values = torch.zeros(COUNT, device=device)
-    for name, value in pose.items():
-        values[INDEX[name]] = value
-    return values
-
-
-def _drawn(rasterizer, pose: dict[str, float], device: torch.device) -> tuple[Tensor, Tensor]:
-    """A person's picture (3,S,S) in [0,1], and where the background is (S,S) bool."""
-    picture, label, *_ = rasterizer.draw(_parameters(pose, torch.device("cpu")).numpy())
-    image = torch.from_numpy(picture).to(device).permute(2, 0, 1).float() / 255
+def _drawn(rasterizer, parameters: Tensor) -> tuple[Tensor, Tensor]:
+    """A person's picture (3,S,S) in [0,1] with parameters (24,), and where the background is (S,S) bool."""
+    picture, label, *_ = rasterizer.draw(parameters.numpy())
+    image = torch.from_numpy(picture).permute(2, 0, 1).float() / 255
     background = torch.from_numpy(label[..., 3].astype(np.int64) == BACKGROUND).float()[None, None]
     sized = F.interpolate(background, image.shape[-2:], mode="bilinear", align_corners=False)[0, 0]
-    return image, (sized > 0.99).to(device)
-
-
-def _psnr(image: Tensor, truth: Tensor, where: Tensor) -> float:
-    error = (image - truth).square().mean(0)[where].mean()
-    return float(-10 * error.clamp_min(1e-10).log10())
+    return image, sized > 0.99

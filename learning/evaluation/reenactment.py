@@ -55,13 +55,13 @@ def _group(renderer: Renderer, own: Tensor, motion: Tensor, written: Tensor, mou
         values[name] = float(psnr(image, truth).mean())
         if name == "video":
             values["ssim"] = float(ssim(image, truth).mean())
-            values["mouth"] = _masked_psnr(image, truth, mouth)
-            values["mouth_copy"] = _masked_psnr(copied, truth, mouth)
+            values["mouth"] = masked_psnr(image, truth, mouth)
+            values["mouth_copy"] = masked_psnr(copied, truth, mouth)
     still = renderer.decode(source, appearance, base[None]).image
     return values | {"rest": float(psnr(still, own[:1]).mean())}
 
 
-def _masked_psnr(pictures: Tensor, truth: Tensor, mask: Tensor) -> float:
+def masked_psnr(pictures: Tensor, truth: Tensor, mask: Tensor) -> float:
     """PSNR over the pixels of a mask (B,1,h,w); NaN where it is almost empty."""
     weight = F.interpolate(mask, size=pictures.shape[-2:], mode="nearest").expand_as(pictures)
     if float(weight.sum()) < 3 * 16:

@@ -21,6 +21,7 @@ from ...networks.renderer.model import Renderer
 from ...sampling.settings import Range
 from ..datasets.film_frames import FilmFrames, PlainStills
 from ..datasets.manifest import SUFFIXES
+from .metrics import psnr
 
 FRAMES = 7  # of a film, evenly spread: the first is the source
 PARTS = ("both", "named", "free")
@@ -42,15 +43,10 @@ def over_copying(renderer: Renderer, clips: Sequence[np.ndarray], size: int, par
         drawn, wrong = (
             renderer.decode(source, appearance, source.motion + x).image for x in (change, change.roll(1, 0))
         )
-        ours, copied, other = (decibels(x, truth) for x in (drawn, pictures[:1].expand_as(truth), wrong))
+        ours, copied, other = (psnr(x, truth) for x in (drawn, pictures[:1].expand_as(truth), wrong))
         rows.append([float((ours - copied).mean()), float((ours - other).mean()), float(ours.mean())])
     values = np.mean(rows, 0).round(3).tolist()
     return dict(zip(("over_copying", "over_another_frame", "psnr"), values, strict=True))
-
-
-def decibels(a: Tensor, b: Tensor) -> Tensor:
-    """PSNR (N,) of pictures (N,3,H,W) in [0,1]."""
-    return -10 * (a - b).square().mean((1, 2, 3)).clamp_min(1e-10).log10()
 
 
 def spread(clip: np.ndarray) -> np.ndarray:

@@ -27,8 +27,8 @@ def renderer(tiny_config):
 def test_a_renderer_that_shows_the_photo_has_the_photo_s_figure(renderer, monkeypatch):
     pytest.importorskip("moderngl")
 
-    def copied(source, appearance, motion):
-        return SimpleNamespace(image=source.image)
+    def copied(source, appearance, motion, size):
+        return SimpleNamespace(image=source.image.expand(len(motion), -1, -1, -1))
 
     monkeypatch.setattr(renderer, "decode", copied)
     try:
