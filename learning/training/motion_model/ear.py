@@ -5,7 +5,9 @@ model stays as it is.
     python -m mamba_portrait.learning.training.motion_model.ear --data DIR --init FILE --out RUN.pt
 
 DIR holds clips of drawn parameters (learning/corpus/tracks.py, real_lips.py). People on film weigh the same, and
-together as much as FILMS of all; the frames of other clips weigh the same too. `export RUN.pt` writes the weights.
+together as much as FILMS of all; the frames of other clips weigh the same too. With `--augmented SHARE` each clip also
+counts, for so much of its weight, as it sounds in another room, on another line or with music under it. `export RUN.pt`
+writes the weights.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from ....networks.renderer.model import Renderer
 from ....pipelines.portrait import Voice, extract_global_audio, extract_local_audio
 from ....sampling.settings import Range
 from ....vocabulary import INDEX, SAMPLES_A_FRAME
-from ...datasets.tracks import MOUTH, Track, load_tracks
+from ...corpus.speech.augment import augment
+from ...datasets.tracks import MOUTH, Augment, Track, load_tracks
 from ..run import save_atomically
 from .led import as_wide, features, lead_through_condition, led_by
 from .train import averaged_motion_model
@@ -85,22 +88,29 @@ def _on_film(speaker: str) -> bool:
 
 
 @torch.inference_mode()
-def solve_ear(model: MotionModel, renderer: Renderer, tracks: Sequence[Track], ridge: float = RIDGE) -> None:
-    """Replace the audio regression of `model` by the best linear one on clips of drawn parameters."""
+def solve_ear(
+    model: MotionModel,
+    renderer: Renderer,
+    tracks: Sequence[Track],
+    ridge: float = RIDGE,
+    augment: Augment | None = None,
+    augmented: float = 0.0,
+) -> None:
+    """Replace the audio regression of `model` by the best linear one on clips of drawn parameters; of each clip's
+    weight the share `augmented`, in 0 .. 1, is that of its sound changed by `augment`."""
     drawn, led = [track for track in tracks if track.drawn], led_by(model.config)
     mean = renderer.read_parameters(model.motion_mean[None])[0, led].cpu().double()
-    device = model.motion_mean.device
     narrow = len(led) > len(MOUTH)  # all that is heard is regressed on, as the condition of a half body holds less
     inputs = model.config.local_width + 2 * model.config.global_width if narrow else model.config.width
     moments, kept = Moments(inputs, len(led)), []
-    for track, weight in zip(tqdm(drawn, desc="audio features", unit="clip"), weights_of(drawn), strict=True):
-        audio = torch.from_numpy(track.audio(0, len(track.values)))
-        voice = Voice(audio[None], len(audio) // SAMPLES_A_FRAME)
-        global_audio = extract_global_audio(model, voice, keep_on=device)
-        local = extract_local_audio(model, voice, keep_on=device)
-        given = features(global_audio, local) if narrow else model.condition(global_audio, local)[0]
-        truth = np.array(track.values[:, led])
-        moments.add(given, torch.from_numpy(truth), weight)
+    clips = zip(tqdm(drawn, desc="audio features", unit="clip"), weights_of(drawn), strict=True)
+    for number, (track, weight) in enumerate(clips):
+        audio, truth = track.audio(0, len(track.values)), np.array(track.values[:, led])
+        given, changes = _heard(model, audio, narrow), 0.0 if track.augmented else augmented
+        moments.add(given, torch.from_numpy(truth), weight * (1 - changes))
+        if changes:
+            changed = np.asarray(augment(audio, np.random.default_rng(number)), np.float32)
+            moments.add(_heard(model, changed, narrow), torch.from_numpy(truth), weight * changes)
         if narrow and len(kept) < MEASURED:
             kept.append((given.cpu().double(), truth))
     matrix, bias = moments.solve(ridge)
@@ -113,6 +123,15 @@ def solve_ear(model: MotionModel, renderer: Renderer, tracks: Sequence[Track], r
         model.ear.weight.copy_(matrix)
         model.ear.bias.copy_(bias - mean)
     scale_mouth(model, renderer)
+
+
+def _heard(model: MotionModel, audio: np.ndarray, narrow: bool) -> Tensor:
+    """What the regression reads of a clip's sound (T*640,), (T,inputs)."""
+    voice = Voice(torch.from_numpy(audio)[None], len(audio) // SAMPLES_A_FRAME)
+    device = model.motion_mean.device
+    global_audio = extract_global_audio(model, voice, keep_on=device)
+    local = extract_local_audio(model, voice, keep_on=device)
+    return features(global_audio, local) if narrow else model.condition(global_audio, local)[0]
 
 
 @torch.no_grad()
@@ -133,6 +152,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--every", type=Range(1, 1_000_000).read, default=1, help="use every so many-th clip only (%(default)s)"
     )
+    parser.add_argument(
+        "--augmented",
+        type=Range(0.0, 1.0).read,
+        default=0.0,
+        metavar="SHARE",
+        help="of each clip's weight so much is that of its sound in other rooms, lines and with music (%(default)s)",
+    )
     parser.add_argument("--out", required=True, metavar="RUN.pt", help="what `export` reads")
     options = parser.parse_args(arguments)
     state: dict = {}
@@ -141,7 +167,8 @@ def main(arguments: list[str] | None = None) -> None:
         model = averaged_motion_model(options.init)
     else:
         model = load_motion_model(options.init)
-    solve_ear(model, load_renderer(options.renderer), load_tracks(options.data)[:: options.every])
+    tracks = load_tracks(options.data)[:: options.every]
+    solve_ear(model, load_renderer(options.renderer), tracks, augment=augment, augmented=options.augmented)
     facts = {name: state[name] for name in ("step", "spent") if name in state}
     save_atomically(
         Path(options.out),
