@@ -145,6 +145,12 @@ train --experiments
         help="of the windows so many hear at most 20 frames ahead, for voices heard as they come (%(default)s)",
     )
     second.add_argument(
+        "--predicted-history",
+        action="store_true",
+        help="the four previous frames are those that the model itself predicts, as in the paper, in place of the true "
+        "ones with noise",
+    )
+    second.add_argument(
         "--workers", type=number(Range(0, 1024)), default=0, help="processes that prepare batches (%(default)s)"
     )
     whole.add_argument("--jobs", type=processes, help="processes that draw (default: all cores)")
@@ -279,6 +285,7 @@ def run_stage2(options: argparse.Namespace) -> None:
             workers=options.workers,
             sample=_portrait(options.sample) if options.sample else None,
             ablate=options.ablate,
+            predicted_history=options.predicted_history,
         )
         show(train_stage2(options.data, options.out, whole, settings, renderer))
 

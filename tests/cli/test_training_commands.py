@@ -58,10 +58,10 @@ def test_draw_train_and_export(drawn, tiny_lite, tmp_path, capsys):
     assert training["note"] == "a test" and training["step"] >= 1
 
     order = ["train", "stage2", "--data", data, "--renderer", renderer_file, "--out", str(second), "--steps", "1"]
-    assert main([*order, "--batch-size", "2", "--accumulate", "2", *device]) == 0
+    assert main([*order, "--batch-size", "2", "--accumulate", "2", "--predicted-history", *device]) == 0
     assert main(["export", str(second / "stage2.pt"), "-o", model_file]) == 0
     model = load_motion_model(model_file)
-    assert model.motion_language == renderer.motion_language != ""
+    assert model.motion_language == renderer.motion_language != "" and model.config.predicted_history
     torch.testing.assert_close(model.rest_motion, renderer.rest_motion(), rtol=1e-2, atol=1e-3)
     assert "M parameters" in capsys.readouterr().out
 

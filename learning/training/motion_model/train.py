@@ -48,6 +48,7 @@ class Stage2Settings:
     sample: Tensor | None = None  # a photograph (S,S,3) that speaks a clip kept for validation at every checkpoint
     ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE2
     renew: Sequence[str] = ()  # with init: modules that begin anew, in a model of `config`
+    predicted_history: bool = False  # the four previous frames are those that the model predicts [P]; False: its config
     measure: bool = False  # end with figures on the clips kept for validation
 
 
@@ -74,6 +75,8 @@ def train_stage2(
 
     torch.manual_seed(plan.seed)
     model, learns_new_motion = _begun(settings, renderer.motion_language)
+    if settings.predicted_history:
+        model.config = replace(model.config, predicted_history=True)
     model = model.to(plan.device)
     if any(not track.drawn for track in tracks):  # what it learns may have parts without names
         model.motion_encoder_id = getattr(renderer, "motion_encoder_id", "")
