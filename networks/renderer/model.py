@@ -54,6 +54,14 @@ def monochrome(photo: Tensor) -> Tensor | None:
     return line if bool(((error < MONOCHROME) & (spread.flatten() > 1e-4)).all()) else None
 
 
+def _blended(picture: Tensor, other: Tensor, weight: Tensor, own: bool = True) -> Tensor:
+    """The picture where weight is 0, the other where it is 1. At inference in the picture's memory, if that is its
+    `own`: new memory for every frame costs as much as the blending."""
+    if torch.is_grad_enabled() or not own:
+        return torch.lerp(picture, other, weight)
+    return picture.lerp_(other, weight)
+
+
 @dataclass(frozen=True)
 class Source:
     """An encoded portrait: everything that does not depend on the frame."""
@@ -245,11 +253,11 @@ class Renderer(nn.Module):
             generated = source.tone[:, 0] + source.tone[:, 1] * generated.mean(1, keepdim=True)
         if warped.shape[1] == 4:
             generated = torch.cat([generated, warped[:, 3:].to(generated.dtype)], 1)  # what is painted is as opaque
-        image = torch.lerp(generated, warped.float(), keep)
+        image = _blended(generated, warped.float(), keep, own=generated is not synthesis.image)
         left = None
         if source.plate is not None:
             left = bilinear(vacated(field.forward, source.matte, field.features, self.outline), size)
-            image = torch.lerp(image, resize(source.plate, size).to(image.dtype), left.to(image.dtype))
+            image = _blended(image, resize(source.plate, size).to(image.dtype), left.to(image.dtype))
         return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation, left)
 
     def read_parameters(self, motion: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ def _block(before: int, after: int) -> nn.Sequential:
 def painted_plate(image: Tensor, matte: Tensor) -> Tensor:
     """(B,3,H,W) and its matte (B,1,SIZE,SIZE) in [0,1] -> the image with the person painted over: every pixel of his
     takes the mean of the smallest surroundings that hold background (push and pull over a pyramid)."""
-    wide = F.max_pool2d(matte, 2 * FRINGE + 1, 1, FRINGE)
+    wide = widened(matte, FRINGE)
     known = (1 - bilinear(wide, tuple(image.shape[-2:]))).clamp(0, 1)
     levels = [(image * known, known)]
     while min(levels[-1][0].shape[-2:]) > 2:
@@ -97,16 +97,30 @@ def vacated(forward: Tensor, matte: Tensor, features: Tensor, outline: Outline) 
     not background."""
     field = bilinear(forward.float(), (SIZE, SIZE))
     coarse = resize(forward.float(), SIZE // 4)
-    moves = F.max_pool2d(coarse.norm(dim=1, keepdim=True) * (SIZE / 2 / STILL), 3, 1, 1).clamp(max=1)
+    moves = widened(coarse.norm(dim=1, keepdim=True) * (SIZE / 2 / STILL), 1).clamp(max=1)
     moved = moved_matte(field, matte)
     person = bilinear(outline(features, matte, moved), (SIZE, SIZE)).sigmoid()
-    wide = F.max_pool2d(matte, 2 * EDGE + 1, 1, EDGE)
+    wide = widened(matte, EDGE)
     gap = (wide - torch.maximum(moved, certain(person))).clamp(0, 1) * bilinear(moves, (SIZE, SIZE))
     open_to = F.max_pool2d(((gap > REACHED) | (wide < 0.5)).float(), 2)
     reached = F.max_pool2d((wide < 0.5).float(), 2)
     for _ in range(SIZE // 8):  # a head's width at most
-        reached = F.max_pool2d(reached, 3, 1, 1) * open_to
-    return gap * bilinear(F.max_pool2d(reached, 3, 1, 1), (SIZE, SIZE))
+        reached = widened(reached, 1) * open_to
+    return gap * bilinear(widened(reached, 1), (SIZE, SIZE))
+
+
+def widened(x: Tensor, by: int) -> Tensor:
+    """(B,C,H,W) -> the largest value within a square of `by` pixels on each side. Without gradients by shifts, in an
+    eighth of the time that pooling takes on a CPU."""
+    if torch.is_grad_enabled():
+        return F.max_pool2d(x, 2 * by + 1, 1, by)
+    for axis in (2, 3) * by:
+        rest, wider = x.shape[axis] - 1, x.clone()
+        for mine, other in ((1, 0), (0, 1)):
+            place = wider.narrow(axis, mine, rest)
+            torch.maximum(place, x.narrow(axis, other, rest), out=place)
+        x = wider
+    return x
 
 
 def certain(matte: Tensor) -> Tensor:
