@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mamba_portrait.networks.renderer.model import Renderer
-from mamba_portrait.networks.renderer.plate import SIZE, Outline, moved_matte, painted_plate, vacated
+from mamba_portrait.networks.renderer.plate import SIZE, Outline, moved_matte, painted_plate, vacated, widened
 
 SHIFT = 0.25  # half pictures: 16 of 128 pixels
 
@@ -103,3 +103,28 @@ def test_a_portrait_at_rest_is_the_same_with_a_plate(tiny_config):
 def test_widths_of_a_matte_are_checked(tiny_config):
     with pytest.raises(ValueError, match="matte_widths"):
         replace(tiny_config, matte_widths=(8,))
+
+
+@pytest.mark.parametrize("by", [1, 3])
+def test_widening_is_the_same_with_and_without_gradients(by):
+    values = torch.rand(2, 1, 20, 13, generator=torch.Generator().manual_seed(0))
+    with torch.enable_grad():
+        pooled = widened(values, by)
+    assert torch.equal(widened(values, by), pooled) and not torch.equal(pooled, values)
+
+
+def test_frames_are_the_same_with_and_without_gradients(tiny_config):
+    """At inference they are blended in place, which must leave the photo and the decoder's picture as they are."""
+    torch.manual_seed(0)
+    renderer = Renderer(replace(tiny_config, matte_widths=(4, 8))).eval()
+    photo = torch.rand(1, 3, tiny_config.image_size, tiny_config.image_size)
+    source = renderer.encode_source(photo)
+    appearance, motion = renderer.extract_appearance(source), source.motion + 0.3
+    with torch.enable_grad():
+        first = renderer.decode(source, appearance, motion)
+    before = source.image.clone(), source.plate.clone()
+    for again in (renderer.decode(source, appearance, motion), renderer.decode(source, appearance, motion)):
+        torch.testing.assert_close(again.image, first.image)
+        torch.testing.assert_close(again.synthesis.image, first.synthesis.image)
+        torch.testing.assert_close(again.warped, first.warped)
+    assert torch.equal(source.image, before[0]) and torch.equal(source.plate, before[1])
