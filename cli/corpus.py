@@ -17,6 +17,7 @@ from ..vocabulary import FRAMINGS
 from .options import command, count, number, processes, seed
 
 SIZES = Range(64, 2048)
+ENGINES = "espeak-ng", "flite", "festival", "kokoro"
 
 
 def add(commands) -> argparse.ArgumentParser:
@@ -47,6 +48,13 @@ corpus --out data/train --sheet sheet.png
         default=0,
         metavar="N",
         help="of the clips, how many get a video as well; a quarter of those show gesturing hands (meta.json: hands)",
+    )
+    parser.add_argument(
+        "--engines",
+        nargs="+",
+        choices=ENGINES,
+        default=(),
+        help="speech engines that speak the clips (default: all that are installed)",
     )
     parser.add_argument("--seed", type=seed, default=0, help="another seed, other people and words (%(default)s)")
     parser.add_argument("--size", type=number(SIZES), default=256, help=f"side of the pictures ({SIZES}; %(default)s)")
@@ -108,7 +116,7 @@ def draw(options: argparse.Namespace) -> None:
         from ..learning.corpus.crew import SHARD, Crew
 
         arguments = {"groups": stills, "clips": clips} | {
-            name: getattr(options, name) for name in ("seed", "jobs", "size", "scenes", "framing")
+            name: getattr(options, name) for name in ("seed", "jobs", "size", "scenes", "framing", "engines")
         }
         with _bar(stills, "stills") as painted, _bar(clips, "clips") as spoken:
             with Crew(options.out, seconds=math.inf, **arguments) as crew:
@@ -129,7 +137,7 @@ def draw(options: argparse.Namespace) -> None:
         from ..learning.corpus.tracks import draw_tracks
 
         with _bar(clips, "clips") as report:
-            draw_tracks(options.out, clips, options.seed, report, framing=options.framing)
+            draw_tracks(options.out, clips, options.seed, report, framing=options.framing, engines=options.engines)
 
 
 def _count(folder: str, pattern: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...files import CannotWrite
@@ -37,6 +38,7 @@ class Crew:
         shard: int = SHARD,
         scenes: int = 1,
         framing: str = "head",
+        engines: Sequence[str] = (),
         patience: float = 20.0,
     ):
         if clips:
@@ -58,7 +60,7 @@ class Crew:
             )
             for first, count in _parts(groups, still_workers, shard)
         ] + [
-            context.Process(target=_clips_worker, args=(*arguments, first, count, framing), daemon=True)
+            context.Process(target=_clips_worker, args=(*arguments, first, count, framing, engines), daemon=True)
             for first, count in _parts(clips, clip_workers, 1)
         ]
 
@@ -93,7 +95,7 @@ class Crew:
         if failed:
             raise RuntimeError(
                 f"{len(failed)} of {len(self.workers)} processes that draw the corpus failed (see above): "
-                "stills need moderngl with EGL, voices need espeak-ng, flite or festival"
+                "stills need moderngl with EGL, voices need espeak-ng, flite, festival or kokoro"
             )
         return working
 
@@ -137,13 +139,23 @@ def _stills_worker(
         unwritten.put(str(error))
 
 
-def _clips_worker(out: str, seed: int, stop, unwritten, until: float, first: int, count: int, framing: str) -> None:
+def _clips_worker(
+    out: str,
+    seed: int,
+    stop,
+    unwritten,
+    until: float,
+    first: int,
+    count: int,
+    framing: str,
+    engines: Sequence[str],
+) -> None:
     from .tracks import draw_tracks
 
     progress = _stop_check(stop, until)
     try:
         progress(0, count)
-        draw_tracks(out, count, seed, progress, first=first, framing=framing)
+        draw_tracks(out, count, seed, progress, first=first, framing=framing, engines=engines)
     except Stopped:
         pass
     except CannotWrite as error:

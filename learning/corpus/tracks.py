@@ -9,7 +9,8 @@ by starting it again.
 
 import json
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,11 +42,13 @@ def draw_tracks(
     first: int = 0,
     splits: tuple[str, ...] | None = None,
     framing: str = "head",
+    engines: Sequence[str] = (),
 ) -> list[Path]:
     """Write clips first..first+clips-1 of a seed under out/clips and return their folders; complete ones are kept.
 
     splits: voices of these only, as for a corpus of held-out voices; processes with disjoint ranges may share a folder.
-    framing: of `vocabulary.FRAMINGS`.
+    framing: of `vocabulary.FRAMINGS`. engines: of `engines.ENGINES`, those that speak, all if empty; the others' voices
+    are heard behind them only.
     progress(done, clips) is called after each. Raises RuntimeError when no speech engine is installed, or none with
     such voices, ValueError for a negative number of clips.
     """
@@ -54,6 +57,10 @@ def draw_tracks(
     available = tuple(v for v in voices.installed() if splits is None or voices.split_of(v.speaker) in splits)
     if not available:
         raise RuntimeError(f"no installed voice is of the splits {', '.join(splits)}: install flite or festival voices")
+    if engines:
+        available = tuple(v if v.engine in engines else replace(v, share=0.0) for v in available)
+        if not any(v.share for v in available):
+            raise RuntimeError(f"{' and '.join(engines)} cannot speak here: install it, or name another engine")
     folder = Path(out) / "clips"
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -111,10 +118,7 @@ def _synthesise_speech(voice: Voice, rng: np.random.Generator) -> tuple[Utteranc
     """One or two sentences of a voice with pauses around them, SHORTEST to LONGEST seconds, a whole number of frames;
     their text and language code."""
     language = voice.languages[rng.integers(len(voice.languages))]
-    name = voice.name
-    if voice.engine == "espeak-ng":
-        accents = voices.ESPEAK_LANGUAGES.get(language, (language,))
-        name = f"{accents[rng.integers(len(accents))]}+{name}"
+    name = voices.name_in_engine(voice, language, rng)
     for _ in range(_ATTEMPTS):
         prosody = ProsodySettings(*(float(rng.uniform(*limits)) for limits in _PROSODY_RANGES))
         speed = float(np.exp(rng.uniform(-0.2, 0.2))) if rng.random() < augment.SHARE else 1.0

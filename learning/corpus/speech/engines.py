@@ -1,7 +1,7 @@
-"""Speech synthesizers that give the time of each phone: espeak-ng, flite, festival.
+"""Speech synthesizers that give the time of each phone: espeak-ng, flite, festival, kokoro.
 
 They are needed to make training data only. espeak-ng is called through its shared library (its command line gives no
-phone times), flite and festival are run as programs. Only their outputs are kept.
+phone times), flite and festival are run as programs, kokoro is a network (`kokoro.py`). Only their outputs are kept.
 """
 
 import functools
@@ -19,6 +19,7 @@ from scipy.signal import resample_poly
 from ....visemes.phones import Phone, split_classes
 from ....visemes.speaking import espeak_library, speak, stops_at_their_closures
 from ....vocabulary import SAMPLE_RATE
+from . import kokoro
 
 RECORDED_DELAY = 0.010
 """Seconds added to the labels of flite and festival, whose sound comes 5-15 ms later."""
@@ -127,7 +128,9 @@ def say_festival(text: str, voice: str, prosody: ProsodySettings) -> Utterance:
 
 @functools.cache
 def installed_voices(engine: str) -> frozenset[str]:
-    """Names of the voices that "flite" or "festival" reports; empty when it is not installed."""
+    """Names of the voices of "flite", "festival" or "kokoro"; empty when it is not installed."""
+    if engine == "kokoro":
+        return kokoro.installed_styles()
     if not shutil.which(engine):
         return frozenset()
     if engine == "flite":
@@ -141,6 +144,15 @@ def installed_voices(engine: str) -> frozenset[str]:
         )
 
 
+# --- kokoro -----------------------------------------------------------------------------------------------------------
+
+
+def say_kokoro(text: str, voice: str, prosody: ProsodySettings) -> Utterance:
+    """Speak with kokoro. voice: as `kokoro.say` has it. Its pitch cannot be set."""
+    samples, marks = kokoro.say(text, voice, prosody.rate)
+    return _speech(_to_rate(samples, kokoro.RATE), marks, "ipa")
+
+
 # --- shared ----------------------------------------------------------------------------------------------------------
 
 
@@ -148,12 +160,14 @@ ENGINES: dict[str, Callable[[str, str, ProsodySettings], Utterance]] = {
     "espeak-ng": say_espeak,
     "flite": say_flite,
     "festival": say_festival,
+    "kokoro": say_kokoro,
 }
 
 
 def available_engines() -> tuple[str, ...]:
     """Engines that can be used on this machine."""
     found = {"espeak-ng": espeak_library(), "flite": shutil.which("flite"), "festival": shutil.which("festival")}
+    found["kokoro"] = kokoro.installed_styles()
     return tuple(name for name in ENGINES if found[name])
 
 

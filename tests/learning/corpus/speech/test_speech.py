@@ -14,7 +14,12 @@ from mamba_portrait.visemes.phones import SILENCE, Phone
 from mamba_portrait.vocabulary import COUNT, INDEX, SAMPLE_RATE
 
 needs_engine = pytest.mark.skipif(not engines.available_engines(), reason="no speech engine is installed")
-EXAMPLES = {"espeak-ng": "en-us+f3", "flite": "slt", "festival": "cmu_us_slt_arctic_hts"}
+EXAMPLES = {
+    "espeak-ng": "en-us+f3",
+    "flite": "slt",
+    "festival": "cmu_us_slt_arctic_hts",
+    "kokoro": "en-us/af_heart",
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,7 @@ def drawn(tmp_path_factory):
 def test_engine_speaks_with_timed_phones(engine):
     if engine not in engines.available_engines():
         pytest.skip(f"{engine} is not installed")
-    if engine != "espeak-ng" and EXAMPLES[engine] not in engines.installed_voices(engine):
+    if engine != "espeak-ng" and EXAMPLES[engine].rpartition("/")[2] not in engines.installed_voices(engine):
         pytest.skip(f"{engine} has no voice {EXAMPLES[engine]}")
     speech = engines.ENGINES[engine]("Papa opened the big window.", EXAMPLES[engine], ProsodySettings())
     assert 1 < speech.duration < 4 and speech.audio.dtype == np.float32
