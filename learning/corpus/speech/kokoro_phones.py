@@ -9,6 +9,7 @@ consonants, alike in ten voices and at all rates; and the last phone before a pa
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import shutil
 import subprocess
@@ -130,16 +131,18 @@ def _by_sound(marks: list, audio: np.ndarray) -> list[tuple[float, float, str]]:
     quiet = quiet_runs(audio)
     result: list[list] = []
     for start, end, symbol in marks:
-        if result and symbol[:1] in _VOICELESS and symbol:
-            start = _closing(start, quiet)
         if result:
-            start = max(start, result[-1][0] + SHORTEST)
+            start = max(start, result[-1][0] + (SHORTEST if result[-1][2] not in ("", " ") else 0.0))
             result[-1][1] = start
         result.append([start, max(end, start), symbol])
     for i, mark in enumerate(result):
         if mark[2] in ("", " "):
             _settle_pause(mark, result[i - 1] if i else None, result[i + 1] if i + 1 < len(result) else None, quiet)
-    return [tuple(mark) for mark in result if mark[1] - mark[0] > 1e-4]
+    held = [mark for mark in result if mark[1] - mark[0] > 1e-4]
+    for before, mark in itertools.pairwise(held):
+        if before[2] and mark[2] and mark[2][0] in _VOICELESS:
+            before[1] = mark[0] = max(_closing(mark[0], quiet), before[0] + SHORTEST)
+    return [tuple(mark) for mark in held]
 
 
 def _closing(start: float, quiet: list[tuple[float, float]]) -> float:

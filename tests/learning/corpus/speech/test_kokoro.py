@@ -72,10 +72,10 @@ def test_pauses_are_where_it_is_quiet():
 
 def test_a_mark_without_quiet_is_no_pause_and_a_stop_begins_with_its_silence():
     marks = timed(
-        "sa, ma pa", np.array([8, 4, 6, 2, 2, 4, 6, 2, 4, 6, 8]), sound(1.3, (0, 0.15), (0.78, 0.9), (1.15, 1.3))
+        "sa, ma pa", np.array([8, 4, 6, 2, 2, 4, 6, 2, 4, 6, 8]), sound(1.3, (0, 0.15), (0.71, 0.85), (1.15, 1.3))
     )
     assert [symbol for _, _, symbol in marks] == ["", "s", "a", "m", "a", "p", "a", ""]
-    assert marks[5][0] == pytest.approx(0.78, abs=0.01)
+    assert marks[5][0] == pytest.approx(0.71, abs=0.01)  # .765 by the network
 
 
 def test_stress_length_and_letters():

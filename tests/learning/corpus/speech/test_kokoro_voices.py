@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from mamba_portrait.cli import corpus
 from mamba_portrait.learning.corpus import tracks
-from mamba_portrait.learning.corpus.speech import voices
+from mamba_portrait.learning.corpus.speech import engines, voices
 from mamba_portrait.learning.corpus.speech.engines import Utterance
 from mamba_portrait.learning.corpus.speech.voices import Voice, kokoro_voices, name_in_engine, split_of
 from mamba_portrait.visemes.phones import Phone
@@ -59,6 +60,10 @@ def test_few_voices_are_not_blended():
 )
 def test_what_an_engine_is_told(engine, name, language, told):
     assert name_in_engine(Voice("x", engine, name, (language,), 1.0), language, np.random.default_rng(0)) == told
+
+
+def test_the_command_names_all_engines():
+    assert tuple(engines.ENGINES) == corpus.ENGINES
 
 
 def test_named_engines_alone_speak(tmp_path, monkeypatch):
