@@ -109,7 +109,9 @@ train --experiments
         help="of the films' samples in a semi space so many are driven without the named part (%(default)s)",
     )
     first.add_argument(
-        "--faces", metavar="DIR", help="real faces with landmarks, beside the drawn ones of the part motion"
+        "--faces",
+        metavar="DIR",
+        help="real faces beside the drawn ones: of the part motion with landmarks, of the part matte with mattes",
     )
     first.add_argument(
         "--contrast",

@@ -1,7 +1,7 @@
 """The matte's training: which pixels of a drawn picture are a person's, and where they are in a frame.
 
-Drawn heads alone teach it: after six minutes of one core it cut photographs of people at their hair and shoulders
-(looked at; no photograph has labels). The other parts of the renderer are held.
+Drawn heads alone teach a matte that cuts photographs at hats, hair and collars; real pictures with mattes of a
+segmentation (real_mattes.py) teach it those. The other parts of the renderer are held.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from ...datasets.batch_slice import Draws
 from ...datasets.stills import StillSet
 from .augment import jostle, vary
 from .losses import total
+from .real_mattes import RealMattes
 from .stills_task import StillsTask
 
 WIDTHS = (16, 32, 48, 64, 64)
 """Of a renderer that gets a matte: 420 thousand parameters, 0.8 MB in half precision."""
+REAL = 3  # real pictures beside the three of each group
 ZOOM, SHIFT = 0.12, 0.06  # of crops, which in use are less even than drawn ones
 
 
@@ -49,8 +51,8 @@ def with_matte(renderer: Renderer) -> Renderer:
 class Drawn(NamedTuple):
     """N groups, of each the first person."""
 
-    images: Tensor  # (3N,3,S,S) targets in [0,1], as a camera would have them
-    person: Tensor  # (3N,1,S,S): 1 where the person is
+    images: Tensor  # (3N,3,S,S) targets in [0,1], as a camera would have them; then real pictures, where they take part
+    person: Tensor  # of each (1,S,S): 1 where the person is
     sources: Tensor  # (N,3,S,S), as drawn
     motion: Tensor  # (N,4,768) of source and targets, written from their parameters
     framed: Tensor  # (3N,1,S,S): the person in the targets as drawn
@@ -61,9 +63,15 @@ class MatteTask(StillsTask):
 
     PICTURES = 3  # a group
 
-    def __init__(self, renderer: Renderer, stills: StillSet, weights: MatteWeights | None = None):
+    def __init__(
+        self,
+        renderer: Renderer,
+        stills: StillSet,
+        weights: MatteWeights | None = None,
+        real: RealMattes | None = None,
+    ):
         super().__init__(renderer, stills, SIZE)
-        self.weights = weights or MatteWeights()
+        self.weights, self.real = weights or MatteWeights(), real
 
     def parameters(self) -> list[Tensor]:
         return [*self.renderer.matte.parameters(), *self.renderer.outline.parameters()]
@@ -77,8 +85,12 @@ class MatteTask(StillsTask):
         framed = resize(person, size)
         both = torch.cat([images, framed], 1)
         if draws is not None:
-            both = jostle(both, both.new_zeros(len(both), 1, 2), draws.each(3), zoom=ZOOM, move=SHIFT)[0]
-            both = torch.cat([vary(both[:, :3], draws.each(3)), both[:, 3:]], 1)
+            both = _seen(both, draws.each(3))
+            if self.real is not None:
+                chosen = draws.each(REAL).integers(len(self.real.rgb)).cpu().numpy()
+                real = torch.cat(self.real.batch(chosen, self.device), 1)
+                mirrored = draws.each(REAL).uniform(1, 1, 1) < 0.5
+                both = torch.cat([both, _seen(torch.where(mirrored, real.flip(-1), real), draws.each(REAL))])
         motion = self.renderer.motion_from_parameters(groups.param[:, 0].to(self.device)).detach()
         return Drawn(both[:, :3], both[:, 3:], resize(pictures[:, 0], size), motion, framed)
 
@@ -120,3 +132,9 @@ class MatteTask(StillsTask):
         right = (seen > 0) == (resize(batch.framed, seen.shape[-1]) > 0.5)
         overlap = (matte & person).float().sum((1, 2, 3)) / union
         return {"iou": round(float(overlap.mean()), 4), "outline": round(float(right.float().mean()), 4)}
+
+
+def _seen(both: Tensor, draws: Draws) -> Tensor:
+    """Pictures and their mattes (B,4,S,S), as another camera would have them in another crop."""
+    both = jostle(both, both.new_zeros(len(both), 1, 2), draws, zoom=ZOOM, move=SHIFT)[0]
+    return torch.cat([vary(both[:, :3], draws), both[:, 3:]], 1)

@@ -34,6 +34,7 @@ from .losses import Stage1Weights
 from .matte_task import MatteTask, with_matte
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
 from .people import AppearanceTask, begin_from_context, centre
+from .real_mattes import read_real_mattes
 from .rendering import RenderingTask
 from .schedule import BY_NAME, GPU_SCHEDULE, MATTE, SCHEDULE, Part, chosen, going_on, printed
 
@@ -164,7 +165,7 @@ def _task(part: Part, renderer: Renderer, stills: StillSet, settings: Stage1Sett
     if part.name == "space":
         return ParameterSpaceTask(renderer, stills)
     if part.name == MATTE.name:
-        return MatteTask(renderer, stills)
+        return MatteTask(renderer, stills, real=read_real_mattes(settings.faces) if settings.faces else None)
     if part.name == "motion":
         if settings.faces:
             return FacesTask(renderer, stills, read_face_groups(settings.faces))
