@@ -31,6 +31,11 @@ export runs/a/stage1.pt --average runs/b/stage1.pt runs/c/stage1.pt
         help="a stage1.pt that was trained beside RUN.pt from the same weights: its motion encoder is taken",
     )
     parser.add_argument(
+        "--matte",
+        metavar="RUN.pt",
+        help="a stage1.pt of `--parts matte` beside RUN.pt from the same weights: its matte is taken",
+    )
+    parser.add_argument(
         "--average",
         nargs="+",
         metavar="RUN.pt",
@@ -43,7 +48,7 @@ export runs/a/stage1.pt --average runs/b/stage1.pt runs/c/stage1.pt
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints what was written."""
     from ..files import check_place
-    from ..learning.training.export import average_runs, read_run, take_motion_encoder
+    from ..learning.training.export import average_runs, read_run, take_matte, take_motion_encoder
     from ..model_loaders.checkpoint import save_checkpoint, shipped
 
     if options.out:
@@ -55,6 +60,8 @@ def run(options: argparse.Namespace) -> None:
         training["averaged"] = average_runs(module, options.checkpoint, options.average)
     if options.motion_encoder:
         training["motion_encoder"] = take_motion_encoder(kind, module, options.checkpoint, options.motion_encoder)
+    if options.matte:
+        module, training["matte"] = take_matte(kind, module, options.checkpoint, options.matte)
     path = save_checkpoint(
         options.out or shipped(kind), module, kind, module.config, {"training": json.dumps(training)}
     )

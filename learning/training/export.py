@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from ...model_loaders.pickles import read_pickle
+from ...networks.renderer.model import Renderer
 from .motion_model.train import averaged_motion_model
 from .renderer.train import averaged_renderer
 
+PLATE = ("matte.", "outline.")
 FACTS = ("step", "samples", "spent")
 """What a run's checkpoint tells of its training: steps, samples seen, seconds."""
 
@@ -64,6 +67,23 @@ def take_motion_encoder(kind: str, renderer: nn.Module, checkpoint: str, other: 
     _check_origin(donor, other, renderer, checkpoint, nothing)
     renderer.motion_encoder.load_state_dict(donor.motion_encoder.state_dict())
     return facts
+
+
+def take_matte(kind: str, renderer: nn.Module, checkpoint: str, other: str) -> tuple[nn.Module, dict[str, Any]]:
+    """`renderer`, read from `checkpoint`, with the matte and the outline of another run; the facts of that run. What
+    the outline reads has changed since, so it goes on learning after that (`train stage1 --parts matte`).
+
+    ValueError where the two do not fit."""
+    its_kind, donor, facts = read_run(other)
+    if {kind, its_kind} != {"renderer"} or not donor.config.matte_widths:
+        raise ValueError(
+            f"--matte takes the matte of a run of `train stage1 --parts matte`; {Path(other).name} has none."
+        )
+    joined = Renderer(replace(renderer.config, matte_widths=donor.config.matte_widths))
+    rest = {name: value for name, value in renderer.state_dict().items() if not name.startswith(PLATE)}
+    joined.load_state_dict(donor.state_dict() | rest)
+    _check_origin(donor, other, joined, checkpoint, "its matte was learnt beside another network")
+    return joined.train(renderer.training), facts
 
 
 def _check_origin(other: nn.Module, path: str, module: nn.Module, checkpoint: str, why: str) -> None:

@@ -12,6 +12,8 @@ import torch
 from mamba_portrait.cli import main
 from mamba_portrait.learning.corpus.acting.gestures import has_hands
 from mamba_portrait.learning.corpus.paint import PAINTED_SEED, corpus_sheet, paint_clips
+from mamba_portrait.learning.training.renderer import matte_task
+from mamba_portrait.learning.training.renderer.train import averaged_renderer
 from mamba_portrait.learning.training.renderer.train_films import Source
 from mamba_portrait.media.audio import load_audio, write_wav
 from mamba_portrait.media.video import probe_video
@@ -128,6 +130,26 @@ def test_two_painted_clips_of_a_person_are_films_without_labels(drawn, tmp_path)
 def test_a_contact_sheet_is_written(drawn, tmp_path):
     assert main(["corpus", "--out", str(drawn), "--sheet", str(tmp_path / "sheet.png")]) == 0
     assert (tmp_path / "sheet.png").stat().st_size > 1000
+
+
+def test_a_matte_is_put_to_a_rendering_that_was_trained_beside_it(drawn, tiny_lite, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(matte_task, "WIDTHS", (4, 8))
+    data, device = str(drawn), ["--device", "cpu", "--precision", "fp32", "--steps", "1"]
+    start, joined = tmp_path / "start.safetensors", tmp_path / "joined.safetensors"
+    assert main(["train", "stage1", "--data", data, "--out", str(tmp_path / "a"), *device]) == 0
+    assert main(["export", str(tmp_path / "a" / "stage1.pt"), "-o", str(start)]) == 0
+    runs = {part: str(tmp_path / part / "stage1.pt") for part in ("coarse", "matte")}
+    for part, run in runs.items():
+        order = ["train", "stage1", "--data", data, "--out", str(Path(run).parent), "--init", str(start)]
+        assert main([*order, "--parts", part, *device]) == 0
+    assert main(["export", runs["coarse"], "--matte", runs["matte"], "-o", str(joined)]) == 0
+    both, parts = load_renderer(joined), {part: averaged_renderer(Path(run)) for part, run in runs.items()}
+    for name, value in both.state_dict().items():
+        part = "matte" if name.startswith(("matte.", "outline.")) else "coarse"
+        assert torch.allclose(value, parts[part].state_dict()[name], atol=2e-3), name
+    assert both.config.matte_widths == (4, 8) and "matte" in json.loads(load_checkpoint(joined)[1]["training"])
+    assert main(["export", runs["matte"], "--matte", runs["coarse"], "-o", str(joined)]) == 2
+    assert "stage1.pt has none" in capsys.readouterr().err
 
 
 def test_encoder_and_rendering_are_trained_side_by_side_and_put_together(drawn, tiny_lite, tmp_path, capsys):

@@ -4,8 +4,8 @@
     python -m mamba_portrait.learning.training.renderer.real_mattes data/faces_held --judge runs/matte.safetensors
 
 The folder holds faces (real_faces.py): portraits, and of each clip of a film its first picture. Drawn people alone
-teach a matte that cuts hats, collars and dark hair from photographs. MediaPipe (Apache-2.0) lies beside the pack or in the
-environment of `make judge`; pictures that it sees hardly anybody in are left out.
+teach a matte that cuts hats, collars and dark hair from photographs. MediaPipe (Apache-2.0) lies beside the pack or in
+the environment of `make judge`; pictures that it sees hardly anybody in are left out.
 """
 
 from __future__ import annotations
