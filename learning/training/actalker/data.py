@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from ....media.audio import load_audio, to_mono_16k
-from ....media.faces import choose_face, find_faces
+from ....media.faces import find_face
 from ....media.video import probe_video, read_video
 from ....networks.actalker.model import PARTS, ACTalker
 from ....pipelines.actalker.crops import lanczos, prepared_size
 from ....pipelines.actalker.driving import read_faces
-from ....pipelines.actalker.masks import Box, Masks, face_masks
+from ....pipelines.actalker.masks import Box, Masks, face_masks, five_points, mouth_box
 from ....pipelines.actalker.stages import embed_face, encode_image
 from ....pipelines.actalker.voice import speech_windows
 from ....vocabulary import ACTALKER_FPS, SAMPLE_RATE
@@ -60,9 +60,17 @@ def painted_clips(data: str | Path) -> list[ClipFiles]:
     return clips
 
 
-def largest_face(picture: Tensor) -> Box:
-    """The box of the largest face in (H, W, 3); raises ValueError if there is none."""
-    return choose_face(find_faces(picture)).box
+class FoundFace(NamedTuple):
+    """A face's box in pixels, and its five points (5, 2) where the finder knows them."""
+
+    box: Box
+    points: Tensor | None = None
+
+
+def largest_face(picture: Tensor) -> FoundFace:
+    """The largest face in (H, W, 3); raises ValueError if there is none."""
+    face = find_face(picture)
+    return FoundFace(face.box, five_points(face))
 
 
 def _part(film: Path, sound: Path, name: str, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,28 +96,32 @@ def read_window(
     clip: ClipFiles,
     random: np.random.Generator,
     image_size: int | None = None,
-    find_box: Callable[[Tensor], Box] = largest_face,
+    find: Callable[[Tensor], FoundFace] = largest_face,
 ) -> Window:
     """A random window of `clip` at 12.5 frames a second, prepared for the trainer.
 
-    Only the window's part of the file is kept in memory. The reference is a random frame of the window or near it. The
-    face mask is the rectangle around all frames' face boxes. Raises ValueError for a clip shorter than a window,
-    FileNotFoundError for absent files.
+    Only the window's part of the file is kept in memory. The reference is a random frame of the window or near it.
+    Masks are the supplement's (A.3): the face's is the smallest rectangle around all frames' face boxes, not extended;
+    the mouth's that around all mouth boxes, from the finder's landmarks. Raises ValueError for a clip that is shorter
+    than a window or does not show a face in every frame, FileNotFoundError for absent files.
     """
     model.require(PARTS, "prepare a clip for training")
     count = model.config.window
     with local_file(clip / "video.mp4") as film, local_file(clip / "audio.wav") as voice:
         frames, reference, voice = _part(film, voice, clip.name, count, random)
-    boxes = [find_box(frame) for frame in frames]
+    faces = [find(frame) for frame in frames]
+    boxes, points = [face.box for face in faces], [face.points for face in faces]
+    mouths = [mouth_box(*face) for face in faces]
     size = prepared_size(*frames.shape[1:3], image_size or model.config.image_size)
-    expression, rotation = read_faces(model, frames, ACTALKER_FPS, boxes)
+    expression, rotation = read_faces(model, frames, ACTALKER_FPS, boxes, points)
     pictures = [lanczos(frame, size).movedim(-1, 0) for frame in (*frames, reference)]
     latents = torch.stack([encode_image(model.vae, picture) for picture in pictures])
-    masks = Masks(*(lanczos(mask, size) for mask in face_masks(tuple(frames.shape[1:3]), boxes)))
+    drawn = face_masks(tuple(frames.shape[1:3]), boxes, mouths, extend=1.0)
+    masks = Masks(*(lanczos(mask, size) for mask in drawn))
     return Window(
         latents=latents[:-1] * model.vae.config.scaling_factor,
         reference=latents[-1],
-        face=embed_face(model, reference, find_box(reference)),
+        face=embed_face(model, reference, find(reference).box),
         speech=speech_windows(model, voice),
         expression=expression,
         rotation=rotation,
