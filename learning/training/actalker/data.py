@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ....media.audio import load_audio, to_mono_16k
-from ....media.faces import find_face
+from ....media.faces import Face, find_face, follow_face
 from ....media.video import probe_video, read_video
 from ....networks.actalker.model import PARTS, ACTalker
 from ....pipelines.actalker.crops import lanczos, prepared_size
@@ -44,14 +44,22 @@ class Window(NamedTuple):
     masks: Masks
 
 
+def clips_with_video(data: str | Path, split: str) -> list[ClipFiles]:
+    """The corpus's clips of a split that have a video; clips that tell no split are for training."""
+
+    def belongs(clip: ClipFiles) -> bool:
+        told = json.loads((clip / "meta.json").read_text("utf8")).get("split", "train")
+        return told == split and (clip / "video.mp4").exists()
+
+    return [clip for clip in clips_of(data) if belongs(clip)]
+
+
 def painted_clips(data: str | Path) -> list[ClipFiles]:
-    """The corpus's training clips that have a video; FileNotFoundError says how to make some."""
-    clips = []
-    for clip in clips_of(data):
-        meta = json.loads((clip / "meta.json").read_text("utf8"))
-        if (clip / "video.mp4").exists() and meta.get("split", "train") == "train":
-            check_training(meta.get("speaker", ""), clip.name, clip)
-            clips.append(clip)
+    """The corpus's training clips that have a video; FileNotFoundError says how to make some, HeldOutError who of them
+    is held out of all training."""
+    clips = clips_with_video(data, "train")
+    for clip in clips:
+        check_training(json.loads((clip / "meta.json").read_text("utf8")).get("speaker", ""), clip.name, clip)
     if not clips:
         raise FileNotFoundError(
             f"{data} holds no training clips with a video: draw some with "
@@ -67,10 +75,17 @@ class FoundFace(NamedTuple):
     points: Tensor | None = None
 
 
-def largest_face(picture: Tensor) -> FoundFace:
-    """The largest face in (H, W, 3); raises ValueError if there is none."""
-    face = find_face(picture)
-    return FoundFace(face.box, five_points(face))
+class Follower:
+    """The largest face of the first picture (H, W, 3) it is called with, then the same one in the next; where it is
+    lost, the largest again. Raises ValueError where there is none."""
+
+    def __init__(self) -> None:
+        self.face: Face | None = None
+
+    def __call__(self, picture: Tensor) -> FoundFace:
+        followed = None if self.face is None else follow_face(picture, self.face)
+        self.face = followed or find_face(picture)
+        return FoundFace(self.face.box, five_points(self.face))
 
 
 def _part(film: Path, sound: Path, name: str, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -96,9 +111,9 @@ def read_window(
     clip: ClipFiles,
     random: np.random.Generator,
     image_size: int | None = None,
-    find: Callable[[Tensor], FoundFace] = largest_face,
+    find: Callable[[Tensor], FoundFace] | None = None,
 ) -> Window:
-    """A random window of `clip` at 12.5 frames a second, prepared for the trainer.
+    """A random window of `clip` at 12.5 frames a second, prepared for the trainer. find: in place of a `Follower`.
 
     Only the window's part of the file is kept in memory. The reference is a random frame of the window or near it.
     Masks are the supplement's (A.3): the face's is the smallest rectangle around all frames' face boxes, not extended;
@@ -106,7 +121,7 @@ def read_window(
     than a window or does not show a face in every frame, FileNotFoundError for absent files.
     """
     model.require(PARTS, "prepare a clip for training")
-    count = model.config.window
+    count, find = model.config.window, find or Follower()
     with local_file(clip / "video.mp4") as film, local_file(clip / "audio.wav") as voice:
         frames, reference, voice = _part(film, voice, clip.name, count, random)
     faces = [find(frame) for frame in frames]

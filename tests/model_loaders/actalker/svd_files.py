@@ -1,4 +1,4 @@
-"""A small Stable Video Diffusion with random weights, written as it is published: in diffusers' layout and in one file."""
+"""A small Stable Video Diffusion with random weights, as it is published: in diffusers' layout, and in one file."""
 
 import re
 

@@ -60,9 +60,9 @@ def test_the_new_layers_leave_svd_as_it_is(model, monkeypatch):
     given["face_feature"] = model.face_mask_encoder(torch.rand(3, 3, 64, 64))[None]
     given |= {"timestep": torch.tensor(0.3), "added_time_ids": torch.tensor([[6.0, 127, 0.02]])}
     given["motion_mask"][..., :32] = 0
-    true = stock(
-        given["sample"], given["timestep"], torch.zeros(1, 1, 64), given["added_time_ids"], return_dict=False
-    )[0]
+    true = stock(given["sample"], given["timestep"], torch.zeros(1, 1, 64), given["added_time_ids"], return_dict=False)[
+        0
+    ]
     with fit_sizes(model):
         model.unet(**given)
     began = model.unet(**given)

@@ -46,7 +46,9 @@ def test_a_run_trains_and_writes_a_file_that_loads(corpus, faces, tmp_path, capl
     given = ["--data", str(corpus), "--out", str(tmp_path), "--size", "64", "--rate", "0.001", "--device", "cpu"]
     assert main(["train", "actalker", *given, "--steps", "3"]) == 0
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [1, 2, 3] and {line["clip"] for line in lines} == {"a"}
+    updates, judged = ([line for line in lines if name in line] for name in ("loss", "held_out"))
+    assert [line["step"] for line in updates] == [1, 2, 3] and {line["clip"] for line in updates} == {"a"}
+    assert [line["step"] for line in judged] == [0, 3] and judged[0]["held_out"] != judged[1]["held_out"]
     trained, before = load_actalker(tmp_path / "actalker.safetensors", dtype=torch.float32), reduced_actalker(0)
     old = before.state_dict()
     moved = {name.split(".")[0] for name, x in trained.state_dict().items() if not torch.equal(x, old[name])}
