@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from ....media.audio import load_audio, to_mono_16k
-from ....media.faces import Face, find_face, follow_face
 from ....media.video import probe_video, read_video
 from ....networks.actalker.model import PARTS, ACTalker
 from ....pipelines.actalker.crops import lanczos, prepared_size
 from ....pipelines.actalker.driving import read_faces
-from ....pipelines.actalker.masks import Box, Masks, face_masks, five_points, mouth_box
+from ....pipelines.actalker.follower import Follower, FoundFace
+from ....pipelines.actalker.masks import Masks, face_masks, mouth_box
 from ....pipelines.actalker.stages import embed_face, encode_image
 from ....pipelines.actalker.voice import speech_windows
 from ....vocabulary import ACTALKER_FPS, SAMPLE_RATE
@@ -66,26 +66,6 @@ def painted_clips(data: str | Path) -> list[ClipFiles]:
             f"`python -m mamba_portrait corpus --out {data} --clips 40 --painted 40`."
         )
     return clips
-
-
-class FoundFace(NamedTuple):
-    """A face's box in pixels, and its five points (5, 2) where the finder knows them."""
-
-    box: Box
-    points: Tensor | None = None
-
-
-class Follower:
-    """The largest face of the first picture (H, W, 3) it is called with, then the same one in the next; where it is
-    lost, the largest again. Raises ValueError where there is none."""
-
-    def __init__(self) -> None:
-        self.face: Face | None = None
-
-    def __call__(self, picture: Tensor) -> FoundFace:
-        followed = None if self.face is None else follow_face(picture, self.face)
-        self.face = followed or find_face(picture)
-        return FoundFace(self.face.box, five_points(self.face))
 
 
 def _part(film: Path, sound: Path, name: str, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:

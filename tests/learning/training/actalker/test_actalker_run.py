@@ -39,7 +39,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture
 def faces(monkeypatch):
     face = Face((16.0, 12.0, 48.0, 50.0), 1.0, None, "own", (64, 64))
-    monkeypatch.setattr("mamba_portrait.learning.training.actalker.data.find_face", lambda picture: face)
+    monkeypatch.setattr("mamba_portrait.pipelines.actalker.follower.find_face", lambda picture: face)
 
 
 def test_a_run_trains_and_writes_a_file_that_loads(corpus, faces, tmp_path, caplog):

@@ -10,7 +10,7 @@ diffusers = pytest.importorskip("diffusers", reason="ACTalker needs diffusers (e
 pytest.importorskip("transformers", reason="ACTalker needs transformers (extra actalker)")
 
 from mamba_portrait.learning.datasets.batch_slice import BatchSlice  # noqa: E402
-from mamba_portrait.learning.training.actalker.data import FoundFace, read_window  # noqa: E402
+from mamba_portrait.learning.training.actalker.data import read_window  # noqa: E402
 from mamba_portrait.learning.training.actalker.task import (  # noqa: E402
     GATES,
     TRAINED,
@@ -22,6 +22,7 @@ from mamba_portrait.learning.training.actalker.task import (  # noqa: E402
 from mamba_portrait.media.video import VideoWriter  # noqa: E402
 from mamba_portrait.networks.actalker.config import ACTalkerConfig  # noqa: E402
 from mamba_portrait.networks.actalker.model import ACTalker  # noqa: E402
+from mamba_portrait.pipelines.actalker.follower import FoundFace  # noqa: E402
 
 FACE = FoundFace((30.0, 20.0, 80.0, 70.0), torch.tensor([[45.0, 35], [65, 35], [55, 47], [47, 57], [63, 57]]))
 
