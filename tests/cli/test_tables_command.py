@@ -79,6 +79,7 @@ def test_an_actalker_has_its_rows(listed, tmp_path, monkeypatch):
     face = Face((16.0, 12.0, 48.0, 50.0), 1.0, None, "own", (64, 64))
     for module in (filming, follower):
         monkeypatch.setattr(module, "find_face", lambda picture: face)
+    monkeypatch.setattr(follower, "follow_face", lambda picture, last: last)
     model = reduced_actalker()
     with torch.no_grad():
         save_actalker(model, tmp_path / "actalker.safetensors")

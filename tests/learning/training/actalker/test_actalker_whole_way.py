@@ -1,5 +1,5 @@
-"""From a downloaded film through `prepare` and a training on Stable Video Diffusion to a film of the trained network, at
-a reduced size."""
+"""From a downloaded film through `prepare` and a training on Stable Video Diffusion to a film of the trained network,
+at a reduced size."""
 
 import json
 from pathlib import Path
