@@ -82,3 +82,10 @@ def test_clips_that_cannot_be_used_are_told(corpus, faces, tmp_path, capsys):
     given = ["--data", str(tmp_path / "short"), "--out", str(tmp_path / "out"), "--device", "cpu"]
     assert main(["train", "actalker", *given]) == 2
     assert "No clip is long enough" in capsys.readouterr().err
+
+
+def test_real_networks_are_trained_at_640_pixels():
+    """Supplement, A.1; the reduced size has its own."""
+    assert ACTalkerSettings(weights="models/actalker").side == 640
+    assert ACTalkerSettings(weights="models/actalker", image_size=512).side == 512
+    assert ACTalkerSettings().side is None

@@ -2,6 +2,10 @@
 at a reduced size."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -43,21 +47,14 @@ def given(tmp_path_factory):
     return root
 
 
+def command(given, out, *more):
+    made = ["train", "actalker", "--data", str(given / "clips"), "--out", str(out), "--size", "64", "--device", "cpu"]
+    made += ["--svd", str(given / "svd"), "--encoders", str(given / "encoders.safetensors"), "--rate", "0.001"]
+    return [*made, *more]
+
+
 def train(given, out, *more):
-    command = [
-        "train",
-        "actalker",
-        "--data",
-        str(given / "clips"),
-        "--out",
-        str(out),
-        "--size",
-        "64",
-        "--device",
-        "cpu",
-    ]
-    command += ["--svd", str(given / "svd"), "--encoders", str(given / "encoders.safetensors"), "--rate", "0.001"]
-    return main([*command, *more])
+    return main(command(given, out, *more))
 
 
 def test_from_prepare_to_a_film(given, tmp_path):
@@ -78,19 +75,50 @@ def test_from_prepare_to_a_film(given, tmp_path):
         assert abs(float(info.duration) - FRAMES / 25) < 0.09
 
 
-def test_parts_of_a_batch_do_what_the_whole_does(given, tmp_path):
-    states = []
-    for parts in ("1", "2"):
-        out = tmp_path / parts
-        assert train(given, out, "--steps", "1", "--batch-size", "2", "--accumulate", parts) == 0
-        states.append(torch.load(out / "actalker.pt", weights_only=True)["model"])
-    whole, apart = states
-    assert max(float((whole[name] - apart[name]).abs().max()) for name in whole) < 1e-5
+def after_a_step(out):
+    return torch.load(out / "actalker.pt", weights_only=True)["model"]
+
+
+def alike(some, other):
+    return max(float((some[name] - other[name]).abs().max()) for name in some) < 1e-5
+
+
+@pytest.fixture(scope="module")
+def whole(given, tmp_path_factory):
+    """The weights after one step on a batch of two windows."""
+    out = tmp_path_factory.mktemp("whole")
+    assert train(given, out, "--steps", "1", "--batch-size", "2") == 0
+    return after_a_step(out)
+
+
+def test_parts_of_a_batch_do_what_the_whole_does(given, whole, tmp_path):
+    assert train(given, tmp_path, "--steps", "1", "--batch-size", "2", "--accumulate", "2") == 0
+    assert alike(whole, after_a_step(tmp_path))
+
+
+def test_two_processes_do_what_one_does(given, whole, tmp_path):
+    pytest.importorskip("accelerate")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    several = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "CUDA_VISIBLE_DEVICES": ""}
+    line = [sys.executable, "-m", "mamba_portrait", *command(given, tmp_path, "--steps", "1", "--batch-size", "2")]
+    both = [
+        subprocess.Popen(line, env=os.environ | several | {"RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")
+    ]
+    try:
+        assert [process.wait() for process in both] == [0, 0]
+    finally:
+        for process in both:
+            process.kill()
+    assert alike(whole, after_a_step(tmp_path))
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert len(lines) == 1, "one of them writes"
 
 
 def test_svd_and_weights_exclude_each_other(given, tmp_path, capsys):
     assert train(given, tmp_path / "run", "--weights", "somewhere") == 2
     assert "not both" in capsys.readouterr().err
-    command = ["train", "actalker", "--data", str(given / "clips"), "--out", str(tmp_path / "run")]
-    assert main([*command, "--svd", str(given / "svd")]) == 2
+    only = ["train", "actalker", "--data", str(given / "clips"), "--out", str(tmp_path / "run")]
+    assert main([*only, "--svd", str(given / "svd")]) == 2
     assert "needs --encoders" in capsys.readouterr().err
