@@ -29,6 +29,7 @@ COMMANDS = (
     "fit",
     "evaluate",
     "compare",
+    "tables",
     "study",
     "test-set",
     "bench",

@@ -19,8 +19,13 @@ def add_judging(parser: argparse.ArgumentParser, protocol: str | None) -> None:
     group = parser.add_argument_group("judging")
     group.add_argument("--protocol", choices=PROTOCOLS, default=protocol, help="the paper's measures, size and tables")
     group.add_argument("--manifest", metavar="FILE", help="CSV or JSON lines of the true films, as `prepare` writes it")
-    group.add_argument("--split", default="test", help="of the manifest: train, val, test, or all (%(default)s)")
     group.add_argument("--most", type=positive_int, metavar="N", help="films at most, spread evenly over the split")
+    add_instruments(group)
+
+
+def add_instruments(group) -> None:
+    """How clips and networks are chosen, and what is shown."""
+    group.add_argument("--split", default="test", help="of the list: train, val, test, or all (%(default)s)")
     group.add_argument("--size", type=number(SIZES), metavar="PIXELS", help="side of the pictures (the protocol's)")
     group.add_argument("--by-speaker", action="store_true", help="draw whole speakers, not films, for the intervals")
     group.add_argument("--networks", metavar="PLACE", help="folder, or JSON or YAML list, of the networks of measures")

@@ -173,7 +173,7 @@ def _add_experiment(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--steps", type=positive_int, help="of each part, instead of the clock")
     group.add_argument("--seed", type=seed, default=0)
     group.add_argument("--renderer", metavar="FILE", help="a trained renderer of the same switches, for stage 2 alone")
-    group.add_argument("--weights", metavar="PATH", help="ACTalker's published files, for its experiment")
+    train_actalker.add_beginning(group)
     group.add_argument("--validation", metavar="DIR", help="a corpus of other people, to measure on")
     group.add_argument("--vgg", metavar="FILE", help="torchvision's VGG-19 weights, for the perceptual loss")
     workers = number(Range(0, 1024))

@@ -80,7 +80,7 @@ def read_part(part: str, path: Path) -> dict[str, Tensor]:
     """
     if part == "vae":
         return _read_vae(path)
-    state = _read(path)
+    state = read_tensors(path)
     if part == "expression" and "generator" in state:
         marker, inner = "expression_model.", named(state["generator"], path, "its generator")
         return {k.split(marker, 1)[1]: v for k, v in inner.items() if marker in k}
@@ -96,12 +96,14 @@ def read_part(part: str, path: Path) -> dict[str, Tensor]:
 
 def _read_vae(path: Path) -> dict[str, Tensor]:
     """From diffusers' file or, without reading the rest of it, from a checkpoint of the whole SVD in one file."""
-    state = _read(path, belongs_to_vae)
+    state = read_tensors(path, belongs_to_vae)
     return vae_from_single_file(state) if any(map(belongs_to_vae, state)) else state
 
 
-def _read(path: Path, preferred: Callable[[str], bool] | None = None) -> dict:
-    """All tensors of a file, or of a safetensors file the preferred ones alone if it has any."""
+def read_tensors(path: Path, preferred: Callable[[str], bool] | None = None) -> dict:
+    """All tensors of a file, or of a safetensors file the preferred ones alone if it has any.
+
+    Raises FileNotFoundError, or ValueError for a file that cannot be read safely."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:

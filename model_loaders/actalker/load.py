@@ -3,7 +3,7 @@
 import inspect
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def load_actalker(
             f"ACTalker's files are not all {place}: missing {'; '.join(absent)}. docs/actalker.md describes each."
         )
     name = "The config beside ACTalker's files"
-    model = described(name, lambda: _empty(config or _config_beside(files), files))
+    model = described(name, lambda: _empty(config or config_beside(files), files))
     for part, path in files.items():
         state = read_part(part, path)
         check_part(part, path, state, getattr(model, part))
@@ -125,10 +125,12 @@ def _assign(model: ACTalker, part: str, state: dict, dtype: torch.dtype) -> None
     getattr(model, part).requires_grad_(False)
 
 
-def _config_beside(files: dict[str, Path]) -> ACTalkerConfig:
-    """The published sizes, updated by the configs in the SVD and Whisper folders; a single file has none."""
-    config, svd, found = ACTalkerConfig(), files["vae"].parent.parent, {}
-    if files["vae"].parent.name == "vae":
+def config_beside(files: Mapping[str, Path], config: ACTalkerConfig | None = None) -> ACTalkerConfig:
+    """The published sizes, or those of `config`, updated by the configs in the SVD and Whisper folders that the files
+    of "vae" and "whisper" lie in; a single file has none."""
+    config, found = config or ACTalkerConfig(), {}
+    if "vae" in files and files["vae"].parent.name == "vae":
+        svd = files["vae"].parent.parent
         found = {
             "unet": _known(read_config(svd / "unet" / "config.json"), UNetSpatioTemporalConditionModel),
             "vae": _known(read_config(svd / "vae" / "config.json"), AutoencoderKLTemporalDecoder),

@@ -10,7 +10,7 @@ from ...host import intermediate_device, io, progress_bar
 from ...media.audio import to_mono_16k
 from ...media.faces import FINDERS, choose_face, find_faces
 from ...pipelines.actalker.crops import lanczos, prepared_size
-from ...pipelines.actalker.masks import Masks
+from ...pipelines.actalker.masks import Masks, five_points
 from ...pipelines.actalker.preview import preview_colors
 from ..control import single_mask
 from ..values.pictures import one_photo
@@ -18,7 +18,6 @@ from ..values.sockets import ACTalker, ACTalkerIdentity, ACTalkerMotion, ACTalke
 from ..values.sound import sound_of
 from ..values.video_input import open_video
 from ..values.widgets import FINDER_TOOLTIP
-from .masks import five_points
 
 # Peak activations of SVD's VAE for each pixel of each frame, by `learning/evaluation/actalker/cost.py` and rounded up:
 # 2,050 bytes of the decoder in fp16, 2,572 of the encoder, which always runs in fp32.

@@ -3,19 +3,12 @@
 import torch
 
 from ...host import intermediate_device, io
-from ...media.faces import FINDERS, Face, find_face
-from ...pipelines.actalker.masks import EXTEND, MASK_MODES, face_masks, mouth_box
+from ...media.faces import FINDERS, find_face
+from ...pipelines.actalker.masks import EXTEND, MASK_MODES, face_masks, five_points, mouth_box
 from ..crop import face_choice
 from ..values.pictures import batch_of, plain
 from ..values.sockets import FaceBox, schema
 from ..values.widgets import FINDER_TOOLTIP, advanced, which_face_inputs
-
-
-def five_points(face: Face) -> torch.Tensor | None:
-    """Eyes, nose tip and mouth corners (5, 2), if the finder gives them."""
-    if face.landmarks is None or len(face.landmarks) != 5:
-        return None
-    return torch.as_tensor(face.landmarks, dtype=torch.float32)
 
 
 def _corner(name: str, what: str) -> io.Int.Input:

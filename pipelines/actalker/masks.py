@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ...media.faces import Face
+
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
 
 EXTEND = 1.2
@@ -43,6 +45,13 @@ def extend_box(box: Box, factor: float, size: tuple[int, int]) -> Box:
         min(float(size[1]), cx + half_w),
         min(float(size[0]), cy + half_h),
     )
+
+
+def five_points(face: Face) -> Tensor | None:
+    """Eyes, nose tip and mouth corners (5, 2) of a face, if its finder gives them."""
+    if face.landmarks is None or len(face.landmarks) != 5:
+        return None
+    return torch.as_tensor(face.landmarks, dtype=torch.float32)
 
 
 def mouth_box(face: Box, landmarks: Tensor | None = None) -> Box:

@@ -43,7 +43,8 @@ def unet_inputs(
     return given | dict(zip(("audio_mask", "motion_mask"), masks, strict=True))
 
 
-def _part(name: str, config: ACTalkerConfig, device: str | torch.device, dtype: torch.dtype) -> torch.nn.Module:
+def part_on(name: str, config: ACTalkerConfig, device: str | torch.device, dtype: torch.dtype) -> torch.nn.Module:
+    """A part of ACTalker with random weights, or none at all on the meta device."""
     with torch.device(device):
         return torch.nn.Module.to(build_part(name, config), device=device, dtype=dtype).eval()
 
@@ -62,7 +63,7 @@ def estimate(
 ) -> Cost:
     """Cost of one UNet call for `rows` guidance rows of one window."""
     config = config or ACTalkerConfig()
-    unet = _part("unet", config, "meta", dtype)
+    unet = part_on("unet", config, "meta", dtype)
     given = unet_inputs(config, (height, width), rows, gates, "meta", dtype)
     with OperationCounter().counting() as counter:
         unet(**given)
@@ -78,7 +79,7 @@ def estimate_decoding(
 ) -> Cost:
     """Cost of decoding `chunk` frames with the VAE."""
     config = config or ACTalkerConfig()
-    vae = _part("vae", config, "meta", dtype)
+    vae = part_on("vae", config, "meta", dtype)
     latents = torch.zeros(chunk, config.vae["latent_channels"], height // 8, width // 8, device="meta", dtype=dtype)
     with OperationCounter().counting() as counter:
         vae.decode(latents, num_frames=chunk)
@@ -131,7 +132,7 @@ def measure(
     The scans are timed in calls of their own, because waiting for each of them slows the whole.
     """
     config, device = config or ACTalkerConfig(), torch.device(device)
-    unet = _part("unet", config, device, dtype)
+    unet = part_on("unet", config, device, dtype)
     given = unet_inputs(config, (height, width), rows, (True, True), device, dtype)
     unet(**given)
     if device.type == "cuda":

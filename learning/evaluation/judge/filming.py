@@ -70,7 +70,7 @@ def make_films(
     the films there are of other weights or settings."""
     folder = Path(folder)
     networks = (renderer,) if drive == VIDEO else (renderer, model)
-    _check_same(folder, {"weights": [fingerprint(each) for each in networks], "size": size, "seed": seed})
+    check_same(folder, {"weights": [fingerprint(each) for each in networks], "size": size, "seed": seed})
     for number, sample in enumerate(samples):
         path = folder / f"{sample.name}.mp4"
         if not path.exists():
@@ -101,7 +101,8 @@ def fingerprint(network: torch.nn.Module) -> str:
     return whole.hexdigest()[:16]
 
 
-def _check_same(folder: Path, settings: dict) -> None:
+def check_same(folder: Path, settings: dict) -> None:
+    """Note what the films of a folder are made with; ValueError where they are of other weights or settings."""
     note = folder / "made.json"
     if note.is_file():
         if json.loads(note.read_text("utf8")) != settings:

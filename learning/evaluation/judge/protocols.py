@@ -16,7 +16,7 @@ DRIVES = (VIDEO, VOICE)
 class Protocol:
     """sets: the data that the paper names. size: side of the pictures that are compared. columns: (title in the paper,
     measure, drive); a drive of "" stands for each drive that was run, a row each. tables: the paper's own figures in
-    the same columns."""
+    the same columns. framing: of the people, and so of our networks."""
 
     name: str
     what: str
@@ -24,6 +24,7 @@ class Protocol:
     size: int
     columns: tuple[tuple[str, str, str], ...]
     tables: tuple[PaperTable, ...] = ()
+    framing: str = "head"
 
 
 PROTOCOLS = {
@@ -63,6 +64,7 @@ PROTOCOLS = {
                 ("LSE-C", "lse_c", VOICE),
             ),
             (papers.PATS, papers.PATS_ABLATION),
+            "half",
         ),
         Protocol(
             "actalker",

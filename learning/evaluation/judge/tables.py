@@ -95,7 +95,7 @@ def paper_table(statistics: Statistics, protocol: Protocol, drives: Sequence[str
     for table in protocol.tables:
         rows.append([f"*{table.title}*", *("" for _ in titles)])
         for method, values in table.rows.items():
-            rows.append([method, *_printed(values)])
+            rows.append([method, *printed(values)])
     return markdown(rows) + "\n" + CAUTION + "\n"
 
 
@@ -124,11 +124,11 @@ def seconds_table(ours: dict[str, dict[str, float]], paper: PaperTable) -> str:
         [f"ours, {device}", *(f"{times[column]:.3f}" for column in paper.columns)] for device, times in ours.items()
     ]
     rows.append([f"*{paper.title}*", *("" for _ in paper.columns)])
-    rows += [[name, *_printed(values)] for name, values in paper.rows.items()]
+    rows += [[name, *printed(values)] for name, values in paper.rows.items()]
     return markdown(rows)
 
 
-def _printed(values: Sequence[float | None]) -> list[str]:
+def printed(values: Sequence[float | None]) -> list[str]:
     """A paper's figures with its digits."""
     return ["-" if value is None else f"{value:.3f}" for value in values]
 

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from ....media.audio import load_audio, to_mono_16k
-from ....media.faces import choose_face, find_faces
 from ....media.video import probe_video, read_video
 from ....networks.actalker.model import PARTS, ACTalker
 from ....pipelines.actalker.crops import lanczos, prepared_size
 from ....pipelines.actalker.driving import read_faces
-from ....pipelines.actalker.masks import Box, Masks, face_masks
+from ....pipelines.actalker.follower import Follower, FoundFace
+from ....pipelines.actalker.masks import Masks, face_masks, mouth_box
 from ....pipelines.actalker.stages import embed_face, encode_image
 from ....pipelines.actalker.voice import speech_windows
 from ....vocabulary import ACTALKER_FPS, SAMPLE_RATE
@@ -44,25 +44,28 @@ class Window(NamedTuple):
     masks: Masks
 
 
+def clips_with_video(data: str | Path, split: str) -> list[ClipFiles]:
+    """The corpus's clips of a split that have a video; clips that tell no split are for training."""
+
+    def belongs(clip: ClipFiles) -> bool:
+        told = json.loads((clip / "meta.json").read_text("utf8")).get("split", "train")
+        return told == split and (clip / "video.mp4").exists()
+
+    return [clip for clip in clips_of(data) if belongs(clip)]
+
+
 def painted_clips(data: str | Path) -> list[ClipFiles]:
-    """The corpus's training clips that have a video; FileNotFoundError says how to make some."""
-    clips = []
-    for clip in clips_of(data):
-        meta = json.loads((clip / "meta.json").read_text("utf8"))
-        if (clip / "video.mp4").exists() and meta.get("split", "train") == "train":
-            check_training(meta.get("speaker", ""), clip.name, clip)
-            clips.append(clip)
+    """The corpus's training clips that have a video; FileNotFoundError says how to make some, HeldOutError who of them
+    is held out of all training."""
+    clips = clips_with_video(data, "train")
+    for clip in clips:
+        check_training(json.loads((clip / "meta.json").read_text("utf8")).get("speaker", ""), clip.name, clip)
     if not clips:
         raise FileNotFoundError(
             f"{data} holds no training clips with a video: draw some with "
             f"`python -m mamba_portrait corpus --out {data} --clips 40 --painted 40`."
         )
     return clips
-
-
-def largest_face(picture: Tensor) -> Box:
-    """The box of the largest face in (H, W, 3); raises ValueError if there is none."""
-    return choose_face(find_faces(picture)).box
 
 
 def _part(film: Path, sound: Path, name: str, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,28 +91,32 @@ def read_window(
     clip: ClipFiles,
     random: np.random.Generator,
     image_size: int | None = None,
-    find_box: Callable[[Tensor], Box] = largest_face,
+    find: Callable[[Tensor], FoundFace] | None = None,
 ) -> Window:
-    """A random window of `clip` at 12.5 frames a second, prepared for the trainer.
+    """A random window of `clip` at 12.5 frames a second, prepared for the trainer. find: in place of a `Follower`.
 
-    Only the window's part of the file is kept in memory. The reference is a random frame of the window or near it. The
-    face mask is the rectangle around all frames' face boxes. Raises ValueError for a clip shorter than a window,
-    FileNotFoundError for absent files.
+    Only the window's part of the file is kept in memory. The reference is a random frame of the window or near it.
+    Masks are the supplement's (A.3): the face's is the smallest rectangle around all frames' face boxes, not extended;
+    the mouth's that around all mouth boxes, from the finder's landmarks. Raises ValueError for a clip that is shorter
+    than a window or does not show a face in every frame, FileNotFoundError for absent files.
     """
     model.require(PARTS, "prepare a clip for training")
-    count = model.config.window
+    count, find = model.config.window, find or Follower()
     with local_file(clip / "video.mp4") as film, local_file(clip / "audio.wav") as voice:
         frames, reference, voice = _part(film, voice, clip.name, count, random)
-    boxes = [find_box(frame) for frame in frames]
+    faces = [find(frame) for frame in frames]
+    boxes, points = [face.box for face in faces], [face.points for face in faces]
+    mouths = [mouth_box(*face) for face in faces]
     size = prepared_size(*frames.shape[1:3], image_size or model.config.image_size)
-    expression, rotation = read_faces(model, frames, ACTALKER_FPS, boxes)
+    expression, rotation = read_faces(model, frames, ACTALKER_FPS, boxes, points)
     pictures = [lanczos(frame, size).movedim(-1, 0) for frame in (*frames, reference)]
     latents = torch.stack([encode_image(model.vae, picture) for picture in pictures])
-    masks = Masks(*(lanczos(mask, size) for mask in face_masks(tuple(frames.shape[1:3]), boxes)))
+    drawn = face_masks(tuple(frames.shape[1:3]), boxes, mouths, extend=1.0)
+    masks = Masks(*(lanczos(mask, size) for mask in drawn))
     return Window(
         latents=latents[:-1] * model.vae.config.scaling_factor,
         reference=latents[-1],
-        face=embed_face(model, reference, find_box(reference)),
+        face=embed_face(model, reference, find(reference).box),
         speech=speech_windows(model, voice),
         expression=expression,
         rotation=rotation,

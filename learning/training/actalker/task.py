@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ from ....networks.actalker.model import ACTalker, cast
 from ....pipelines.actalker.masks import control_masks
 from ....vocabulary import ACTALKER_FPS
 from ...datasets.batch_slice import BatchSlice, Draws
+from ...datasets.clip_files import ClipFiles
 from .data import Window, read_window
 
 log = logging.getLogger("mamba_portrait")
@@ -76,14 +76,14 @@ class ACTalkerTask:
         self,
         model: ACTalker,
         settings: TrainingSettings | None = None,
-        clips: Sequence[Path] = (),
+        clips: Sequence[ClipFiles] = (),
         image_size: int | None = None,
     ):
         model.require(TRAINED, "be trained")
         self.model, self.settings = model, settings or TrainingSettings()
         self.clips, self.image_size = clips, image_size
         self.seen: list[str] = []  # names of the last batch's clips
-        self.unusable: set[Path] = set()  # clips that the log names already
+        self.unusable: set[ClipFiles] = set()  # clips that the log names already
         model.requires_grad_(False)
         for name in TRAINED:
             cast(getattr(model, name), torch.float32)
@@ -111,12 +111,16 @@ class ACTalkerTask:
         for i in random.permutation(len(self.clips)):
             clip = self.clips[i]
             try:
-                return read_window(self.model, clip, random, self.image_size), clip.name
+                return self.window_of(clip, random), clip.name
             except ValueError as fault:
                 if clip not in self.unusable:
                     log.warning("%s is left out: %s", clip.name, fault)
                     self.unusable.add(clip)
         raise ValueError("No clip is long enough and shows a face from beginning to end.")
+
+    def window_of(self, clip: ClipFiles, random: np.random.Generator) -> Window:
+        """A random window of a clip, as training sees it. ValueError where the clip cannot be used."""
+        return read_window(self.model, clip, random, self.image_size)
 
     def losses(self, batch: list[tuple[Window, Noise]], progress: float = 0.0) -> dict[str, Tensor]:
         """The mean over windows, of which each is a pass of its own."""

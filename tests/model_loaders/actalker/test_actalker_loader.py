@@ -12,7 +12,7 @@ pytest.importorskip("transformers", reason="ACTalker needs transformers (extra a
 
 from mamba_portrait.model_loaders.actalker.files import find_files  # noqa: E402
 from mamba_portrait.model_loaders.actalker.load import (  # noqa: E402
-    _config_beside,
+    config_beside,
     convert_actalker,
     load_actalker,
     save_actalker,
@@ -142,6 +142,6 @@ def test_configs_beside_the_files_are_read(folder):
         (svd / name).parent.mkdir(exist_ok=True)
         (svd / name).write_text(json.dumps(values | {"_class_name": "X"}))
     (folder / "whisper-tiny" / "config.json").write_text(json.dumps(CONFIG.whisper | {"architectures": ["W"]}))
-    found = _config_beside(find_files(folder))
+    found = config_beside(find_files(folder))
     assert found.unet["num_frames"] == 3 and tuple(found.vae["block_out_channels"]) == (32, 32, 32, 32)
     assert found.whisper == CONFIG.whisper

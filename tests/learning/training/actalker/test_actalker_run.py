@@ -39,14 +39,16 @@ def corpus(tmp_path_factory):
 @pytest.fixture
 def faces(monkeypatch):
     face = Face((16.0, 12.0, 48.0, 50.0), 1.0, None, "own", (64, 64))
-    monkeypatch.setattr("mamba_portrait.learning.training.actalker.data.find_faces", lambda picture: [face])
+    monkeypatch.setattr("mamba_portrait.pipelines.actalker.follower.find_face", lambda picture: face)
 
 
 def test_a_run_trains_and_writes_a_file_that_loads(corpus, faces, tmp_path, caplog):
     given = ["--data", str(corpus), "--out", str(tmp_path), "--size", "64", "--rate", "0.001", "--device", "cpu"]
     assert main(["train", "actalker", *given, "--steps", "3"]) == 0
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [1, 2, 3] and {line["clip"] for line in lines} == {"a"}
+    updates, judged = ([line for line in lines if name in line] for name in ("loss", "held_out"))
+    assert [line["step"] for line in updates] == [1, 2, 3] and {line["clip"] for line in updates} == {"a"}
+    assert [line["step"] for line in judged] == [0, 3] and judged[0]["held_out"] != judged[1]["held_out"]
     trained, before = load_actalker(tmp_path / "actalker.safetensors", dtype=torch.float32), reduced_actalker(0)
     old = before.state_dict()
     moved = {name.split(".")[0] for name, x in trained.state_dict().items() if not torch.equal(x, old[name])}
@@ -80,3 +82,10 @@ def test_clips_that_cannot_be_used_are_told(corpus, faces, tmp_path, capsys):
     given = ["--data", str(tmp_path / "short"), "--out", str(tmp_path / "out"), "--device", "cpu"]
     assert main(["train", "actalker", *given]) == 2
     assert "No clip is long enough" in capsys.readouterr().err
+
+
+def test_real_networks_are_trained_at_640_pixels():
+    """Supplement, A.1; the reduced size has its own."""
+    assert ACTalkerSettings(weights="models/actalker").side == 640
+    assert ACTalkerSettings(weights="models/actalker", image_size=512).side == 512
+    assert ACTalkerSettings().side is None

@@ -22,8 +22,9 @@ from mamba_portrait.learning.training.actalker.task import (  # noqa: E402
 from mamba_portrait.media.video import VideoWriter  # noqa: E402
 from mamba_portrait.networks.actalker.config import ACTalkerConfig  # noqa: E402
 from mamba_portrait.networks.actalker.model import ACTalker  # noqa: E402
+from mamba_portrait.pipelines.actalker.follower import FoundFace  # noqa: E402
 
-BOX = (30.0, 20.0, 80.0, 70.0)
+FACE = FoundFace((30.0, 20.0, 80.0, 70.0), torch.tensor([[45.0, 35], [65, 35], [55, 47], [47, 57], [63, 57]]))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def clip(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def window(model, clip):
-    return read_window(model, clip, np.random.default_rng(0), image_size=64, find_box=lambda picture: BOX)
+    return read_window(model, clip, np.random.default_rng(0), image_size=64, find=lambda picture: FACE)
 
 
 def test_window_of_a_clip_is_complete(model, window):
@@ -58,10 +59,31 @@ def test_window_of_a_clip_is_complete(model, window):
     assert window.masks.face.shape == (64, 64)
 
 
+def test_masks_are_the_supplements(model, clip):
+    """A.3: the rectangles around all faces and all mouths of the window, not extended; the rest of the face moves."""
+    faces = [FoundFace((8.0 * i, 16, 40 + 8 * i, 64), FACE.points - 24 + 8 * i) for i in range(3)]
+    seen = iter([*faces, faces[0]])  # the window's frames, then the reference
+    moving = read_window(model, clip, np.random.default_rng(0), image_size=64, find=lambda picture: next(seen))
+    face, mouth, motion = moving.masks
+
+    def rectangle(mask):
+        rows, columns = mask.nonzero().T
+        return [columns.min().item(), rows.min().item(), columns.max().item() + 1, rows.max().item() + 1]
+
+    assert face.shape == (64, 64)
+    across, down = 64 / 112, 64 / 96
+    around = [0, 16 * down, 56 * across, 64 * down]
+    np.testing.assert_allclose(rectangle(face > 0.5), around, atol=1)
+    # the rightmost mouth, to 59, ends with the face
+    lips = [(47 - 24 - 4) * across, (47 - 24) * down, 56 * across, (67 - 24 + 16) * down]
+    np.testing.assert_allclose(rectangle(mouth > 0.5), lips, atol=1)
+    assert 0 < mouth.sum() < face.sum() / 2 and torch.allclose(motion, face - mouth, atol=2 / 255)
+
+
 def test_short_clips_are_refused(model, clip):
     longer = ACTalker(ACTalkerConfig(**model.config.__dict__ | {"unet": model.config.unet | {"num_frames": 25}}))
     with pytest.raises(ValueError, match="a window needs 25"):
-        read_window(longer, clip, np.random.default_rng(0), find_box=lambda picture: BOX)
+        read_window(longer, clip, np.random.default_rng(0), find=lambda picture: FACE)
 
 
 def test_target_is_the_schedulers_v():
