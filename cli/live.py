@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
         check_place(options.report)
     stages = Stages()
     with use_machine(options) as machine:
-        renderer, model = film.load_networks(options, machine, stages)
+        renderer, model = film.load_networks(options, machine, stages, options.framing)
         face = {"finder": options.finder, "box": options.box, "which": options.which_face}
         framed = frame_portrait(load_photo(options.photo), **face, **film.framing(options))
         rendering = chosen(options, RenderingSettings)

@@ -110,7 +110,7 @@ def _run_recorded(options: argparse.Namespace) -> None:
     stages = Stages()
     with use_machine(options) as machine:
         with stages("load the networks"):
-            renderer = load_renderer(options.renderer).to(machine.device)
+            renderer = load_renderer(options.renderer, options.framing).to(machine.device)
         sound = SoundFile(options.sound) if options.sound else None
         with stages("read the motion"):
             saved = Path(options.video).suffix.lower() == RECORDED[0]

@@ -8,10 +8,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .motion import Motion
+from .smoothing import smoothed
 
 SMOOTHERS = ("gaussian", "one_euro")
 ONE_EURO_SPEED = 0.3  # beta of Casiez et al. 2012: Hz of cutoff for a typical deviation a second
@@ -99,17 +99,10 @@ def smooth_motion(motion: Motion, seconds: float, smoother: str = "gaussian") ->
         raise ValueError(f"Smoothing takes a time in seconds, not {seconds}.")
     if seconds == 0 or motion.frames == 1:
         return motion
-    filtered = _gaussian if smoother == "gaussian" else _one_euro
-    return replace(motion, values=filtered(motion.values, seconds, float(motion.fps)))
-
-
-def _gaussian(values: Tensor, seconds: float, fps: float) -> Tensor:
-    sigma = seconds * fps
-    reach = max(1, math.ceil(3 * sigma))
-    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=values.device) / sigma) ** 2).to(values)
-    kernel = kernel / kernel.sum()
-    padded = F.pad(values.T[:, None], (reach, reach), mode="replicate")
-    return F.conv1d(padded, kernel[None, None])[:, 0].T.contiguous()
+    fps = float(motion.fps)
+    if smoother == "gaussian":
+        return replace(motion, values=smoothed(motion.values, seconds * fps))
+    return replace(motion, values=_one_euro(motion.values, seconds, fps))
 
 
 def _one_euro(values: Tensor, seconds: float, fps: float) -> Tensor:

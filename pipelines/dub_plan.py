@@ -11,12 +11,13 @@ from torch import Tensor
 
 from ..media.motion import Motion, fitted_to
 from ..media.motion_edit import resample_motion
+from ..media.smoothing import smoothed
 from ..networks.renderer.model import Renderer
 from ..vocabulary import INDEX, REGIONS
 from .lips import OPENING, PARTED
 from .regions import motion_to_parameters
 from .settings import DubbingSettings
-from .tracking import FaceTrack, Shot, smoothed
+from .tracking import FaceTrack, Shot
 
 EASE = 0.16  # seconds in which the new mouth fades in and out beside frames that are left alone
 SHORTEST = 0.2  # seconds from one key frame to the next
@@ -60,10 +61,11 @@ def plan_shot(shot: Shot, parameters: Tensor, voice: Tensor, fps: float) -> Shot
     base = own.median(0).values
     base[OPENING] = own[:, OPENING].quantile(LOW, 0).clamp(max=PARTED)
     at = seen.nonzero().flatten().numpy()
-    filled = np.stack([np.interp(np.arange(len(seen)), at, column) for column in own.numpy().T], 1)
-    targets = torch.from_numpy(smoothed(filled, STILL * fps)).float()
+    filled = [np.interp(np.arange(len(seen)), at, column) for column in own.numpy().T]
+    filled = torch.from_numpy(np.stack(filled, 1))
+    targets = smoothed(filled, STILL * fps).float()
     targets[:, MOUTH] = base[MOUTH] + voice[:, MOUTH]
-    targets[:, SMILE] = torch.from_numpy(smoothed(filled[:, SMILE], SLOW * fps)).float() + voice[:, SMILE]
+    targets[:, SMILE] = smoothed(filled[:, SMILE], SLOW * fps).float() + voice[:, SMILE]
     odd = (parameters[:, SHAPE].nan_to_num() - base[SHAPE]).abs().sum(1)
     opening = torch.where(seen, parameters[:, OPENING].nan_to_num() @ WEIGHTS + ODD * odd, torch.inf)
     return ShotPlan(shot, _keys(opening, fps), targets, _eased(seen, fps))

@@ -38,15 +38,15 @@ def idle_curves(frames: int, fps: Fraction = Fraction(FPS), seed: int = 0, amoun
         parameters[:, INDEX[name]] += math.radians(degrees) * _drift(times, seconds, next(parts))
     for name, size in SHIFTS.items():
         parameters[:, INDEX[name]] += size * _drift(times, seconds, next(parts))
-    breath = _breath(times, next(parts))
+    breathed = breath(times, next(parts))
     for name, size in BREATHING.items():
-        parameters[:, INDEX[name]] += size * breath
+        parameters[:, INDEX[name]] += size * breathed
     aside, up = _gaze(times, seconds, next(parts), next(parts))
     # the eyes stay on the camera while the head drifts
     parameters[:, INDEX["gaze_x"]] = aside - 0.5 * parameters[:, INDEX["yaw"]]
     parameters[:, INDEX["gaze_y"]] = up + 0.5 * parameters[:, INDEX["pitch"]]
     parameters *= amount
-    shut = _blinks(times, seconds, next(parts), next(parts))
+    shut = blinks(times, seconds, next(parts), next(parts))
     for name in ("blink_left", "blink_right"):
         parameters[:, INDEX[name]] += shut
     return parameters
@@ -64,7 +64,7 @@ def _drift(times: Tensor, seconds: float, generator: Generator) -> Tensor:
     return curve - smooth[0] * torch.exp(-times / DRIFT_SECONDS)
 
 
-def _breath(times: Tensor, generator: Generator) -> Tensor:
+def breath(times: Tensor, generator: Generator) -> Tensor:
     """(T,) 0 to 1, beginning at 0: in faster than out."""
     rate = BREATH * (0.85 + 0.3 * float(torch.rand((), generator=generator)))
     phase = (times * rate) % 1
@@ -75,7 +75,7 @@ def _half(x: Tensor) -> Tensor:
     return 0.5 - 0.5 * torch.cos(math.pi * x)
 
 
-def _waits(seconds: float, mean: float, least: float, generator: Generator) -> list[float]:
+def waits(seconds: float, mean: float, least: float, generator: Generator) -> list[float]:
     """Times of events, `least` and an exponential wait apart."""
     found, time = [], 0.0
     while True:
@@ -85,10 +85,10 @@ def _waits(seconds: float, mean: float, least: float, generator: Generator) -> l
         found.append(time)
 
 
-def _blinks(times: Tensor, seconds: float, when: Generator, twice: Generator) -> Tensor:
+def blinks(times: Tensor, seconds: float, when: Generator, twice: Generator) -> Tensor:
     """(T,) 0 open to 1 shut; no blink begins so late that the motion ends before it does."""
     shut = torch.zeros_like(times)
-    for start in _waits(seconds - CLOSES - SHUT - OPENS, BLINK_EVERY, BLINK_LEAST, when):
+    for start in waits(seconds - CLOSES - SHUT - OPENS, BLINK_EVERY, BLINK_LEAST, when):
         starts = [start]
         if float(torch.rand((), generator=twice)) < BLINK_TWICE:
             starts.append(start + CLOSES + SHUT + OPENS + 0.1)
@@ -103,7 +103,7 @@ def _gaze(times: Tensor, seconds: float, when: Generator, where: Generator) -> t
     """Two (T,): where the eyes look, in steps of .04 s from one fixation to the next, every other one at the camera."""
     aside, up = torch.zeros_like(times), torch.zeros_like(times)
     away = False
-    for start in _waits(seconds, GAZE_EVERY, 0.4, when):
+    for start in waits(seconds, GAZE_EVERY, 0.4, when):
         away = not away
         draw = torch.randn(2, generator=where, dtype=torch.float64)
         target = draw * torch.tensor(GAZE_AWAY, dtype=torch.float64) if away else torch.zeros(2, dtype=torch.float64)

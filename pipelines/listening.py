@@ -5,26 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from itertools import count
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..media.audio import to_mono_16k
 from ..media.motion import Motion, check_language
+from ..media.smoothing import smoothed
 from ..networks.renderer.model import NO_NAMES, Renderer
 from ..vocabulary import COUNT, INDEX, SAMPLE_RATE
+from .idle import blinks, breath, waits
 from .regions import parameters_to_motion
 from .settings import ListeningSettings
-from .tracking import smoothed
 
 QUIET = 35.0  # decibels below the loudest tenth of a second, under which a voice is silent
 BEFORE, AFTER, EASE = 0.15, 0.35, 0.12  # seconds that count as speech around it, and sigma of the change
-BREATH, BREATHING = 0.24, {"shoulder_y": 0.014, "pitch": -0.005}  # a second; at full breath
+BREATHING = {"shoulder_y": 0.014, "pitch": -0.005}  # at full breath
 SWAY, SWAY_SECONDS = {"yaw": 0.02, "pitch": 0.014, "roll": 0.01}, 1.2  # deviation in radians, sigma in seconds
 TURN, GAZE = 0.10, 0.16  # radians of the head, and of the eyes, towards the speaker
-BLINK_EVERY, BLINK_LEAST, BLINK = 3.6, 1.0, 0.3  # mean seconds from one to the next, the least, and how long one takes
-NOD_EVERY, NOD_LEAST, NOD, NOD_DEEP = 4.5, 2.0, 0.7, 0.045  # the same of nods, and their depth in radians
+NOD_EVERY, NOD_LEAST = 4.5, 2.0  # mean seconds from one to the next, and the least
+NOD, NOD_DEEP = 0.7, 0.045  # seconds that one takes, and its depth in radians
 TOWARDS = {"left": -1.0, "ahead": 0.0, "right": 1.0}
 """Where in the picture the speaker is, as seen by the listener's picture."""
 
@@ -35,55 +36,45 @@ def speaking(waveform: Tensor, rate: int, frames: int, fps: Fraction) -> Tensor:
     mono = to_mono_16k(waveform, rate).reshape(-1)
     step = SAMPLE_RATE / float(fps)
     edges = (torch.arange(frames + 1) * step).round().long().clamp(max=len(mono)).tolist()
-    power = np.array(
-        [float(mono[a:b].square().mean()) if b > a else 0.0 for a, b in zip(edges, edges[1:], strict=False)]
-    )
-    loud = smoothed(power[:, None], 0.05 * float(fps))[:, 0]
-    if loud.max(initial=0) < 1e-9:
+    power = [float(mono[a:b].square().mean()) if b > a else 0.0 for a, b in zip(edges, edges[1:], strict=False)]
+    loud = smoothed(torch.tensor(power, dtype=torch.float64)[:, None], 0.05 * float(fps))[:, 0]
+    if not frames or loud.max() < 1e-9:
         return torch.zeros(frames)
-    heard = np.flatnonzero(loud > loud.max() * 10 ** (-QUIET / 10))
-    weight = np.zeros((frames, 1))
-    for frame in heard:
+    weight = torch.zeros(frames, 1, dtype=torch.float64)
+    for frame in (loud > loud.max() * 10 ** (-QUIET / 10)).nonzero().flatten().tolist():
         weight[max(0, frame - round(BEFORE * float(fps))) : frame + round(AFTER * float(fps)) + 1] = 1
-    return torch.from_numpy(smoothed(weight, EASE * float(fps))[:, 0]).float()
+    return smoothed(weight, EASE * float(fps))[:, 0].float()
 
 
 def listening_curves(
     frames: int, fps: Fraction, speaker: str = "ahead", settings: ListeningSettings | None = None
 ) -> Tensor:
     """(frames,24) parameters of a listener; those of the mouth are zero. speaker: a key of `TOWARDS`."""
-    settings = settings or ListeningSettings()
-    random = np.random.default_rng(settings.seed)
-    times, parameters = np.arange(frames) / float(fps), np.zeros((frames, COUNT))
-    breath = 0.5 - 0.5 * np.cos(2 * math.pi * BREATH * times + random.uniform(0, 2 * math.pi))
+    settings, seconds = settings or ListeningSettings(), float(frames / fps)
+    times = torch.arange(frames, dtype=torch.float64) / float(fps)
+    parts = (torch.Generator().manual_seed((settings.seed * 16 + part) % (1 << 63)) for part in count())
+    parameters = torch.zeros(frames, COUNT, dtype=torch.float64)
+    breathed = breath(times, next(parts))
     for name, size in BREATHING.items():
-        parameters[:, INDEX[name]] += size * breath
+        parameters[:, INDEX[name]] += size * breathed
     for name, size in SWAY.items():
-        rough = smoothed(random.standard_normal((frames, 1)), SWAY_SECONDS * float(fps))[:, 0]
-        parameters[:, INDEX[name]] += settings.amount * size * rough / max(rough.std(), 1e-9)
+        noise = torch.randn(frames, 1, generator=next(parts), dtype=torch.float64)
+        rough = smoothed(noise, SWAY_SECONDS * float(fps))[:, 0]
+        parameters[:, INDEX[name]] += settings.amount * size * rough / rough.std(correction=0).clamp(min=1e-9)
     towards = settings.amount * TOWARDS[speaker]
     parameters[:, INDEX["yaw"]] += TURN * towards
     parameters[:, INDEX["gaze_x"]] += GAZE * towards
-    for start in _times(times, NOD_EVERY, NOD_LEAST, NOD, random):
-        parameters[:, INDEX["pitch"]] += settings.amount * NOD_DEEP * _bump(times, start, NOD)
-    for start in _times(times, BLINK_EVERY, BLINK_LEAST, BLINK, random):
-        for name in ("blink_left", "blink_right"):
-            parameters[:, INDEX[name]] = np.maximum(parameters[:, INDEX[name]], _bump(times, start, BLINK) ** 0.5)
-    return torch.from_numpy(parameters).float()
+    for start in waits(seconds - NOD, NOD_EVERY, NOD_LEAST, next(parts)):
+        parameters[:, INDEX["pitch"]] += settings.amount * NOD_DEEP * _nod(times - start)
+    shut = blinks(times, seconds, next(parts), next(parts))
+    for name in ("blink_left", "blink_right"):
+        parameters[:, INDEX[name]] = shut
+    return parameters.float()
 
 
-def _times(times: np.ndarray, mean: float, least: float, takes: float, random: np.random.Generator) -> list[float]:
-    """Moments, an exponential time and `least` seconds apart, of what is over before the end."""
-    found, now, end = [], 0.0, times[-1] - takes if len(times) else 0.0
-    while (now := now + least + random.exponential(mean - least)) < end:
-        found.append(now)
-    return found
-
-
-def _bump(times: np.ndarray, start: float, takes: float) -> np.ndarray:
-    """From 0 to 1 and back within `takes` seconds."""
-    x = ((times - start) / takes).clip(0, 1)
-    return 0.5 - 0.5 * np.cos(2 * math.pi * x)
+def _nod(since: Tensor) -> Tensor:
+    """From 0 to 1 and back within NOD seconds."""
+    return 0.5 - 0.5 * torch.cos(2 * math.pi * (since / NOD).clamp(0, 1))
 
 
 def listen(

@@ -15,6 +15,7 @@ from ..media.cuts import Cuts
 from ..media.faces import Face, apart, choose_face, find_faces, follow_face
 from ..media.finders.face import square
 from ..media.photo import to_uint8
+from ..media.smoothing import smoothed
 from .portrait import Progress
 from .threads import threads_a_thread
 
@@ -174,7 +175,9 @@ def _shot(first: int, last: int, looks: list[tuple[int, Face]], fps: float) -> S
     near = at[np.searchsorted(at, every, side="right").clip(1) - 1], at[np.searchsorted(at, every).clip(0, len(at) - 1)]
     seen = ((near[1] - near[0]) / fps <= GAP) & (np.abs(every - near[0]) / fps <= GAP)
     seen &= np.abs(near[1] - every) / fps <= GAP
-    boxes, marks = smoothed(filled[:, :3], SMOOTH_BOX * fps), smoothed(filled[:, 3:], SMOOTH_MARKS * fps)
+    curves = torch.from_numpy(filled)
+    boxes = smoothed(curves[:, :3], SMOOTH_BOX * fps).numpy()
+    marks = smoothed(curves[:, 3:], SMOOTH_MARKS * fps).numpy()
     boxes = _steadied(boxes, seen)
     boxes[~seen], marks[~seen] = 0, 0
     return Shot(
@@ -202,13 +205,3 @@ def _steadied(boxes: np.ndarray, seen: np.ndarray) -> np.ndarray:
     if spread[2] < STEADY:
         boxes[:, 2] = middle[2]
     return boxes
-
-
-def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
-    """(n,k) -> the same, smoothed over the n rows by a Gaussian without delay; the edges repeat."""
-    reach = min(int(np.ceil(3 * sigma)), len(values) - 1)
-    if reach < 1:
-        return values.copy()
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
-    return np.stack([np.convolve(column, kernel / kernel.sum(), "valid") for column in padded.T], 1)

@@ -15,7 +15,7 @@ from ..corpus.speech.prosody import analyse
 from ..corpus.tracks import read_clip
 from ..datasets.tracks import Track
 from .judge.motion import diversity, temporal_distance
-from .judge.statistics import DRAWS, interval
+from .method_findings import interval
 from .speaking import motion_of_sound
 
 NEAR = 0.2  # s between a beat and the middle of a stressed vowel
@@ -50,16 +50,14 @@ def beats_with_stress(
             others.append(float(np.nanmean(shuffled)))
     if not own:
         return {}
-    gain, generator = np.array(own) - np.array(others), np.random.default_rng(seed)
-    drawn = [float(generator.choice(gain, len(gain)).mean()) for _ in range(DRAWS)]
-    found = interval(float(gain.mean()), drawn, len(gain))
+    gain, low, high = interval(torch.tensor(own) - torch.tensor(others), seed)
     return {
         "beats_near": float(np.mean(own)),
         "beats_shuffled": float(np.mean(others)),
-        "beats_gain": found.value,
-        "beats_low": found.low,
-        "beats_high": found.high,
-        "beats_clips": found.count,
+        "beats_gain": gain,
+        "beats_low": low,
+        "beats_high": high,
+        "beats_clips": len(own),
         "beats_a_second": float(sum(map(len, times)) / sum(ends)),
     }
 

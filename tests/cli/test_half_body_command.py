@@ -54,6 +54,16 @@ def test_a_half_body_speaks_in_a_wider_square(files, half_weights, tmp_path):
     assert load_motion(motion).language == half_weights.motion_language
 
 
+def test_other_commands_take_the_networks_for_half_bodies_too(files, half_weights, tmp_path, capsys):
+    photo, half = str(files / "photo.png"), ("--framing", "half", "--box", BOX, "--device", "cpu")
+    assert main(["express", photo, "--smile", "0.5", "-o", str(tmp_path / "still.png"), *half]) == 0
+    said = ["--sound", str(files / "voice.wav"), "--seconds", "0.3", "--port", "0", "--size", "64"]
+    assert main(["live", photo, *said, *half]) == 0
+    motion = tmp_path / "motion.safetensors"
+    assert animate(files, tmp_path / "out.mp4", "--save-motion", str(motion)) == 0
+    assert main(["reenact", photo, str(motion), "-o", str(tmp_path / "again.mp4"), *half]) == 0
+
+
 def test_missing_weights_are_named(files, tiny_weights, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("MAMBA_PORTRAIT_WEIGHTS", str(tiny_weights))
     assert animate(files, tmp_path / "out.mp4") == 2

@@ -7,11 +7,9 @@ known which parameters open and widen a mouth that it sees, and which turn of th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from ....files import whole_file
 from ....media.mesh_parameters import CORNERS, EYES, LIDS, LIPS
 from ....vocabulary import INDEX, LANDMARKS
 
@@ -88,17 +86,6 @@ class MeshLabels:
         moved = _turned(np.broadcast_to(self.offsets, (len(mesh), *self.offsets.shape)), angle) * scale[:, None, None]
         found[:, KNOWN] = mesh[:, list(POINTS.values())] + moved
         return found
-
-    def save(self, path: Path) -> None:
-        """As an .npz."""
-        with whole_file(path) as part, part.open("wb") as file:
-            np.savez(file, **vars(self))
-
-    @classmethod
-    def load(cls, path: Path) -> MeshLabels:
-        """The inverse of `save`."""
-        with np.load(path) as fields:
-            return cls(**{name: fields[name] for name in fields})
 
 
 def mouth_terms(parameters):

@@ -67,11 +67,7 @@ def test_the_opening_of_a_mesh_is_in_eye_distances_whatever_the_face_s_size():
     np.testing.assert_allclose(seen(mesh * 0.5 + 0.1).opening, [0, 0.1, 0.3], atol=1e-6)
 
 
-def test_labels_are_kept(tmp_path):
-    rng = np.random.default_rng(3)
-    labels = MeshLabels.fit(meshes(40, rng), rng.uniform(0, 1, (40, 40, 2)), rng.uniform(0, 1, (40, COUNT)))
-    labels.save(tmp_path / "labels.npz")
-    np.testing.assert_array_equal(MeshLabels.load(tmp_path / "labels.npz").lips, labels.lips)
+def test_groups_are_kept(tmp_path):
     groups = faces(2, 0.1)
     groups.save(tmp_path)
     np.testing.assert_array_equal(read_face_groups(tmp_path).rgb, groups.rgb)
