@@ -36,6 +36,7 @@ _paces: dict[Hashable, float] = {}  # seconds a unit of work, as the last one ha
 class Forecast:
     """Work of so many units, such as frames, of a kind whose pace may be known."""
 
+    name: str  # such as Rendering
     what: str
     units: int
     kind: Hashable
@@ -48,9 +49,12 @@ class Forecast:
         return _paces[self.kind] * self.units if self.kind in _paces else None
 
     def text(self) -> str:
-        """A sentence for those who wait."""
-        seconds = self.seconds()
-        return self.what + ("." if seconds is None else f", about {length(seconds)}.")
+        """A sentence for those who wait; its seconds come first, as a page shows two lines of it."""
+        return self.said(self.seconds())
+
+    def said(self, seconds: float | None) -> str:
+        """`text` with so many seconds."""
+        return f"{self.name}{'' if seconds is None else f', about {length(seconds)}'}: {self.what}."
 
     def took(self, seconds: float, units: int | None = None) -> None:
         """Remember how long so many units (None: all) took."""
@@ -109,7 +113,7 @@ def of_rendering(
     batch, frames = min(settings.batch, motion.frames), motion.frames - first
     memory = people * batch * (BATCH[0] + BATCH[1] * height * width) + kept * frames
     of = f" of {motion.frames}" if first else ""
-    what = f"Rendering: {frames}{of} frames of {width}x{height}, {batch} at once, about {size(memory)} of memory"
+    what = f"{frames}{of} frames of {width}x{height}, {batch} at once, about {size(memory)} of memory"
 
     def trial() -> float:
         few = replace(motion, values=motion.values[:batch])
@@ -122,7 +126,7 @@ def of_rendering(
         return people * (time.perf_counter() - began) / batch
 
     kind = ("rendering", device, bf16, renderer.config, height, width, settings.batch, people, finish is iter)
-    return Forecast(what, frames, kind, trial if frames >= LEAST_BATCHES * batch else None)
+    return Forecast("Rendering", what, frames, kind, trial if frames >= LEAST_BATCHES * batch else None)
 
 
 def of_sampling(
@@ -143,8 +147,7 @@ def of_sampling(
     memory = 2 * frames * model.config.motion_dim * 4 + window * WINDOW
     windows = "1 window" if len(spans) == 1 else f"{len(spans)} windows"
     what = (
-        f"Sampling: {frames} frames ({frames / FPS:.1f} s) in {windows} of {settings.steps} steps, "
-        f"about {size(memory)} of memory"
+        f"{frames} frames ({frames / FPS:.1f} s) in {windows} of {settings.steps} steps, about {size(memory)} of memory"
     )
 
     def trial() -> float:
@@ -166,12 +169,12 @@ def of_sampling(
     rows = len(branches(settings.audio_guidance, 1.0 if appearance is None else settings.appearance_guidance))
     kind = ("sampling", model.rest_motion.device, bf16, model.config, settings.mode, window, settings.solver, rows)
     units = len(spans) * settings.steps
-    return Forecast(what, units, kind, trial if units >= LEAST_STEPS else None)
+    return Forecast("Sampling", what, units, kind, trial if units >= LEAST_STEPS else None)
 
 
 def of_dubbing(renderer: Renderer, track: FaceTrack, bf16: bool = False, first: int = 0) -> Forecast:
     """Of `dub` from a frame on. It has no trial: whether a frame is drawn depends on the face in it."""
     device = next(renderer.parameters()).device
     frames = track.frames - first
-    what = f"Dubbing: {frames} frames of {track.width}x{track.height}"
-    return Forecast(what, frames, ("dubbing", device, bf16, renderer.config, track.height, track.width))
+    what = f"{frames} frames of {track.width}x{track.height}"
+    return Forecast("Dubbing", what, frames, ("dubbing", device, bf16, renderer.config, track.height, track.width))

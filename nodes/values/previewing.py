@@ -9,7 +9,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from ...host import progress_bar, say
-from ...pipelines.forecast import Forecast, length
+from ...pipelines.forecast import Forecast
 
 T = TypeVar("T")
 
@@ -44,4 +44,4 @@ def previewed(
 
 def _tell(forecast: Forecast, seconds: float) -> None:
     if seconds >= LONG:
-        say(f"{forecast.what}, about {length(seconds)}.")
+        say(forecast.said(seconds))

