@@ -10,7 +10,7 @@ from ..pipelines.settings import Range
 from .options import add_machine, add_networks, command, importing, number, use_machine
 from .stages import progress
 
-MINUTES = Range(0.05, 600.0)
+MINUTES = Range(0.01, 600.0)
 
 
 def add(commands) -> argparse.ArgumentParser:

@@ -75,7 +75,7 @@ class Personalise(io.ComfyNode):
                 io.Float.Input(
                     "minutes",
                     default=4.0,
-                    min=0.05,
+                    min=0.01,
                     max=600.0,
                     step=0.5,
                     tooltip="How long to learn the face. It ends earlier where it becomes no better on seconds of the "

@@ -120,7 +120,7 @@ def read_pieces(films: Sequence[Film], size: int, progress: Progress | None = No
     faults: list[str] = []
     for number, film in enumerate(films):
         try:
-            pieces += _pieces(film, size, LONGEST - _seconds(pieces))
+            pieces += pieces_of(film, size, LONGEST - _seconds(pieces))
         except ValueError as fault:
             faults.append(str(fault))
         if progress is not None:
@@ -142,7 +142,7 @@ def _seconds(pieces: Sequence[Piece]) -> float:
     return sum(len(piece.pictures) for piece in pieces) / FPS
 
 
-def _pieces(film: Film, size: int, seconds: float) -> list[Piece]:
+def pieces_of(film: Film, size: int, seconds: float = LONGEST) -> list[Piece]:
     """Pieces of one film, `seconds` at most. ValueError where there are none."""
     if film.sound is None:
         raise ValueError(f"{film.name} has no sound: a person's lips are learnt from a film with their voice.")

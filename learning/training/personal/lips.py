@@ -44,7 +44,7 @@ LEARNT = [MOUTH.index(INDEX[name]) for name in (*OPENING, *WIDTH)]
 HELD = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 """How firmly the change is held, in parts of the condition's variance; besides, no change at all."""
 FOLDS = 8
-BETTER = 0.01  # of correlation, by which a change must beat none
+SURE = 2.0  # standard errors over pieces by which a change must beat none
 LAGS = 4  # frames by which a film's sound may be early or late
 QUIET = 25  # frames of silence around a piece, of which the middle ones say what the base does in silence
 FARTHEST = (0.5, 2.0)  # factors on opening and width
@@ -98,26 +98,34 @@ def solve_lips(spoken: Sequence[Spoken]) -> Lips:
     spoken = [_moved(one, lag) for one in spoken]
     folds = [list(range(n, len(spoken), min(FOLDS, len(spoken)))) for n in range(min(FOLDS, len(spoken)))]
     moments = [_moments([spoken[i] for i in fold]) for fold in folds]
-    base = _agreement([(spoken[i].told, spoken[i].seen) for fold in folds for i in fold])
-    best, held = base + BETTER, None
+    base = _agreements([(one.told, one.seen) for one in spoken])
+    found: list[tuple[float, float, Tensor]] = []
     for ridge in HELD if len(folds) > 1 else ():
-        pairs = []
+        pairs = [(one.told, one.seen) for one in spoken]
         for out, fold in enumerate(folds):
             matrix = _solved([m for n, m in enumerate(moments) if n != out], ridge)
-            pairs += [(spoken[i].told + _said(matrix, spoken[i].x), spoken[i].seen) for i in fold]
-        if (value := _agreement(pairs)) > best:
-            best, held = value, ridge
+            for i in fold:
+                pairs[i] = spoken[i].told + _said(matrix, spoken[i].x), spoken[i].seen
+        values = _agreements(pairs)
+        found.append((float(values.mean()), ridge, values))
+    changed, held, values = max(found, default=(0.0, None, base), key=lambda one: one[0])
+    more = values - base
+    if held is None or float(more.mean()) <= SURE * float(more.std()) / len(more) ** 0.5:
+        changed, held = float(base.mean()), None
     rows, width = spoken[0].told.shape[1], spoken[0].x.shape[1]
     weight, bias = torch.zeros(rows, width), torch.zeros(rows)
     if held is not None:
         weight[LEARNT] = _solved(moments, held).float()
         bias = -weight @ torch.stack([one.silence for one in spoken]).mean(0)
-    return Lips(weight, bias, held, (1.0, 1.0), base, best if held is not None else base, lag)
+    return Lips(weight, bias, held, (1.0, 1.0), float(base.mean()), changed, lag)
 
 
 def _lag(spoken: Sequence[Spoken]) -> int:
     """Frames by which the lips are late behind the base's."""
-    return max(range(-LAGS, LAGS + 1), key=lambda lag: (_agreement([_pair(one, lag) for one in spoken]), -abs(lag)))
+    return max(
+        range(-LAGS, LAGS + 1),
+        key=lambda lag: (float(_agreements([_pair(one, lag) for one in spoken]).mean()), -abs(lag)),
+    )
 
 
 def _pair(one: Spoken, lag: int) -> tuple[Tensor, Tensor]:
@@ -165,10 +173,10 @@ def lips(mouth: Tensor) -> Tensor:
     return torch.from_numpy(lips_of(whole)).float()
 
 
-def _agreement(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """Mean correlation of opening and of width over pieces, each about its mean."""
-    told, seen = (torch.cat([lips(pair[n]) - lips(pair[n]).mean(0) for pair in pairs]) for n in (0, 1))
-    return sum(correlation(a, b) for a, b in zip(told.T, seen.T, strict=True)) / 2
+def _agreements(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Of each piece, told and seen, the mean correlation of opening and of width."""
+    curves = (zip(lips(told).T, lips(seen).T, strict=True) for told, seen in pairs)
+    return torch.tensor([sum(correlation(a, b) for a, b in each) / 2 for each in curves])
 
 
 def scale_lips(

@@ -1,6 +1,6 @@
 """From a person's film to a person's file: read it, learn the face, solve the lips.
 
-Every fifth piece is kept from learning; by these the best state is kept, and over-training ends the learning."""
+Every fourth piece is kept from learning; by these the best state is kept, and over-training ends the learning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ....media.motion import check_language
-from ....model_loaders.person import Person, weights_id
+from ....model_loaders.person import Person, weights_id, with_person
 from ....networks.motion_model.model import LIPS, MotionModel
 from ....networks.renderer.model import NO_NAMES, Renderer
 from ....vocabulary import FPS
@@ -21,13 +21,13 @@ from ...datasets.tracks import MOUTH
 from ..loop import Descent, Plan, cosine_rate, gradients
 from .film import Film, Piece, read_pieces
 from .lips import Lips, listen, neutral_picture, scale_lips, solve_lips
-from .task import LowRanks, PersonTask, Shown, read_piece
+from .task import Changes, PersonTask, Shown, read_again, read_piece
 
 MINUTES = 4.0
-KEPT = 5  # every so many-th piece is kept from learning
+KEPT = 4  # every so many-th piece is kept from learning, from the second on
 CHECKED = 20  # times in the learning at which these are looked at
 PATIENCE = 5  # looks without a better state, after which the learning ends
-RATE = 2e-3
+RATE = 1e-3
 CLIP = 1.0  # largest norm of the gradient
 READING, FACE = 0.15, 0.75  # of the work, for the progress; the rest are the lips
 WORKING = 1 << 30  # bytes that learning takes on a device, about
@@ -127,11 +127,12 @@ def personalise(
         seconds = sum(len(piece.pictures) for piece in pieces) / FPS
         report = Report(seconds=seconds, pieces=len(pieces), left_out=faults)
         shown = [read_piece(own, piece) for piece in pieces]
-        changes = _learn_face(own, shown, settings, report, lambda done, picture: tell(READING + FACE * done, picture))
-        report.lips = _learn_lips(own, spoken, pieces, shown)
+        face = _learn_face(own, shown, settings, report, lambda done, picture: tell(READING + FACE * done, picture))
+        own = with_person(copy_of(renderer), Person(base, {"renderer": face}), "renderer")
+        motions = [read_again(piece, face) for piece in shown]
+        report.lips = lips = _learn_lips(own, spoken, pieces, motions)
         tell(1.0, None)
-    lips = report.lips
-    deltas = {"renderer": changes, "motion_model": {"ear.weight": (lips.weight,), "ear.bias": (lips.bias,)}}
+    deltas = {"renderer": face, "motion_model": {"ear.weight": (lips.weight,), "ear.bias": (lips.bias,)}}
     return Person(base, deltas, report.facts()), report
 
 
@@ -146,32 +147,31 @@ def copy_of(network: nn.Module) -> nn.Module:
 def _learn_face(
     own: Renderer, shown: Sequence[Shown], settings: PersonSettings, report: Report, tell: Progress
 ) -> dict:
-    """The best factors found, {} where the base is best; `own` becomes the person's."""
-    kept = shown[KEPT - 1 :: KEPT] or shown[-1:]
+    """The best changes found, {} where the base is best. `own` is used up."""
+    kept = shown[1::KEPT]
     learnt = [piece for piece in shown if not any(piece is other for other in kept)]
     report.kept = len(kept)
     torch.manual_seed(settings.seed)
-    changes = LowRanks(own)
+    changes = Changes(own, torch.cat([piece.seen for piece in shown]))
     task = PersonTask(own, changes, learnt, settings.size or own.config.motion_size)
     report.before, _ = task.judge(kept)
-    best, report.after, waited = changes.factors(), report.before, 0
+    best, report.after, waited = {}, report.before, 0
     for step, picture_of in _descend(task, changes, settings, tell):
         values, picture = task.judge(kept)
         picture_of(picture)
         if sum(values.values()) > sum(report.after.values()):
-            best, report.after, report.best, waited = changes.factors(), values, step, 0
+            best, report.after, report.best, waited = changes.deltas(), values, step, 0
         else:
             waited = waited + 1 if report.best else 0
         report.steps = step
         if waited >= PATIENCE:
             report.stopped = True
             break
-    changes.restore(best)
-    return best if report.best else {}
+    return best
 
 
 def _descend(
-    task: PersonTask, changes: LowRanks, settings: PersonSettings, tell: Progress
+    task: PersonTask, changes: Changes, settings: PersonSettings, tell: Progress
 ) -> Iterator[tuple[int, Callable[[Tensor], None]]]:
     """Steps of descent; after each CHECKED-th part of them, the number of steps and a function that shows a picture."""
     device, began, checked = task.device, time.monotonic(), 0
@@ -197,11 +197,11 @@ def _descend(
             yield step, lambda picture: tell(min(done, 1.0), picture)  # noqa: B023 - called at once
 
 
-def _learn_lips(own: Renderer, model: MotionModel, pieces: Sequence[Piece], shown: Sequence[Shown]) -> Lips:
+def _learn_lips(own: Renderer, model: MotionModel, pieces: Sequence[Piece], motions: Sequence[Tensor]) -> Lips:
     """The change of the lips, scaled by films of the person's own renderer."""
     device = model.motion_mean.device
     with torch.no_grad():
-        seen = [own.read_parameters(piece.motion.to(device)).float().cpu() for piece in shown]
+        seen = [own.read_parameters(motion.to(device)).float().cpu() for motion in motions]
         rest = own.read_parameters(model.motion_mean[None])[0].float().cpu()
     spoken = listen(model, pieces, seen)
     return scale_lips(model, own, solve_lips(spoken), spoken, neutral_picture(pieces, seen), rest[MOUTH])
