@@ -2,11 +2,11 @@
 
 A file holds changes of a few weights, and in its metadata the ids of the base weights that these belong to
 (`weights_id`); it is loaded with those and no others, whose files stay as they are. Tensors are named
-KIND/WEIGHT, a change of the whole weight, or KIND/WEIGHT/left (outputs,rank) and KIND/WEIGHT/right (rank,inputs), whose
-product is the change. Of a renderer two kinds of layers may change (`CHANGED`): those that see nothing but the deviation
-of the motion from the portrait's own and have no bias, so that they give zero where the portrait is at rest, and the
-last ones of the motion encoder, which reads the portrait and its driver alike. So a portrait at rest comes out as the
-same picture, whatever a file says.
+KIND/WEIGHT, a change of the whole weight, or KIND/WEIGHT/left (outputs,rank) and KIND/WEIGHT/right (rank,inputs),
+whose product is the change. Of a renderer two kinds of layers may change (`CHANGED`): those that see nothing but the
+deviation of the motion from the portrait's own and have no bias, so that they give zero where the portrait is at rest,
+and the last ones of the motion encoder, which reads the portrait and its driver alike. So a portrait at rest comes out
+as the same picture, whatever a file says.
 """
 
 from __future__ import annotations

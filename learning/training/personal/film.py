@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -120,11 +121,10 @@ def read_pieces(films: Sequence[Film], size: int, progress: Progress | None = No
     faults: list[str] = []
     for number, film in enumerate(films):
         try:
-            pieces += pieces_of(film, size, LONGEST - _seconds(pieces))
+            pieces += pieces_of(film, size, LONGEST - _seconds(pieces), partial(_part, progress, number, len(films)))
         except ValueError as fault:
             faults.append(str(fault))
-        if progress is not None:
-            progress((number + 1) / len(films))
+        _part(progress, number, len(films), 1.0)
         if _seconds(pieces) >= LONGEST - 1:
             break
     if _seconds(pieces) < SHORTEST:
@@ -142,14 +142,29 @@ def _seconds(pieces: Sequence[Piece]) -> float:
     return sum(len(piece.pictures) for piece in pieces) / FPS
 
 
-def pieces_of(film: Film, size: int, seconds: float = LONGEST) -> list[Piece]:
+def _part(progress: Progress | None, number: int, count: int, done: float) -> None:
+    if progress is not None:
+        progress((number + min(done, 1.0)) / count)
+
+
+def _counted(frames: Iterable[Tensor], begin: float, count: float, tell: Progress) -> Iterator[Tensor]:
+    """Frames as they are; now and then `tell` hears how many there were of `count`, from the part `begin` on."""
+    for number, frame in enumerate(frames):
+        if number % EVERY == 0:
+            tell(begin + min(number / count, 1.0) / 2)
+        yield frame
+
+
+def pieces_of(film: Film, size: int, seconds: float = LONGEST, tell: Progress = lambda done: None) -> list[Piece]:
     """Pieces of one film, `seconds` at most. ValueError where there are none."""
     if film.sound is None:
         raise ValueError(f"{film.name} has no sound: a person's lips are learnt from a film with their voice.")
     if _level(film.sound) < LOUDNESS:
         raise ValueError(f"{film.name} is silent: a person's lips are learnt from a film with their voice.")
-    shots, frames, fault, pieces = _shots(film.frames()), film.frames(), "", []
-    for first, count, track in list(shots):
+    length = max(1.0, len(film.sound) / SAMPLES_A_FRAME)
+    shots = list(_shots(_counted(film.frames(), 0.0, length, tell)))
+    frames, fault, pieces = _counted(film.frames(), 0.5, length, tell), "", []
+    for first, count, track in shots:
         pictures = islice(frames, count)
         try:
             if count < FPS:

@@ -85,7 +85,10 @@ def test_a_cut_begins_another_shot_and_the_bad_one_is_left_out(anna):
         (lambda anna: made(anna[:20]), "is too short"),
         (lambda anna: made(anna[:40]), "1.6 s with one face and a voice, which is too short"),
         (lambda anna: made([torch.full((128, 128, 3), 0.5)] * 60), r"no face.*one person who looks at the camera"),
-        (lambda anna: made(moving(load_photo(ASSETS / "two_portraits.jpg"), 2)), "two faces.*one person in the picture"),
+        (
+            lambda anna: made(moving(load_photo(ASSETS / "two_portraits.jpg"), 2)),
+            "two faces.*one person in the picture",
+        ),
     ],
 )
 def test_what_cannot_be_learnt_from_is_said_in_a_sentence(anna, film, told):
