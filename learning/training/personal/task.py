@@ -103,12 +103,13 @@ class Changes:
 
 class Shown(NamedTuple):
     """A piece as the encoder reads it: pictures (T,3,S,S) uint8, motion (T,768), what its last layers see (T,inputs),
-    and the mouth's middle and half width (T,3) in parts of the picture."""
+    the mouth's middle and half width (T,3) in parts of the picture, and keypoints (T,P,2)."""
 
     pictures: Tensor
     motion: Tensor
     seen: Tensor
     mouth: Tensor
+    points: Tensor
 
 
 @torch.no_grad()
@@ -118,17 +119,18 @@ def read_piece(renderer: Renderer, piece: Piece) -> Shown:
     device, corners = next(renderer.parameters()).device, landmarks("mouth_")
     local: list[Tensor] = []
     hook = renderer.motion_encoder.mix.register_forward_pre_hook(lambda _, given: local.append(given[0].float().cpu()))
-    rows: list[tuple[Tensor, Tensor, Tensor]] = []
+    rows: list[tuple[Tensor, ...]] = []
     for part in pictures.split(BATCH):
         frames = part.to(device).float() / 255
         found = renderer.motion_encoder.encode_with_keypoints(frames)
         motion = found.motion if found.free is None else found.motion + renderer.free_part(found.free)
-        points = found.points[:, list(corners)].float().cpu()
-        half = (points[:, 0] - points[:, 1]).norm(dim=1, keepdim=True) / 2
-        rows.append((motion.float().cpu(), found.pose.cpu(), torch.cat([points.mean(1), half], 1)))
+        points = found.points.float().cpu()
+        ends = points[:, list(corners)]
+        half = (ends[:, 0] - ends[:, 1]).norm(dim=1, keepdim=True) / 2
+        rows.append((motion.float().cpu(), found.pose.cpu(), torch.cat([ends.mean(1), half], 1), points))
     hook.remove()
-    motion, pose, mouth = (torch.cat(row) for row in zip(*rows, strict=True))
-    return Shown(pictures, motion, torch.cat([torch.cat(local), pose], 1), mouth)
+    motion, pose, mouth, points = (torch.cat(row) for row in zip(*rows, strict=True))
+    return Shown(pictures, motion, torch.cat([torch.cat(local), pose], 1), mouth, points)
 
 
 def read_again(piece: Shown, deltas: Mapping[str, tuple[Tensor, ...]]) -> Tensor:
@@ -204,7 +206,7 @@ class PersonTask:
         for piece in pieces:
             frames = torch.linspace(0, len(piece.pictures) - 1, 1 + JUDGED).round().long()
             pictures = resize(piece.pictures[frames].to(self.device).float() / 255, self.size)
-            motion, seen, mouth = (x[frames].to(self.device) for x in piece[1:])
+            motion, seen, mouth = (x[frames].to(self.device) for x in piece[1:4])
             image = self._rendered(pictures[:1], motion[None], seen[None]).image
             truth, weight = pictures[1:], _around(mouth[1:], self.size)
             copied = pictures[:1].expand_as(truth)

@@ -20,7 +20,7 @@ from ...datasets.batch_slice import BatchSlice
 from ...datasets.tracks import MOUTH
 from ..loop import Descent, Plan, cosine_rate, gradients
 from .film import Film, Piece, read_pieces
-from .lips import Lips, listen, neutral_picture, scale_lips, solve_lips
+from .lips import Lips, listen, neutral_picture, scale_lips, seen_opening, solve_lips
 from .task import Changes, PersonTask, Shown, read_again, read_piece
 
 MINUTES = 4.0
@@ -76,17 +76,18 @@ class Report:
         else:
             lines.append(f"The face: no state was better than the base on the seconds kept ({told}): left as it is.")
         lips = self.lips
+        kept = f"no change was surely better than the base ({lips.base:.2f} on pieces not solved on)."
         lines.append(
-            f"The lips, on pieces not solved on: correlation {lips.base:.2f} to {lips.changed:.2f}."
+            f"The lips' opening, on pieces not solved on: correlation {lips.base:.2f} to {lips.changed:.2f}."
             if lips.held is not None
-            else f"The lips: no change was better than the base ({lips.base:.2f}) on pieces not solved on."
+            else f"The lips' opening: {kept}"
         )
-        lines.append(f"Openings are scaled by {lips.factors[0]:.2f}, widths by {lips.factors[1]:.2f}.")
+        lines.append(f"The opening is scaled by {lips.factor:.2f}.")
         return "\n".join(lines)
 
     def facts(self) -> dict:
         """What the file tells of its making."""
-        lips = {"base": self.lips.base, "changed": self.lips.changed, "factors": list(self.lips.factors)}
+        lips = {name: getattr(self.lips, name) for name in ("base", "changed", "factor", "held", "lag")}
         names = ("seconds", "pieces", "kept", "before", "after", "steps", "best")
         return {name: getattr(self, name) for name in names} | {
             "lips": lips | {"held": self.lips.held, "lag": self.lips.lag}
@@ -130,7 +131,7 @@ def personalise(
         face = _learn_face(own, shown, settings, report, lambda done, picture: tell(READING + FACE * done, picture))
         own = with_person(copy_of(renderer), Person(base, {"renderer": face}), "renderer")
         motions = [read_again(piece, face) for piece in shown]
-        report.lips = lips = _learn_lips(own, spoken, pieces, motions)
+        report.lips = lips = _learn_lips(own, spoken, pieces, shown, motions)
         tell(1.0, None)
     deltas = {"renderer": face, "motion_model": {"ear.weight": (lips.weight,), "ear.bias": (lips.bias,)}}
     return Person(base, deltas, report.facts()), report
@@ -197,11 +198,13 @@ def _descend(
             yield step, lambda picture: tell(min(done, 1.0), picture)  # noqa: B023 - called at once
 
 
-def _learn_lips(own: Renderer, model: MotionModel, pieces: Sequence[Piece], motions: Sequence[Tensor]) -> Lips:
-    """The change of the lips, scaled by films of the person's own renderer."""
+def _learn_lips(
+    own: Renderer, model: MotionModel, pieces: Sequence[Piece], shown: Sequence[Shown], motions: Sequence[Tensor]
+) -> Lips:
+    """The change of the lips, scaled by films of the person's own renderer; motions: of pieces, as it reads them."""
     device = model.motion_mean.device
     with torch.no_grad():
-        seen = [own.read_parameters(motion.to(device)).float().cpu() for motion in motions]
+        named = [own.read_parameters(motion.to(device)).float().cpu() for motion in motions]
         rest = own.read_parameters(model.motion_mean[None])[0].float().cpu()
-    spoken = listen(model, pieces, seen)
-    return scale_lips(model, own, solve_lips(spoken), spoken, neutral_picture(pieces, seen), rest[MOUTH])
+    spoken = listen(model, pieces, [seen_opening(piece.points) for piece in shown])
+    return scale_lips(model, own, solve_lips(spoken), spoken, neutral_picture(pieces, named), rest[MOUTH])
