@@ -43,7 +43,7 @@ OPENING = [MOUTH.index(INDEX[name]) for name in ("jaw", "upper_lip", "lower_lip"
 HELD = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """How firmly the change is held, in parts of the condition's variance; besides, no change at all."""
 FOLDS = 8
-SURE = 1.0  # standard errors over pieces by which a change must beat none
+SURE = 1.0  # standard errors over pieces by which one change must beat another, or none
 LAGS = 4  # frames by which a film's sound may be early or late
 QUIET = 25  # frames of silence around a piece, of which the middle ones say what the base does in silence
 FARTHEST = (0.5, 2.0)  # factors on the opening
@@ -120,13 +120,24 @@ def solve_lips(spoken: Sequence[Spoken]) -> Lips:
                 changed[i] = told[i] + spoken[i].x @ vector
         values = _agreements(changed, spoken)
         found.append((float(values.mean()), ridge, values))
-    best, held, values = max(found, default=(0.0, None, base), key=lambda one: one[0])
+    best, held, values = _firmest(found) if found else (0.0, None, base)
     more = values - base
     weight, bias = torch.zeros(spoken[0].told.shape[1], spoken[0].x.shape[1]), torch.zeros(spoken[0].told.shape[1])
-    if held is None or float(more.mean()) <= SURE * float(more.std()) / len(more) ** 0.5:
+    if held is None or float(more.mean()) <= _error(more):
         return Lips(weight, bias, None, 1.0, float(base.mean()), float(base.mean()), lag)
     weight[JAW] = WIDE_OPENING * _solved(moments, held)
     return Lips(weight, -weight @ _silence(spoken), held, 1.0, float(base.mean()), best, lag)
+
+
+def _firmest(found: Sequence[tuple[float, float, Tensor]]) -> tuple[float, float, Tensor]:
+    """Of changes (mean agreement, how firmly held, agreements) the firmest that is not surely worse than the best."""
+    best = max(found, key=lambda one: one[0])
+    return next(one for one in reversed(found) if best[0] - one[0] <= _error(best[2] - one[2]))
+
+
+def _error(differences: Tensor) -> float:
+    """What a mean over pieces must exceed to be sure."""
+    return SURE * float(differences.std()) / len(differences) ** 0.5
 
 
 def opening_of(mouth: Tensor) -> Tensor:
