@@ -24,6 +24,7 @@ def host(tiny_weights, tmp_path, monkeypatch):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     monkeypatch.setenv("MAMBA_PORTRAIT_WEIGHTS", str(tmp_path))
     monkeypatch.setattr(films, "SHORTEST", 2.0)
+    monkeypatch.setattr(films, "PIECE", 1.0)
     output = tmp_path / "output"
     output.mkdir()
     with headless.configure(

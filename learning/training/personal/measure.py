@@ -4,11 +4,15 @@
     python -m mamba_portrait.learning.training.personal.measure judge --films CLIP ... --fold 0 --others CLIP ...
         --person anna.safetensors --out anna.jsonl
     python -m mamba_portrait.learning.training.personal.measure table anna.jsonl ...
+    python -m mamba_portrait.learning.training.personal.measure opening --films CLIP ...
 
 Of the films every third is judged, from the fold's number on, the others tune. A judged clip's sound is spoken by the
 person's portrait, a frame of the first film that tunes; lips and shape of the face are those of MediaPipe's mesh in
 the finished film (speakers.py). `--others` are clips of somebody else, a third of which is spoken by that person's own
 portrait, with the file.
+
+`opening` needs no MediaPipe and draws nothing: of films with a row in the landmarks.npz beside them, how well the
+encoder's keypoints see the lips' opening, and how well the regression says it on films of folds it was not solved on.
 """
 
 from __future__ import annotations
@@ -30,13 +34,15 @@ from ....model_loaders.person import save_person
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
 from ....sampling.settings import Range
-from ...datasets.films import speaker_of
+from ...datasets.films import measure_lips, speaker_of
 from ...evaluation.face_mesh import FaceMesh, lips_of, media_pipe
 from ...evaluation.judge.statistics import DRAWS, interval
-from ...evaluation.metrics import best_lag, reach
+from ...evaluation.metrics import best_lag, correlation, reach
 from ...evaluation.speakers import Speaker, animate_portrait, read_speaker
 from ...evaluation.video_motion import over_copying, spread
 from .film import film_of_file, open_films, pieces_of
+from .lips import listen, opening_of, seen_opening, solve_lips
+from .task import read_piece
 from .train import PersonSettings, personalise
 
 FOLDS = 3
@@ -152,6 +158,29 @@ def tune(options: argparse.Namespace) -> None:
     print(save_person(options.out, person))
 
 
+@torch.inference_mode()
+def opening(options: argparse.Namespace) -> None:
+    """Correlations of openings with MediaPipe's: as seen by the keypoints, and as said, before and after; a line of
+    each with the interval over films."""
+    renderer, model = load_renderer(options.renderer), load_motion_model(options.motion_model)
+    pieces = [pieces_of(film_of_file(file), renderer.config.motion_size)[0] for file in options.films]
+    seen = [seen_opening(read_piece(renderer, piece).points) for piece in pieces]
+    spoken, truth = listen(model, pieces, seen), []
+    for file, one in zip(options.films, spoken, strict=True):
+        with np.load(file.parent / "landmarks.npz") as landmarks:
+            curve = measure_lips(landmarks[file.stem][..., :2].astype(np.float32))[0]
+        truth.append(torch.from_numpy(curve)[: len(one.x)])
+    pairs = np.zeros((len(spoken), 2))
+    for fold in range(FOLDS):
+        solved = solve_lips([one for number, one in enumerate(spoken) if number % FOLDS != fold])
+        print(f"fold {fold}: held by {solved.held}, lips {solved.lag} frames late")
+        for number in range(fold, len(spoken), FOLDS):
+            for column, mouth in enumerate((0, spoken[number].x @ solved.weight.T + solved.bias)):
+                pairs[number, column] = best_lag(opening_of(spoken[number].told + mouth), truth[number])[0]
+    told = np.mean([correlation(one, other) for one, other in zip(seen, truth, strict=True)])
+    print(f"as the keypoints see it: {told:.3f}\nas the regression says it, before, after, change: {_change(pairs)}")
+
+
 def table(files: Sequence[str]) -> str:
     """Means before and after, and the mean change with its 95 % interval by bootstrap over clips, of each group."""
     lines = [json.loads(line) for file in files for line in Path(file).read_text("utf8").splitlines()]
@@ -179,13 +208,14 @@ def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Measure a person's file on films that it was not learnt from.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("tune", "judge"):
+    for name in ("tune", "judge", "opening"):
         command = commands.add_parser(name)
         command.add_argument("--films", nargs="+", type=Path, required=True, metavar="CLIP")
-        command.add_argument("--fold", type=Range(0, FOLDS - 1).read, default=0, help="(%(default)s)")
         command.add_argument("--renderer", metavar="FILE")
         command.add_argument("--motion-model", metavar="FILE")
-        command.add_argument("--out", required=True, metavar="FILE")
+        if name != "opening":
+            command.add_argument("--fold", type=Range(0, FOLDS - 1).read, default=0, help="(%(default)s)")
+            command.add_argument("--out", required=True, metavar="FILE")
     commands.choices["tune"].add_argument("--minutes", type=Range(0.05, 600.0).read, default=4.0)
     commands.choices["tune"].add_argument("--steps", type=Range(1, 1_000_000).read)
     commands.choices["judge"].add_argument("--person", required=True, metavar="FILE")
@@ -195,7 +225,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.command == "table":
         print(table(options.files))
     else:
-        {"tune": tune, "judge": judge}[options.command](options)
+        {"tune": tune, "judge": judge, "opening": opening}[options.command](options)
 
 
 if __name__ == "__main__":

@@ -171,9 +171,8 @@ class PersonTask:
                 picked.append((piece, torch.from_numpy(frames)))
             pictures = torch.cat([piece.pictures[frames] for piece, frames in picked]).to(self.device).float() / 255
             pictures = vary(resize(pictures, self.size), part.draws(self.device), shared=1 + TARGETS)
-            given = (
-                torch.cat([getattr(piece, name)[frames] for piece, frames in picked]) for name in Shown._fields[1:]
-            )
+            names = ("motion", "seen", "mouth")
+            given = [torch.cat([getattr(piece, name)[frames] for piece, frames in picked]) for name in names]
             pictures, *given = (x.to(self.device).unflatten(0, (-1, 1 + TARGETS)) for x in (pictures, *given))
             motion, seen, mouth = given
             yield PersonBatch(pictures[:, 0], pictures[:, 1:].flatten(0, 1), motion, seen, mouth[:, 1:].flatten(0, 1))
