@@ -18,15 +18,14 @@ RENDERER, MODEL = "renderer_lite.safetensors", "motion_lite.safetensors"
 
 
 @pytest.fixture(autouse=True)
-def host(tiny_weights, tmp_path, monkeypatch):
+def host(tiny_weights, tmp_path, tmp_path_factory, monkeypatch):
     """Tiny networks beside the shipped face finder, an output folder, and short films."""
     for file in (*tiny_weights.iterdir(), ASSETS.parent / "weights" / "face_finder.safetensors"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     monkeypatch.setenv("MAMBA_PORTRAIT_WEIGHTS", str(tmp_path))
     monkeypatch.setattr(films, "SHORTEST", 2.0)
     monkeypatch.setattr(films, "PIECE", 1.0)
-    output = tmp_path / "output"
-    output.mkdir()
+    output = tmp_path_factory.mktemp("output")
     with headless.configure(
         device="cpu", input_directory=tmp_path / "input", output_directory=output, model_folders=[tmp_path]
     ):
