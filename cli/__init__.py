@@ -25,6 +25,7 @@ COMMANDS = (
     "corpus",
     "prepare",
     "train",
+    "personalise",
     "export",
     "fit",
     "evaluate",

@@ -51,7 +51,7 @@ bench --device cuda --json output/bench_cuda.json
     parser.add_argument(
         "--compile", action=argparse.BooleanOptionalAction, help="of these rates also compiled ones (likewise)"
     )
-    add_networks(parser, motion_model=True)
+    add_networks(parser, motion_model=True, person=False)
     add_machine(parser)
     return parser
 

@@ -33,7 +33,7 @@ compare --manifest data/grid.csv --out runs/seeds --drive voice --method old=wei
     parser.add_argument("--drive", choices=("video", "voice"), default="video", help="what drives the portraits")
     parser.add_argument("--against", metavar="NAME", help="method that the others are subtracted from (the first)")
     add_judging(parser, "implicit-motion-talking-head")
-    add_networks(parser, motion_model=False)
+    add_networks(parser, motion_model=False, person=False)
     add_machine(parser)
     return parser
 

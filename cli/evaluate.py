@@ -83,10 +83,10 @@ def run(options: argparse.Namespace) -> None:
             bar.total, bar.n = total, done
             bar.refresh()
 
-        renderer = load_renderer(options.renderer, options.framing).to(machine.device)
-        model = (
-            None if options.no_voice else load_motion_model(options.motion_model, options.framing).to(machine.device)
-        )
+        renderer = load_renderer(options.renderer, options.framing, options.person).to(machine.device)
+        model = None
+        if not options.no_voice:
+            model = load_motion_model(options.motion_model, options.framing, options.person).to(machine.device)
         figures, tables = {}, []
         if options.method:
             found = probe_method(
@@ -139,10 +139,10 @@ def run_protocol(options: argparse.Namespace) -> None:
     size, drives = options.size or protocol.size, (VIDEO,) if options.no_voice else DRIVES
     drives += (PHONES,) if options.phones and not options.no_voice else ()
     with use_machine(options) as machine:
-        renderer = load_renderer(options.renderer, options.framing).to(machine.device)
-        model = (
-            None if options.no_voice else load_motion_model(options.motion_model, options.framing).to(machine.device)
-        )
+        renderer = load_renderer(options.renderer, options.framing, options.person).to(machine.device)
+        model = None
+        if not options.no_voice:
+            model = load_motion_model(options.motion_model, options.framing, options.person).to(machine.device)
         bar, methods = Bar(), []
         for drive in drives:
 

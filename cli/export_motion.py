@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("A film of face points needs the portrait that they are laid on: name it with --photo.")
     check_place(out)
     with use_machine(options) as machine:
-        renderer = load_renderer(options.renderer).to(machine.device)
+        renderer = load_renderer(options.renderer, person=options.person).to(machine.device)
         motion = read_motion(options, renderer, machine)
         if film:
             _write_film(out, options, renderer, motion, machine)
@@ -86,7 +86,7 @@ def read_motion(options: argparse.Namespace, renderer, machine):
     if path.suffix.lower() in SUFFIXES:
         return load_capture(path, renderer)
     voice = portrait.prepare_voice_file(SoundFile(path))
-    model = load_motion_model(options.motion_model).to(machine.device)
+    model = load_motion_model(options.motion_model, person=options.person).to(machine.device)
     check_language(model.motion_language, renderer)
     heard = (portrait.extract_global_audio(model, voice), portrait.extract_local_audio(model, voice))
     return portrait.generate_motion(model, *heard, None, SamplingSettings(seed=options.seed), bf16=machine.bf16)

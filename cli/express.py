@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     stages = Stages()
     with use_machine(options) as machine:
         with stages("load the networks"):
-            renderer = load_renderer(options.renderer, options.framing).to(machine.device)
+            renderer = load_renderer(options.renderer, options.framing, options.person).to(machine.device)
         face = film.portrait_of(options, renderer, machine, stages)
         if is_still:
             _write_still(options, renderer, face, held, added, machine)

@@ -125,8 +125,8 @@ def load_networks(options: argparse.Namespace, machine: Machine, stages: Stages,
     from ..model_loaders.checkpoint import load_motion_model, load_renderer
 
     with stages("load the networks"):
-        renderer = load_renderer(options.renderer, framing).to(machine.device)
-        model = load_motion_model(options.motion_model, framing).to(machine.device)
+        renderer = load_renderer(options.renderer, framing, options.person).to(machine.device)
+        model = load_motion_model(options.motion_model, framing, options.person).to(machine.device)
         check_language(model.motion_language, renderer)
     return renderer, model
 

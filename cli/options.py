@@ -107,9 +107,11 @@ def _existing(name: str) -> str:
     return name
 
 
-def add_networks(parser: argparse.ArgumentParser, motion_model: bool) -> None:
-    """--renderer and --motion-model: other weights than the shipped ones."""
+def add_networks(parser: argparse.ArgumentParser, motion_model: bool, person: bool = True) -> None:
+    """--renderer and --motion-model: other weights than the shipped ones; --person: somebody's changes of them."""
     group = parser.add_argument_group("networks")
+    if person:
+        group.add_argument("--person", metavar="FILE", help="a person's file, that personalise makes from their film")
     group.add_argument("--renderer", metavar="FILE", help="renderer checkpoint (default: the one that ships)")
     if motion_model:
         group.add_argument("--motion-model", metavar="FILE", help="motion model checkpoint (default: the shipped one)")

@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
     with use_machine(options) as machine:
         info = probe_video(options.video)
         with stages("load the networks"):
-            renderer = load_renderer(options.renderer, options.framing).to(machine.device)
+            renderer = load_renderer(options.renderer, options.framing, options.person).to(machine.device)
         face = film.portrait_of(options, renderer, machine, stages)
         motion = _encode_driving_video(options, info, renderer, machine, stages)
         sound = film_sound(options.video, info.zero, options.start, options.seconds) if info.has_audio else None
@@ -110,7 +110,7 @@ def _run_recorded(options: argparse.Namespace) -> None:
     stages = Stages()
     with use_machine(options) as machine:
         with stages("load the networks"):
-            renderer = load_renderer(options.renderer, options.framing).to(machine.device)
+            renderer = load_renderer(options.renderer, options.framing, options.person).to(machine.device)
         sound = SoundFile(options.sound) if options.sound else None
         with stages("read the motion"):
             saved = Path(options.video).suffix.lower() == RECORDED[0]

@@ -3,6 +3,7 @@
 PICTURES = {
     "MambaPortraitLoadRenderer": "A portrait, and frames that the renderer makes of it.",
     "MambaPortraitLoadMotionModel": "A voice, and curves of the motion that the model generates for it.",
+    "MambaPortraitPersonalise": "What a person is learnt from: a film of the face, and its voice.",
     "MambaPortraitCrop": "The photo with the face box (white) and the crop (green); the crop; the face mask.",
     "MambaPortraitEncodeSource": "The portrait, and the implicit depth planes that its pixels belong to.",
     "MambaPortraitExtractAppearance": "Two portraits and their appearance vectors.",
@@ -75,6 +76,15 @@ here. Source, appearance and motion belong to the renderer that made them: use o
 Put checkpoints of your own into `models/mamba_portrait`. A motion model generates motion in the motion space of the
 renderer it was trained with. The file's metadata name that space (`motion_language`), and other renderers refuse its
 motion. Files without the entry are not checked.
+""",
+    "MambaPortraitPersonalise": """
+- One person, the whole face in the picture, a voice without music: a minute is good, 8 seconds are needed. Of a longer
+film the first three minutes are read.
+- Wire its renderer and motion model as those of the loaders; or choose the file as `person` in both loaders later.
+Files of others go into `models/mamba_portrait/persons`.
+- The file belongs to the two networks that it was made with. Others refuse it: run this node again.
+- For two cores four minutes are enough. A portrait at rest stays the photo as it is.
+- Learn people only with their consent.
 """,
     "MambaPortraitCrop": """
 The crop keeps the photo's own pixels, up to 1024 a side. Where the square reaches beyond the photo, the photo is

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from ..files import whole_file
 from ..messages import shown
 from .described import check_language, network_of, read_json
+from .person import load_person, with_person
 
 FORMAT = "mamba_portrait"
 VERSIONS = {"renderer": "3", "motion_model": "2", "face_finder": "1", "sync_judge": "1", "joint_control": "1"}
@@ -110,25 +111,31 @@ def load_checkpoint(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[st
     return state, metadata
 
 
-def load_renderer(path: str | os.PathLike | None = None, framing: str = "head") -> nn.Module:
-    """A stage-1 `Renderer`, ready to use on the CPU; None loads the one that ships for a framing. Errors as
-    `load_checkpoint`."""
+def load_renderer(
+    path: str | os.PathLike | None = None, framing: str = "head", person: str | os.PathLike | None = None
+) -> nn.Module:
+    """A stage-1 `Renderer`, ready to use on the CPU; None loads the one that ships for a framing. person: a file of
+    somebody's changes (person.py), of this one. Errors as `load_checkpoint` and `load_person`."""
     from ..networks.renderer.config import RendererConfig
     from ..networks.renderer.model import Renderer
 
-    return load_network("renderer", path, lambda config, _: Renderer(RendererConfig.from_dict(config)), framing)
+    network = load_network("renderer", path, lambda config, _: Renderer(RendererConfig.from_dict(config)), framing)
+    return network if person is None else with_person(network, load_person(person), "renderer")
 
 
-def load_motion_model(path: str | os.PathLike | None = None, framing: str = "head") -> nn.Module:
-    """A stage-2 `MotionModel`, ready to use on the CPU; None loads the one that ships for a framing. Errors as
-    `load_checkpoint`."""
+def load_motion_model(
+    path: str | os.PathLike | None = None, framing: str = "head", person: str | os.PathLike | None = None
+) -> nn.Module:
+    """A stage-2 `MotionModel`, ready to use on the CPU; None loads the one that ships for a framing. person and errors
+    as of `load_renderer`."""
     from ..networks.motion_model.config import MotionModelConfig
     from ..networks.motion_model.model import MotionModel
 
     def build(config: dict, language: str) -> MotionModel:
         return MotionModel(MotionModelConfig.from_dict(config), language)
 
-    return load_network("motion_model", path, build, framing)
+    network = load_network("motion_model", path, build, framing)
+    return network if person is None else with_person(network, load_person(person), "motion_model")
 
 
 def load_joint_control(path: str | os.PathLike | None = None) -> nn.Module:

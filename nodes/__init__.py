@@ -27,6 +27,7 @@ from . import (
     motion_files,
     motion_length,
     paste,
+    personalise,
     phones,
     pick_face,
     sample,
@@ -54,6 +55,7 @@ from .values.checked import checked
 NODES = [
     loaders.LoadRenderer,
     loaders.LoadMotionModel,
+    personalise.Personalise,
     crop.PortraitCrop,
     pick_face.PickFace,
     source.EncodeSource,

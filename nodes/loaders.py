@@ -16,6 +16,7 @@ from ..model_loaders.checkpoint import (
     load_renderer,
     shipped,
 )
+from .personalise import NONE, as_person, person_input
 from .values.sockets import MotionModel, Renderer, schema
 
 _PART = re.compile(r"-\d{5}-of-\d{5}(?=\.safetensors$)")
@@ -69,7 +70,8 @@ class LoadRenderer(io.ComfyNode):
                     options=_choices("renderer"),
                     default=SHIPPED["renderer"],
                     tooltip="A renderer checkpoint from models/mamba_portrait; the first one ships with the pack.",
-                )
+                ),
+                person_input(),
             ],
             outputs=[
                 Renderer.Output(display_name="renderer", tooltip="The renderer, for every node that has such a socket.")
@@ -77,8 +79,8 @@ class LoadRenderer(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, weights: str) -> io.NodeOutput:
-        return io.NodeOutput(_load("renderer", weights, load_renderer))
+    def execute(cls, weights: str, person: str = NONE) -> io.NodeOutput:
+        return io.NodeOutput(as_person(_load("renderer", weights, load_renderer), person, "renderer"))
 
 
 class LoadMotionModel(io.ComfyNode):
@@ -99,7 +101,8 @@ class LoadMotionModel(io.ComfyNode):
                     options=_choices("motion_model"),
                     default=SHIPPED["motion_model"],
                     tooltip="A motion model checkpoint from models/mamba_portrait; the first one ships with the pack.",
-                )
+                ),
+                person_input(),
             ],
             outputs=[
                 MotionModel.Output(
@@ -109,5 +112,5 @@ class LoadMotionModel(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, weights: str) -> io.NodeOutput:
-        return io.NodeOutput(_load("motion_model", weights, load_motion_model))
+    def execute(cls, weights: str, person: str = NONE) -> io.NodeOutput:
+        return io.NodeOutput(as_person(_load("motion_model", weights, load_motion_model), person, "motion_model"))

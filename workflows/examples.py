@@ -155,7 +155,7 @@ PASTED = Workflow(
             saved("12", "11", "video/pasted_back"),
         ),
     ],
-    room={"1": 90, "4": 310, "8": 210, "10": 410, "11": 90},
+    room={"1": 90, "4": 140, "8": 210, "10": 410, "11": 90},
 )
 
 
@@ -212,8 +212,8 @@ EDITED = Workflow(
         [
             face(1, "The face it is made for", 2, "Grace Hopper", (50, 0), renderer=True),
             face(2, "Another face", 16, "Eileen Collins", (870, 230)),
-            Group("3 · Voice", "voice", [voice(6)[0], collapsed(voice(6)[1:])], (20, 470)),
-            Group("4 · Motion", "motion", [[sampled("10", 6, "5")]], (580, 550)),
+            Group("3 · Voice", "voice", [voice(6)[0], collapsed(voice(6)[1:])], (20, 495)),
+            Group("4 · Motion", "motion", [[sampled("10", 6, "5")]], (580, 575)),
             Group("5 · Saved, loaded again", "motion", [[SAVED_MOTION], [LOADED_MOTION]], (600, 0)),
             Group("6 · Edited", "motion", [[EDITED_MOTION]], (1140, 600)),
             Group(
@@ -230,8 +230,8 @@ EDITED = Workflow(
                 "Motion is yours to keep",
                 "Motion made for one face is saved, loaded again, edited by face region, looked at as curves, and "
                 "drawn on another face.",
-                200,
-                (0, 800),
+                190,
+                (0, 850),
             ),
         ],
     ],

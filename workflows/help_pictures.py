@@ -167,6 +167,11 @@ def load_motion_model(r: Results) -> Picture:
     return stacked(wave(70, WIDTH), curves(70, (jaw, MOUTH)), curves(70, (yaw, HEAD)))
 
 
+def personalise(r: Results) -> Picture:
+    some = np.linspace(0, len(r.driving_frames) - 1, 4).astype(int)
+    return stacked(grid([cell(r.driving_frames[i], 150, 150) for i in some]), wave(60, WIDTH, "man"))
+
+
 def crop(r: Results) -> Picture:
     photo, framed = r.in_room
     shown, scale = height_of(photo, 150), 150 / photo.shape[0]
@@ -415,6 +420,7 @@ def example_driving(r: Results) -> Picture:
 DRAWN: dict[str, Callable[[Results], Picture]] = {
     "LoadRenderer": load_renderer,
     "LoadMotionModel": load_motion_model,
+    "Personalise": personalise,
     "Crop": crop,
     "EncodeSource": encode_source,
     "ExtractAppearance": extract_appearance,

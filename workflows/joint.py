@@ -145,7 +145,7 @@ IMPLICIT = Workflow(
     [
         [
             Group("1 · Portrait", "input", photo(2, renderer=False), (0, 560)),
-            Group("2 · Renderer", "input", [[Node("1", "MambaPortraitLoadRenderer")]], (110, 30)),
+            Group("2 · Renderer", "input", [[Node("1", "MambaPortraitLoadRenderer")]], (0, 0)),
             Group("3 · The portrait, encoded", "input", [collapsed(encoded(4))], (740, 100)),
             Group("4 · Driving video", "motion", driving(11), (70, 230)),
             Group("5 · Voice", "voice", [voice(6)[0], collapsed(voice(6)[1:])], (580, 600)),
