@@ -155,9 +155,10 @@ def generate_motion(
     machine: Machine,
     stages: Stages,
 ):
-    """Voice -> Motion, for the looks of a face (None: any)."""
+    """Voice -> Motion, for the looks of a face (None: any); prints about how long it takes."""
     from ..media.sound_file import SoundFile
     from ..pipelines import portrait
+    from ..pipelines.forecast import of_sampling
 
     placement = {"bf16": machine.bf16, "keep_on": machine.device}
     with stages("encode the whole voice"):
@@ -168,14 +169,7 @@ def generate_motion(
             style = portrait.extract_global_audio(model, other, **placement)
     with stages("encode its sounds"):
         local_audio = portrait.extract_local_audio(model, voice, **placement)
-    with stages("sample the motion"), progress("motion", "step") as bar:
-        return portrait.generate_motion(
-            model,
-            global_audio,
-            local_audio,
-            appearance,
-            settings,
-            style=style,
-            bf16=machine.bf16,
-            progress=bar,
-        )
+    values = (model, global_audio, local_audio, appearance, settings)
+    with stages("sample the motion"), of_sampling(*values, bf16=machine.bf16).told(print):
+        with progress("motion", "step") as bar:
+            return portrait.generate_motion(*values, style=style, bf16=machine.bf16, progress=bar)

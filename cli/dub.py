@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from ..pipelines.settings import Range, RenderingSettings, SamplingSettings
 from . import film
@@ -59,6 +61,7 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
     volume = partial(group.add_argument, type=number(VOLUME), metavar="VOLUME")
     volume("--film-sound", default=0.0, help="volume of the film's own sound under the voice (default 0: replaced)")
     group.add_argument("--other-sound", metavar="FILE", help="music and noises of the film, kept at full volume")
+    film.add_fresh(group)
     group.add_argument("--mark", action="store_true", help="write a small 'AI generated' into a corner")
     add_setting(group, RenderingSettings, "--quality", "quality", "x264's rate factor, lower is better")
 
@@ -82,9 +85,10 @@ def run(options: argparse.Namespace) -> None:
 
 def _write(options: argparse.Namespace, info, renderer, motion, machine: Machine, stages: Stages) -> None:
     from ..media.video import read_video
-    from ..pipelines import portrait
     from ..pipelines.dubbing import dub
     from ..pipelines.face_reading import read_face
+    from ..pipelines.forecast import of_dubbing
+    from ..pipelines.resuming import assemble_in_pieces, film_key, piece_length
     from ..pipelines.settings import DubbingSettings
     from ..pipelines.tracking import track_face
 
@@ -100,15 +104,20 @@ def _write(options: argparse.Namespace, info, renderer, motion, machine: Machine
     with stages("read the face"), progress("lips", "frame") as bar:
         face = read_face(renderer, read(), track, bf16=machine.bf16, progress=bar)
     print(face.report)
-    with progress("frames", "frame") as bar:
-        settings = chosen(options, DubbingSettings)
-        frames = dub(renderer, read, track, face, motion, settings, bf16=machine.bf16, progress=bar)
-        frames = stages.each("draw the mouth", frames)
-        quality = chosen(options, RenderingSettings).quality
-        with stages("encode the video"):
-            path = portrait.assemble(
-                options.out, frames, info.fps, sound=_sound(options, info), mark=options.mark, quality=quality
-            )
+    settings, quality = chosen(options, DubbingSettings), chosen(options, RenderingSettings).quality
+    file = Path(options.video).stat()
+    part = (file.st_size, file.st_mtime_ns, options.start, options.seconds)
+    key = film_key(renderer, track.shots, face, motion, settings, part, machine.bf16, options.mark, quality)
+
+    def frames_from(first: int) -> Iterator:
+        print(of_dubbing(renderer, track, machine.bf16, first).text())
+        with progress("frames", "frame") as bar:
+            more = {"first": first, "bf16": machine.bf16, "progress": bar}
+            yield from stages.each("draw the mouth", dub(renderer, read, track, face, motion, settings, **more))
+
+    with stages("encode the video"), film.unfinished(options, key, piece_length()) as work:
+        how = {"sound": _sound(options, info), "mark": options.mark, "quality": quality}
+        path = assemble_in_pieces(options.out, frames_from, info.fps, work, **how)
     print(stages.report(track.frames, float(track.frames / info.fps)))
     print(path)
 

@@ -69,6 +69,7 @@ def add_film(parser: argparse.ArgumentParser) -> None:
     add("--motion", "mode", mode + "own; expression: the driver's expression, the photo's pose")
     add("--gain", "gain", "factor on the motion")
     add("--articulation", "articulation", "how strongly the generated mouth articulates")
+    add_fresh(group)
     group.add_argument("--save-motion", metavar="FILE", help="keep the motion as well (.safetensors)")
     group.add_argument("--mark", action="store_true", help="write a small 'AI generated' into a corner")
     add("--quality", "quality", "x264's rate factor, lower is better")
@@ -170,34 +171,51 @@ def _found(face, count: int) -> str:
 def write_film(
     options: argparse.Namespace, renderer, face: Portrait, motion, sound, machine: Machine, stages: Stages
 ) -> Path:
-    """Render, paste back if wanted, encode; one batch of frames at a time. sound: a SoundFile, or None."""
+    """Render, paste back if wanted, encode; one batch of frames at a time, after those that an earlier run of the same
+    film finished. sound: a SoundFile, or None."""
     from ..media.motion import save_motion
     from ..pipelines import portrait
+    from ..pipelines.forecast import of_rendering
+    from ..pipelines.resuming import assemble_in_pieces, film_key, rendered_length
 
     settings = chosen(options, RenderingSettings)
     motion = motion_changes.changed(options, renderer, motion)
     if options.save_motion:
         save_motion(options.save_motion, motion)
-    with progress("frames", "frame") as bar:
-        frames = portrait.render(
-            renderer,
-            face.source,
-            face.appearance,
-            motion,
-            settings,
-            bf16=machine.bf16,
-            progress=bar,
-        )
-        frames = stages.each("render", frames)
-        if options.paste_back:
-            frames = stages.each("paste back", _pasted(face, frames))
-        with stages("encode the video"):
-            path = portrait.assemble(
-                options.out, frames, motion.fps, sound=sound, mark=options.mark, quality=settings.quality
-            )
+    pasted = (face.photo, face.crop) if options.paste_back else ()
+    finish = partial(_pasted, face) if options.paste_back else iter
+    values = (renderer, face.source, face.appearance, motion, settings)
+    key = film_key(*values, pasted, motion.fps, machine.bf16, options.mark, Path(options.out).suffix)
+
+    def frames_from(first: int) -> Iterator:
+        forecast = of_rendering(*values, bf16=machine.bf16, finish=finish, first=first)
+        with stages("render"):
+            print(forecast.text())
+        with progress("frames", "frame") as bar:
+            frames = stages.each("render", portrait.render(*values, first=first, bf16=machine.bf16, progress=bar))
+            yield from forecast.timed(stages.each("paste back", finish(frames)) if options.paste_back else frames)
+
+    work = unfinished(options, key, rendered_length(renderer, settings))
+    with stages("encode the video"), work:
+        how = {"sound": sound, "mark": options.mark, "quality": settings.quality}
+        path = assemble_in_pieces(options.out, frames_from, motion.fps, work, **how)
     print(stages.report(motion.frames, motion.duration))
     print(path)
     return path
+
+
+def unfinished(options: argparse.Namespace, key: str, length: int):
+    """What an earlier run finished of the film --out, whose frames depend on `key`."""
+    from ..unfinished import Unfinished, folder_of
+
+    return Unfinished(folder_of(options.out), key, Path(options.out).name, length, "frames", fresh=options.fresh)
+
+
+def add_fresh(group) -> None:
+    """--fresh."""
+    group.add_argument(
+        "--fresh", action="store_true", help="begin anew where an earlier run of the same film was broken off"
+    )
 
 
 def _pasted(face: Portrait, frames: Iterator) -> Iterator:

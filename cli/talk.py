@@ -67,6 +67,7 @@ def _add_conversation(parser: argparse.ArgumentParser) -> None:
     add(RenderingSettings, "--gain", "gain", "factor on the motion")
     add(RenderingSettings, "--quality", "quality", "x264's rate factor, lower is better")
     add(RenderingSettings, "--batch", "batch", "frames rendered at once")
+    film.add_fresh(group)
     group.add_argument("--mark", action="store_true", help="write a small 'AI generated' into a corner")
 
 
@@ -134,26 +135,29 @@ def _listening(options: argparse.Namespace, renderer, motion, track, rate: int, 
 
 def _write(options, renderer, photo, faces, motions, sound, machine: Machine, stages: Stages) -> None:
     from ..pipelines import portrait
+    from ..pipelines.forecast import of_rendering
+    from ..pipelines.resuming import assemble_in_pieces, film_key, rendered_length
 
-    settings = chosen(options, RenderingSettings)
-    with progress("frames", "frame") as bar:
-        films = [
-            portrait.render(
-                renderer, source, appearance, motion, settings, bf16=machine.bf16, progress=bar if face == 0 else None
-            )
-            for face, ((_, source, appearance), motion) in enumerate(zip(faces, motions, strict=True))
-        ]
-        frames = stages.each("render", _pasted(photo, [crop for crop, *_ in faces], films))
-        with stages("encode the video"):
-            path = portrait.assemble(
-                options.out,
-                frames,
-                motions[0].fps,
-                waveform=sound[0],
-                rate=sound[1],
-                mark=options.mark,
-                quality=settings.quality,
-            )
+    settings, crops = chosen(options, RenderingSettings), [crop for crop, *_ in faces]
+    people = [(renderer, *face[1:], motion, settings) for face, motion in zip(faces, motions, strict=True)]
+    key = film_key(people, photo, crops, machine.bf16, options.mark)
+
+    def frames_from(first: int) -> Iterator:
+        forecast = of_rendering(*people[0], bf16=machine.bf16, people=len(people), first=first)
+        with stages("render"):
+            print(forecast.text())
+        with progress("frames", "frame") as bar:
+            bars = (bar, *[None] * (len(people) - 1))
+            films = [
+                portrait.render(*values, first=first, bf16=machine.bf16, progress=shown)
+                for values, shown in zip(people, bars, strict=True)
+            ]
+            yield from forecast.timed(stages.each("render", _pasted(photo, crops, films)))
+
+    work = film.unfinished(options, key, rendered_length(renderer, settings))
+    with stages("encode the video"), work:
+        how = {"waveform": sound[0], "rate": sound[1], "mark": options.mark, "quality": settings.quality}
+        path = assemble_in_pieces(options.out, frames_from, motions[0].fps, work, **how)
     print(stages.report(motions[0].frames, motions[0].duration))
     print(path)
 

@@ -36,6 +36,7 @@ model_files = program.model_files
 model_subfolders = program.model_subfolders
 progress_bar = program.progress_bar
 save_path = program.save_path
+say = program.say
 temp_directory = program.temp_directory
 ui = program.ui
 use_bf16 = program.use_bf16

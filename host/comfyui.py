@@ -1,5 +1,6 @@
 """The host interface inside ComfyUI: a thin layer over its own API (as of core 0.3.64). Imported only there."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import folder_paths
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import ComfyExtension, Input, InputImpl, io, ui  # noqa: F401 - the host's own names
+from comfy_execution.utils import get_executing_context
 from PIL import Image
+from server import PromptServer
 
 from ..precision import has_bf16
 from .paths import check_prefix, find_file, find_model, list_files, prefix_error, shown
+
+log = logging.getLogger("mamba_portrait")
 
 VideoFromFile = InputImpl.VideoFromFile
 Interrupted = management.InterruptProcessingException
@@ -117,6 +122,14 @@ def use_bf16(device: torch.device) -> bool:
 def check_interrupt() -> None:
     """Raise if the user pressed cancel."""
     management.throw_exception_if_processing_interrupted()
+
+
+def say(text: str) -> None:
+    """Tell the user something about the node that runs: a line in the log, and a text on the node."""
+    log.info(text)
+    context = get_executing_context()
+    if context is not None and getattr(PromptServer, "instance", None) is not None:
+        PromptServer.instance.send_progress_text(text, context.node_id)
 
 
 class progress_bar:  # noqa: N801 - called like a function: progress_bar(total) gives a callable

@@ -137,8 +137,8 @@ class VideoWriter:
     grows; mono and stereo are kept, more channels are mixed to stereo as FFmpeg mixes them. Sound that lasts longer
     than the pictures, by more than one of them, ends with them, and this is logged; after a shorter one the film is
     silent. `mark` blends a small visible badge into each frame. The tags of provenance.py are always written, but where
-    a film of real people is cut for training (`generated` False). crf: x264's constant rate factor (18 is visually
-    lossless), preset: its speed.
+    a film of real people is cut for training (`generated` False), and in a `piece` for `append`. crf: x264's constant
+    rate factor (18 is visually lossless), preset: its speed.
     """
 
     containers, channels, sound_codec, sound_rate = CONTAINERS, 3, "aac", None
@@ -155,6 +155,7 @@ class VideoWriter:
         crf: int = 18,
         preset: str = "veryfast",
         generated: bool = True,
+        piece: bool = False,
     ) -> None:
         self.path = Path(path)
         if self.path.suffix.lower() not in self.containers:
@@ -166,7 +167,7 @@ class VideoWriter:
         self._mark, self._badge = mark, None
         self._options = {"crf": str(crf), "preset": preset}
         self._voice = None if audio is None else AudioFeed(audio)
-        self._metadata = provenance_metadata(title, detail) if generated else {}
+        self._metadata, self._piece = provenance_metadata(title, detail) if generated and not piece else {}, piece
         self._file = self._container = self._video = self._audio = self._size = None
 
     def __enter__(self) -> "VideoWriter":
@@ -186,7 +187,7 @@ class VideoWriter:
             raise ValueError(
                 f"Frames of {width}x{height} are too large for a film: make them at most {LARGEST_SIDE} wide and high."
             )
-        if height % 2 or width % 2:
+        if (height % 2 or width % 2) and not self._piece:
             log.info("%s: %dx%d padded to even sides for yuv420p", self.path.name, width, height)
         video = self._video_stream()
         video.width, video.height = width + width % 2, height + height % 2
@@ -195,13 +196,16 @@ class VideoWriter:
         video.codec_context.colorspace = Colorspace.ITU709
         video.codec_context.color_primaries = video.codec_context.color_trc = 1  # BT.709
         self._video = video
+        self._begin_sound()
+        self._badge = VisibleMark(height, width) if self._mark else None
+
+    def _begin_sound(self) -> None:
         if self._voice is not None and self._voice.channels:
             layout = "mono" if self._voice.channels == 1 else "stereo"
             self._audio = self._container.add_stream(
                 self.sound_codec, rate=self.sound_rate or self._voice.rate, layout=layout
             )
             self._audio.bit_rate = 96_000 * self._voice.channels
-        self._badge = VisibleMark(height, width) if self._mark else None
 
     def _video_stream(self) -> av.VideoStream:
         """A stream whose codec and pixels are chosen."""
@@ -236,9 +240,31 @@ class VideoWriter:
         frame = frame.reformat(format=self._video.pix_fmt, dst_colorspace=Colorspace.ITU709)
         frame.pts, frame.time_base = self.frames, 1 / self.fps
         self._container.mux(self._video.encode(frame))
-        self.frames += 1
+        self._count(1)
+
+    def _count(self, frames: int) -> None:
+        """So many pictures are written: write the voice up to their end."""
+        self.frames += frames
         if self._audio is not None:
             self._write_audio(int(self.frames * self._voice.rate / self.fps))
+
+    def append(self, path: str | os.PathLike) -> None:
+        """Take over the pictures of a film that such a writer made with the same settings and without sound, as they
+        are encoded, and the voice up to their end. A film is either appended to or written to."""
+        with av.open(str(path)) as piece, writing(self.path):
+            stream, count = piece.streams.video[0], 0
+            if self._video is None:
+                add = getattr(self._container, "add_stream_from_template", None)  # since PyAV 14
+                self._video = add(stream) if add else self._container.add_stream(template=stream)
+                self._begin_sound()
+            for packet in piece.demux(stream):
+                if packet.size:
+                    stamps = [self.frames + round(t * packet.time_base * self.fps) for t in (packet.pts, packet.dts)]
+                    packet.pts, packet.dts = stamps
+                    packet.time_base, packet.duration, packet.stream = 1 / self.fps, 1, self._video
+                    self._container.mux(packet)
+                    count += 1
+            self._count(count)
 
     def _write_audio(self, until: int | None) -> None:
         """Send whole AAC blocks up to sample `until` (None: everything that is left)."""
@@ -265,7 +291,8 @@ class VideoWriter:
         if self._audio is not None:
             self._end_audio()
             self._container.mux(self._audio.encode(None))
-        self._container.mux(self._video.encode(None))
+        if self._size is not None:  # it was written to
+            self._container.mux(self._video.encode(None))
         self._container.close()
 
     def __exit__(self, kind, error, trace) -> None:

@@ -2,11 +2,13 @@
 
 import uuid
 
-from ..host import VideoFromFile, io, progress_bar, temp_directory
+from ..host import VideoFromFile, io, load_device, progress_bar, say, temp_directory, use_bf16
 from ..media.crop import paste_back
 from ..media.timing import exact_rate
 from ..pipelines import portrait
+from ..pipelines.resuming import assemble_in_pieces, film_key, rendered_length
 from ..pipelines.settings import RenderingSettings
+from ..unfinished import Unfinished, folder_of
 from ..vocabulary import FPS
 from .decode import rendered_frames, rendering_inputs, rendering_settings
 from .paste import feather_input
@@ -94,12 +96,23 @@ class AssembleVideo(io.ComfyNode):
         settings = rendering_settings(
             size, mode=mode, gain=gain, articulation=articulation, batch=batch, quality=quality
         )
-        frames = one_by_one(rendered_frames(renderer, source, appearance, motion, settings))
-        if photo is not None:
-            whole = one_photo(photo, "Assemble Video", "photo")
-            frames = (paste_back(whole, frame, crop, feather) for frame in frames)
+        whole = None if photo is None else one_photo(photo, "Assemble Video", "photo")
+
+        def finish(frames):
+            single = one_by_one(frames)
+            return single if whole is None else (paste_back(whole, frame, crop, feather) for frame in single)
+
+        def frames_from(first):
+            return finish(rendered_frames(renderer, source, appearance, motion, settings, first=first, finish=finish))
+
+        network, bf16 = renderer.module, use_bf16(load_device())
+        key = film_key(network, source, appearance, motion, settings, whole, crop, feather, visible_mark, bf16)
+        folder = temp_directory() / folder_of(f"mamba_portrait_{key[:16]}")
         path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
-        portrait.assemble(path, frames, motion.fps, **_sound(audio), mark=visible_mark, quality=settings.quality)
+        length = rendered_length(network, settings)
+        with Unfinished(folder, key, "Assemble Video", length, "frames", say=say) as work:
+            how = {**_sound(audio), "mark": visible_mark, "quality": settings.quality}
+            assemble_in_pieces(path, frames_from, motion.fps, work, **how)
         return _video(path)
 
 

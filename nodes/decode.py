@@ -7,6 +7,7 @@ import torch
 from ..host import io, load_device, progress_bar, use_bf16
 from ..pipelines import layers, portrait
 from ..pipelines.flow import Flow
+from ..pipelines.forecast import of_rendering
 from ..pipelines.settings import RenderingSettings
 from .values.cancelling import cancellable
 from .values.image_batch import check_memory, image_batch
@@ -15,6 +16,7 @@ from .values.sockets import Appearance, Motion, Renderer, Source, same_network, 
 from .values.sockets import Flow as FlowSocket
 from .values.widgets import advanced, setting
 
+PLANES = 4  # of a frame of Decode Motion: the picture and the mask
 SIZES = ["photo", "256", "384", "512", "768", "1024"]
 
 
@@ -72,23 +74,28 @@ def rendering_inputs() -> list:
     ]
 
 
-def _rendered(renderer, source, appearance, motion, settings: RenderingSettings, render, *more, picture=None):
+def _rendered(
+    renderer, source, appearance, motion, settings: RenderingSettings, render, *more, picture=None, first=0, **forecast
+):
     """What `render` yields of a motion, as it is rendered; the other values are checked first. picture: the frames of
-    a part, to be shown on the node."""
+    a part, to be shown on the node; what the work is and about how long it takes is then said before, by `forecast`
+    (see `of_rendering`). first: as of `portrait.render`."""
     encoded = same_network(source, renderer.name, "source")
     height, width = portrait.frame_size(renderer.module, encoded, settings.size)
     appearance = same_network(appearance, renderer.name, "appearance")
     with cancellable(renderer.on_device(portrait.working_memory(settings.batch, height, width))) as module:
-        work = partial(render, module, encoded, appearance, motion, settings, *more, bf16=use_bf16(load_device()))
+        values, bf16 = (module, encoded, appearance, motion, settings), use_bf16(load_device())
+        work = partial(render, *values, *more, bf16=bf16, **({"first": first} if first else {}))
         if picture is None:
             yield from work(progress=progress_bar(motion.frames))
         else:
-            yield from previewed(work(), motion.frames, "Rendering", picture)
+            yield from previewed(work(), of_rendering(*values, bf16=bf16, first=first, **forecast), picture)
 
 
-def rendered_frames(renderer, source, appearance, motion, settings: RenderingSettings):
+def rendered_frames(renderer, source, appearance, motion, settings: RenderingSettings, **forecast):
     """The frames in batches, as they are rendered: shared by the nodes that render."""
-    return _rendered(renderer, source, appearance, motion, settings, portrait.render, picture=lambda frames: frames)
+    picture = {"picture": lambda frames: frames}
+    return _rendered(renderer, source, appearance, motion, settings, portrait.render, **picture, **forecast)
 
 
 def motion_fields(renderer, source, appearance, motion, settings: RenderingSettings) -> layers.Fields:
@@ -122,7 +129,7 @@ def flow_output() -> FlowSocket.Output:
 def gathered(parts, frames: int, height: int, width: int) -> tuple[torch.Tensor, ...]:
     """Batches of layers -> all frames (T,H,W,3), their masks (T,H,W), the flows of the batches, and what is transparent
     (T,H,W), zeros where the source has no alpha."""
-    images, filled, flows = image_batch(frames, height, width, planes=4), 0, []  # with the mask
+    images, filled, flows = image_batch(frames, height, width, planes=PLANES), 0, []
     mask, clear = images.new_empty(frames, height, width), images.new_zeros(1, 1, 1).expand(frames, height, width)
     for part in parts:
         stop = filled + len(part.frames)
@@ -165,6 +172,7 @@ class DecodeMotion(io.ComfyNode):
         settings = rendering_settings(size, mode=mode, gain=gain, articulation=articulation, batch=batch)
         size = portrait.frame_size(renderer.module, source.value, settings.size)
         render, picture = layers.render_layers, lambda part: part.frames
-        parts = _rendered(renderer, source, appearance, motion, settings, render, size, picture=picture)
+        kept = {"kept": 4 * PLANES * size[0] * size[1]}
+        parts = _rendered(renderer, source, appearance, motion, settings, render, size, picture=picture, **kept)
         images, mask, flows, clear = gathered(parts, motion.frames, *size)
         return io.NodeOutput(images, float(motion.fps), mask, Flow(torch.cat(flows), motion.fps), clear)

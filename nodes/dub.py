@@ -10,6 +10,7 @@ from ..pipelines import portrait
 from ..pipelines.dub_plan import DubbingSettings
 from ..pipelines.dubbing import dub
 from ..pipelines.face_reading import read_face
+from ..pipelines.forecast import of_dubbing
 from ..pipelines.settings import RenderingSettings
 from .assemble import encoding_inputs
 from .track import TrackedFilm
@@ -123,8 +124,7 @@ class DubVideo(io.ComfyNode):
         side = max((track.crop(shot.first + int(shot.seen.float().argmax())).size for shot in track.shots), default=256)
         with cancellable(renderer.on_device(portrait.working_memory(2, side, side))) as module:
             face = read_face(module, film.again(), track, bf16=bf16, progress=progress_bar(track.frames))
-            frames = previewed(
-                dub(module, film.again, track, face, motion, settings, bf16=bf16), track.frames, "Dubbing"
-            )
+            forecast = of_dubbing(module, track, bf16)
+            frames = previewed(dub(module, film.again, track, face, motion, settings, bf16=bf16), forecast)
             portrait.assemble(path, one_by_one(frames), track.fps, **sound, mark=visible_mark, quality=quality)
         return io.NodeOutput(VideoFromFile(TemporaryFilm(path)), str(face.report))

@@ -1,7 +1,8 @@
 """Voice to motion: the diffusion of stage 2."""
 
-from ..host import io, load_device, progress_bar, use_bf16
+from ..host import io, load_device, progress_bar, say, use_bf16
 from ..pipelines import portrait
+from ..pipelines.forecast import of_sampling
 from ..pipelines.settings import SamplingSettings
 from .values.sockets import Appearance, GlobalAudio, LocalAudio, Motion, MotionModel, same_network, schema
 from .values.widgets import advanced, setting
@@ -132,14 +133,15 @@ class SampleMotion(io.ComfyNode):
             overlap=overlap,
         )
         name = motion_model.name
-        motion = portrait.generate_motion(
+        values = (
             motion_model.on_device(),
             same_network(global_audio, name, "global audio"),
             same_network(local_audio, name, "local audio"),
             None if appearance is None else appearance.value,
             settings,
-            style=None if style_audio is None else same_network(style_audio, name, "style audio"),
-            bf16=use_bf16(load_device()),
-            progress=progress_bar(),
         )
+        style = None if style_audio is None else same_network(style_audio, name, "style audio")
+        bf16 = use_bf16(load_device())
+        with of_sampling(*values, bf16=bf16).told(say):
+            motion = portrait.generate_motion(*values, style=style, bf16=bf16, progress=progress_bar())
         return io.NodeOutput(motion)

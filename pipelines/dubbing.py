@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
@@ -70,10 +71,12 @@ def dub(
     motion: Motion,
     settings: DubbingSettings | None = None,
     *,
+    first: int = 0,
     bf16: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Tensor]:
-    """The second pass: frames (1,H,W,3) float32 in [0,1] on the CPU, one by one, as many as the film has.
+    """The second pass: frames (1,H,W,3) float32 in [0,1] on the CPU, one by one, as many as the film has from frame
+    `first` on.
 
     motion: of the new voice, from `generate_motion`. Frames in which the face is not seen or turned away come out as
     they are, to the bit, and so does everything outside of the mouth's region (media/mouth_region.py). Raises
@@ -87,8 +90,8 @@ def dub(
         with torch.inference_mode(), autocast(device, bf16):
             return _drawn(renderer, item, settings.articulation, device)
 
-    items = _items(same_film(read(), track), track, face.parameters, voice, keys)
-    for number, frame in enumerate(in_order(work, items, worker_count(device, 4))):
+    items = _items(same_film(read(), track), track, face.parameters, voice, keys, first)
+    for number, frame in enumerate(in_order(work, items, worker_count(device, 4)), first):
         yield frame[None]
         if progress is not None:
             progress(number + 1, track.frames)
@@ -107,10 +110,10 @@ class _Item:
 
 
 def _items(
-    frames: Iterator[Tensor], track: FaceTrack, parameters: Tensor, voice: Tensor, keys: _KeyReader
+    frames: Iterator[Tensor], track: FaceTrack, parameters: Tensor, voice: Tensor, keys: _KeyReader, first: int
 ) -> Iterator[_Item]:
     plan, planned = None, None
-    for number, frame in enumerate(frames):
+    for number, frame in islice(enumerate(frames), first, None):
         shot = track.shot(number)
         if shot is not planned:
             planned, part = shot, slice(shot.first, shot.last)

@@ -301,13 +301,15 @@ def render(
     motion: Motion,
     settings: RenderingSettings | None = None,
     *,
+    first: int = 0,
     bf16: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Tensor]:
     """Motion on a portrait -> batches of frames (b,H,W,3) float32 in [0,1] on the CPU, (b,H,W,4) of a source with
     alpha, one by one; H and W are those of `frame_size`. On a CPU several threads render parts of a batch side by side,
-    b frames each. Motion that no face makes is clamped, with a warning at the end (limits.py). Raises ValueError for
-    motion of another renderer's motion space."""
+    b frames each (`frames_a_part`). first: frames before it, a number of whole parts, are left out. Motion that no face
+    makes is clamped, with a warning at the end (limits.py). Raises ValueError for motion of another renderer's motion
+    space."""
     settings = settings or RenderingSettings()
     size = frame_size(renderer, source, settings.size)
 
@@ -315,7 +317,8 @@ def render(
         rendered = renderer.decode(portrait, looks, target, size=size, articulation=settings.articulation)
         return rendered.image.permute(0, 2, 3, 1).cpu()
 
-    yield from each_batch(frames, renderer, source, appearance, motion, settings, size, bf16=bf16, progress=progress)
+    rest = {"first": first, "bf16": bf16, "progress": progress}
+    yield from each_batch(frames, renderer, source, appearance, motion, settings, size, **rest)
 
 
 @torch.inference_mode()
@@ -328,11 +331,12 @@ def each_batch(
     settings: RenderingSettings,
     size: tuple[int, int],
     *,
+    first: int = 0,
     bf16: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[T]:
-    """work(source with the photo at `size`, appearance, absolute motion (b,768)) for each batch of frames, in order; on
-    a CPU by several threads side by side."""
+    """work(source with the photo at `size`, appearance, absolute motion (b,768)) for each batch of frames from `first`
+    on, in order; on a CPU by several threads side by side."""
     motion = fitted_to(motion, renderer)
     device = _device(renderer)
     on_device, appearance = source.to(device).at_size(size), appearance.to(device)
@@ -348,13 +352,20 @@ def each_batch(
         with torch.inference_mode(), autocast(device, bf16):  # both hold for one thread only
             return len(target), halving(target)
 
-    targets, done = target_motions(renderer, source, motion, settings, limits, settings.batch // workers), 0
+    part, done = frames_a_part(renderer, settings), first
+    targets = target_motions(renderer, source, motion, settings, limits, part)
+    targets = islice(targets, -(-first // part), None)  # those left out are still looked at: limits go on from them
     for count, result in in_order(batch, targets, workers):
         yield result
         done += count
         if progress is not None:
             progress(done, motion.frames)
     limits.warn()
+
+
+def frames_a_part(renderer: Renderer, settings: RenderingSettings) -> int:
+    """Frames that one thread renders at once, from the batch that all render."""
+    return settings.batch // worker_count(_device(renderer), settings.batch)
 
 
 def target_motions(
@@ -412,10 +423,15 @@ def assemble(
         raise ValueError("There are no frames to write.")
     audio = sound if waveform is None else (waveform, rate)
     clear = Path(path).suffix.lower() in AlphaVideoWriter.containers
-    channels = 4 if clear else 3
-    with (AlphaVideoWriter if clear else VideoWriter)(path, fps=fps, audio=audio, mark=mark, crf=quality) as writer:
+    kind = AlphaVideoWriter if clear else VideoWriter
+    with kind(path, fps=fps, audio=audio, mark=mark, crf=quality) as writer:
         for pictures in chain([first], iterator):
-            if clear and pictures.shape[-1] == 3:
-                pictures = F.pad(pictures, (0, 1), value=1.0)
-            writer.write(pictures[..., :channels])
+            writer.write(for_film(pictures, kind.channels))
     return Path(path)
+
+
+def for_film(pictures: Tensor, channels: int) -> Tensor:
+    """(...,H,W,3|4) -> (...,H,W,channels): opaque where alpha is wanted and there is none."""
+    if pictures.shape[-1] < channels:
+        pictures = F.pad(pictures, (0, 1), value=1.0)
+    return pictures[..., :channels]

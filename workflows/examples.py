@@ -1,6 +1,6 @@
 """The example graphs of one portrait, described once."""
 
-from .forms import Group, Node, Note, Out, Workflow
+from .forms import NOTE_WIDTH, Group, Node, Note, Out, Workflow
 
 ASSEMBLE = "MambaPortraitAssembleVideo"
 
@@ -93,9 +93,11 @@ def saved(key: str, video: str, prefix: str) -> Node:
     return Node(key, "SaveVideo", {"video": Out(video), "filename_prefix": prefix})
 
 
-def read_me(title: str, text: str, height: int = 330, at: tuple[int, int] | None = None) -> Group:
+def read_me(
+    title: str, text: str, height: int = 330, at: tuple[int, int] | None = None, width: int = NOTE_WIDTH
+) -> Group:
     """The note that explains the graph."""
-    return Group("Start here", "help", [[Note(HELP.format(title=title, text=text), height)]], at)
+    return Group("Start here", "help", [[Note(HELP.format(title=title, text=text), height, width)]], at)
 
 
 def spoken(portrait_title: str, name: str, note: Group) -> list:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import tempfile
@@ -40,6 +41,8 @@ class Settings:
     progress: Callable[[int, int], None] | None = None
     preview: Callable[[torch.Tensor], None] | None = None
 
+
+log = logging.getLogger("mamba_portrait")
 
 settings = Settings()
 _interrupt = threading.Event()
@@ -204,6 +207,11 @@ def check_interrupt() -> None:
     if _interrupt.is_set():
         _interrupt.clear()
         raise Interrupted("The run was cancelled.")
+
+
+def say(text: str) -> None:
+    """Tell the user something about the node that runs: a line in the log."""
+    log.info(text)
 
 
 class progress_bar:  # noqa: N801 - called like a function: progress_bar(total) gives a callable

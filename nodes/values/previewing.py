@@ -1,47 +1,47 @@
-"""Frames that are shown on the node as they come, and how long the others will take."""
+"""Frames that are shown on the node as they come, and how long all of them take."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from torch import Tensor
 
-from ...host import progress_bar
+from ...host import progress_bar, say
+from ...pipelines.forecast import Forecast, length
 
 T = TypeVar("T")
 
-log = logging.getLogger("mamba_portrait")
-
 SHOW_EVERY = 0.5  # seconds
-LONG = 10.0  # seconds from which it is said how long the rest takes
+LONG = 10.0  # seconds of a work of unknown pace from which it is said while it runs how long it takes
 
 
 def previewed(
-    parts: Iterable[T], total: int, what: str, picture: Callable[[T], Tensor] = lambda frames: frames
+    parts: Iterable[T], forecast: Forecast, picture: Callable[[T], Tensor] = lambda frames: frames
 ) -> Iterator[T]:
-    """Batches as they are, whose frames (b,H,W,3) `picture` gives, with the node's bar, a picture on it twice a second
-    at most, and one line in the log: how many frames of which size, and about how many seconds they take, told by the
-    second batch. Raises `Interrupted` once the user has cancelled."""
-    bar, done, began, shown, told = progress_bar(total), 0, time.monotonic(), 0.0, False
-    first = 0
+    """Batches as they are, whose frames (b,H,W,3) `picture` gives, with the node's bar and a picture on it twice a
+    second at most. What the work is and about how long it takes is said before; where the forecast cannot tell, from
+    what the first second took. Raises `Interrupted` once the user has cancelled."""
+    total, done, shown, bar = forecast.units, 0, 0.0, progress_bar(forecast.units)
+    told = forecast.seconds() is not None
+    say(forecast.text())
+    begun, first, after_first = time.monotonic(), 0, 0.0
     for part in parts:
         frames = picture(part)
         done, now = done + len(frames), time.monotonic()
-        if not told and first:
-            told = True
-            _tell(frames, total, what, (now - began) / (done - first) * total)
         if not first:
-            first, began = done, now  # the first batch also loads and prepares
+            first, after_first = done, now  # the first batch also loads and prepares
+        elif not told and now - after_first >= 1:
+            told = True
+            _tell(forecast, (now - after_first) / (done - first) * total)
         preview = frames[-1][..., :3] if now - shown >= SHOW_EVERY else None
         shown = now if preview is not None else shown
         bar(done, total, preview)
         yield part
+    forecast.took(time.monotonic() - begun, done)
 
 
-def _tell(part: Tensor, total: int, what: str, seconds: float) -> None:
+def _tell(forecast: Forecast, seconds: float) -> None:
     if seconds >= LONG:
-        height, width = part.shape[1:3]
-        log.info("%s: %d frames of %dx%d, about %.0f s.", what, total, width, height, seconds)
+        say(f"{forecast.what}, about {length(seconds)}.")

@@ -2,17 +2,23 @@
 
 import gc
 import weakref
+from fractions import Fraction
 
 import pytest
 import torch
 from torch import nn
 
-from mamba_portrait.host import Interrupted, VideoFromFile
+from mamba_portrait.host import Interrupted, ManagedModel, VideoFromFile
 from mamba_portrait.host.headless import settings as headless
+from mamba_portrait.media.motion import Motion
+from mamba_portrait.model_loaders.checkpoint import load_renderer
 from mamba_portrait.nodes import assemble
+from mamba_portrait.nodes.appearance import ExtractAppearance
+from mamba_portrait.nodes.source import EncodeSource
 from mamba_portrait.nodes.values.cancelling import cancellable, one_by_one
 from mamba_portrait.nodes.values.temporary_film import TemporaryFilm
 from mamba_portrait.nodes.values.video_input import open_video
+from mamba_portrait.pipelines import portrait, resuming
 
 
 @pytest.fixture(autouse=True)
@@ -102,3 +108,38 @@ def test_a_name_of_a_film_is_text_and_forgives_that_it_is_gone(tmp_path):
     path.unlink()
     del name
     gc.collect()
+
+
+def test_a_cancelled_film_goes_on_when_the_graph_is_queued_again(folder, tiny_weights, monkeypatch, caplog):
+    network = ManagedModel(load_renderer(tiny_weights / "renderer_lite.safetensors"), "tiny")
+    picture = torch.rand(1, 64, 64, 3, generator=torch.Generator().manual_seed(1))
+    source = EncodeSource.execute(network, picture).args[0]
+    rest = network.module.rest_motion().detach().cpu()
+    names = (network.module.motion_language, network.module.motion_encoder_id)
+    motion = Motion(rest.repeat(30, 1), rest, Fraction(25), *names)
+    values = (network, source, ExtractAppearance.execute(network, source).args[0], motion, "photo", "relative")
+    render, made = portrait.render, []
+
+    def watched(*given, first=0, **more):
+        for part in render(*given, first=first, **more):
+            made.extend(range(first + len(made), first + len(made) + len(part)))
+            if len(made) == cancel_at:
+                headless.interrupt()
+            yield part
+
+    monkeypatch.setattr(portrait, "render", watched)
+    monkeypatch.setattr(resuming, "LEAST", 12)
+    cancel_at = 20
+    with pytest.raises(Interrupted):
+        assemble.AssembleVideo.execute(*values, 1.0, 1.0, 4, 0.06, 18, False)
+    assert [path.name[-16:] for path in folder.iterdir()] == [".unfinished.part"]
+    made.clear()
+    cancel_at = 0
+    with caplog.at_level("INFO"):
+        video = assemble.AssembleVideo.execute(*values, 1.0, 1.0, 4, 0.06, 18, False)[0]
+    assert made == list(range(12, 30)) and len(list(open_video(video).frames)) == 30
+    assert "Assemble Video goes on after 12 frames, which an earlier run finished." in caplog.text
+    assert [path.suffix for path in folder.iterdir()] == [".mp4"]
+    made.clear()
+    assemble.AssembleVideo.execute(*values, 0.5, 1.0, 4, 0.06, 18, False)
+    assert made == list(range(30))

@@ -1,4 +1,4 @@
-"""Rendered frames are shown as they come, and how long they take is said once."""
+"""Rendered frames are shown as they come, and how long all take is said before, or as soon as it can be told."""
 
 import logging
 
@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from mamba_portrait.nodes.values import previewing
+from mamba_portrait.pipelines import forecast
+from mamba_portrait.pipelines.forecast import Forecast
 
 
 class Bar:
@@ -22,31 +24,65 @@ def clock(monkeypatch):
     now = {"time": 100.0}
     monkeypatch.setattr(previewing.time, "monotonic", lambda: now["time"])
     monkeypatch.setattr(previewing, "progress_bar", Bar)
+    monkeypatch.setattr(forecast, "_paces", {})
     return now
 
 
-def test_frames_pass_unchanged_with_a_picture_twice_a_second_and_one_estimate(clock, caplog):
-    def rendered():
-        for number in range(6):
-            clock["time"] += 0.3
-            yield torch.full((4, 8, 16, 3), number / 10)
+def work(units, kind="kind", trial=None):
+    return Forecast(f"Rendering: {units} frames", units, kind, trial)
 
-    with caplog.at_level(logging.INFO):
-        parts = list(previewing.previewed(rendered(), 240, "Rendering"))
+
+def rendered(clock):
+    for number in range(6):
+        clock["time"] += 0.6
+        yield torch.full((4, 8, 16, 3), number / 10)
+
+
+def messages(caplog):
+    return [record.message for record in caplog.records]
+
+
+def test_frames_pass_unchanged_with_a_picture_twice_a_second(clock):
+    parts = list(previewing.previewed((part for part in rendered(clock)), work(24)))
     assert [float(part.mean()) for part in parts] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+
+    def fast():
+        for part in rendered(clock):
+            clock["time"] -= 0.3
+            yield part
+
+    list(previewing.previewed(fast(), work(24)))
     shown = [preview for *_, preview in Bar.last.calls]
     assert [value is not None for value in shown] == [True, False, True, False, True, False]
     assert [done for done, *_ in Bar.last.calls] == [4, 8, 12, 16, 20, 24]
-    assert [r.message for r in caplog.records] == ["Rendering: 240 frames of 16x8, about 18 s."]
 
 
-def test_short_work_says_nothing(clock, caplog):
+def test_what_is_known_is_said_before_the_first_frame_and_once(clock, caplog):
     with caplog.at_level(logging.INFO):
-        list(previewing.previewed(iter([torch.zeros(1, 8, 8, 3)] * 3), 3, "Rendering"))
-    assert not caplog.records
+        parts = previewing.previewed(rendered(clock), work(240, trial=lambda: 0.25))
+        next(parts)
+        assert messages(caplog) == ["Rendering: 240 frames, about 1 min."]
+        list(parts)
+    assert len(messages(caplog)) == 1
 
 
-def test_a_transparent_frame_is_shown_without_its_alpha(clock):
+def test_an_unknown_pace_is_said_after_a_second_and_the_next_time_before(clock, caplog):
+    with caplog.at_level(logging.INFO):
+        list(previewing.previewed(rendered(clock), work(240)))
+        assert messages(caplog) == ["Rendering: 240 frames.", "Rendering: 240 frames, about 36 s."]
+        caplog.clear()
+        parts = previewing.previewed(rendered(clock), work(40))
+        next(parts)
+    assert messages(caplog) == ["Rendering: 40 frames, about 6 s."]  # 24 took 3.6 s
+
+
+def test_short_work_of_unknown_pace_is_said_once(clock, caplog):
+    with caplog.at_level(logging.INFO):
+        list(previewing.previewed(rendered(clock), work(24)))
+    assert messages(caplog) == ["Rendering: 24 frames."]
+
+
+def test_a_transparent_frame_is_shown_without_its_alpha(clock, monkeypatch):
     """A host writes previews as JPEG, which has none: one with alpha ends its connection to the page."""
     shown = []
 
@@ -54,6 +90,6 @@ def test_a_transparent_frame_is_shown_without_its_alpha(clock):
         def __call__(self, done, total, preview=None):
             shown.append(preview.shape)
 
-    previewing.progress_bar = Seen
-    (part,) = previewing.previewed(iter([torch.ones(1, 8, 8, 4)]), 1, "Rendering")
+    monkeypatch.setattr(previewing, "progress_bar", Seen)
+    (part,) = previewing.previewed(iter([torch.ones(1, 8, 8, 4)]), work(1))
     assert part.shape[-1] == 4 and shown == [(8, 8, 3)]

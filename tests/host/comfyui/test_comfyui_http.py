@@ -95,6 +95,13 @@ def test_cancel_while_drawing_leaves_no_half_video(comfyui, tiny):
     assert not set((comfyui.base / "temp").iterdir()) - before  # older films go with the host's cache
 
 
+def test_frames_and_windows_are_said_in_the_log(comfyui, tiny):
+    comfyui.run(spoken(tiny, "talking_portrait") | fresh_prefix("said_before"))
+    log = (comfyui.base / "server.log").read_text(errors="replace")
+    assert "Sampling: 16 frames (0.6 s) in 1 window of 12 steps, about" in log
+    assert "Rendering: 16 frames of 180x180, 4 at once, about" in log
+
+
 def from_video(tiny, file, **crop):
     graph = tiny.workflow("driven_by_video", ExampleDrivingVideo=("LoadVideo", {"file": file}))
     graph["7"]["inputs"].update(crop)

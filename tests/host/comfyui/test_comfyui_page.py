@@ -156,6 +156,25 @@ FILMS = {  # frames and rate of the example voice, 6.4 s
 }
 
 
+def test_what_the_work_is_stands_on_its_node_and_in_no_file(page, comfyui):
+    """Frames and windows, said before the work; the page shows the text under the node while it is open."""
+    page.again()
+    page.open(with_tiny_networks("talking_portrait"))
+    kept = "app.graph.serialize().nodes.map(node => node.widgets_values?.length ?? 0)"
+    before = page.evaluate(kept)
+    page.evaluate(
+        "import('/scripts/api.js').then(m => { window.said = []; m.api.addEventListener('progress_text', "
+        "event => window.said.push(event.detail)); })"
+    )
+    known = set(comfyui.get("/history"))
+    page.evaluate("app.queuePrompt(0).then(() => true)")
+    comfyui.wait_for_another(known)
+    said = page.until("window.said.length >= 2 && window.said", 60)
+    assert "Sampling: 161 frames (6.4 s) in 3 windows of 12 steps, about" in said[0]["text"]
+    assert "Rendering: 161 frames of " in said[1]["text"]
+    assert page.evaluate(kept) == before
+
+
 def test_run_from_the_page_saves_a_video(page, comfyui, tiny):
     graph = with_tiny_networks("driven_by_video")
     for node in graph["nodes"]:
