@@ -40,6 +40,7 @@ def plot_run(folder: str | Path, path: str | Path, columns: int = 3, names: Sequ
     if missing := [name for name in names if name not in known]:
         raise ValueError(f"the log has no {', '.join(missing)}; it has {', '.join(known)}")
     names = list(names or known)
+    columns = min(columns, len(names))
     panels = [_panel(name, {part: lines[name] for part, lines in parts.items() if name in lines}) for name in names]
     panels += [np.full((HEIGHT, WIDTH, 3), 255, np.uint8)] * (-len(panels) % columns)
     rows = [np.concatenate(panels[i : i + columns], 1) for i in range(0, len(panels), columns)]

@@ -50,7 +50,7 @@ def test_half_bodies_without_weights_are_said(listed, tmp_path, monkeypatch):
     monkeypatch.setattr(published, "drawn_clips", lambda *_: pytest.fail("nothing is drawn without weights"))
     rows = made(tmp_path, "implicit-motion-gesture")
     assert rows[1] == ["drawn", "ours", *["no weights for half bodies"] * 10]
-    assert ["PATS", "paper, ablation: w/o mamba-l", *["-"] * 4] == next(r for r in rows if "mamba-l" in r[1])[:6]
+    assert ["PATS", "paper: ablation: w/o mamba-l", *["-"] * 4] == next(r for r in rows if "mamba-l" in r[1])[:6]
 
 
 def test_drawn_people_are_held_out_and_painted(tmp_path, monkeypatch):

@@ -47,8 +47,8 @@ def published_table(protocol: Protocol, parts: Sequence[Part], drives: Sequence[
         if data not in done:
             done.add(data)
             rows.append([data, "ours", *(f"no {data}" for _ in titles)])
-        what = table.title.split(f"{data}, ")[-1] if table.title.split(f"{data}, ")[1:] else ""
-        rows += [[data, f"paper{f', {what}' if what else ''}: {name}", *printed(v)] for name, v in table.rows.items()]
+        which = ": ".join(filter(None, ("paper", table.title.partition(data)[2].strip(", "))))
+        rows += [[data, f"{which}: {method}", *printed(values)] for method, values in table.rows.items()]
     if not protocol.tables:
         rows.append(["", "paper", *("not in the supplement" for _ in titles)])
     return markdown(rows) + "\n" + CAUTION + "\n"

@@ -75,7 +75,7 @@ def test_from_prepare_to_a_film(given, tmp_path):
         assert abs(float(info.duration) - FRAMES / 25) < 0.09
 
 
-def after_a_step(out):
+def trained_weights(out):
     return torch.load(out / "actalker.pt", weights_only=True)["model"]
 
 
@@ -88,12 +88,20 @@ def whole(given, tmp_path_factory):
     """The weights after one step on a batch of two windows."""
     out = tmp_path_factory.mktemp("whole")
     assert train(given, out, "--steps", "1", "--batch-size", "2") == 0
-    return after_a_step(out)
+    return trained_weights(out)
+
+
+def test_a_run_goes_on_to_the_bit(given, tmp_path):
+    for out, parts in (("unbroken", "2"), ("broken", "12")):
+        for steps in parts:
+            assert train(given, tmp_path / out, "--steps", steps) == 0
+    unbroken, broken = (trained_weights(tmp_path / out) for out in ("unbroken", "broken"))
+    assert all(torch.equal(value, broken[name]) for name, value in unbroken.items())
 
 
 def test_parts_of_a_batch_do_what_the_whole_does(given, whole, tmp_path):
     assert train(given, tmp_path, "--steps", "1", "--batch-size", "2", "--accumulate", "2") == 0
-    assert alike(whole, after_a_step(tmp_path))
+    assert alike(whole, trained_weights(tmp_path))
 
 
 def test_two_processes_do_what_one_does(given, whole, tmp_path):
@@ -111,7 +119,7 @@ def test_two_processes_do_what_one_does(given, whole, tmp_path):
     finally:
         for process in both:
             process.kill()
-    assert alike(whole, after_a_step(tmp_path))
+    assert alike(whole, trained_weights(tmp_path))
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert len(lines) == 1, "one of them writes"
 
