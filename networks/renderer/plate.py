@@ -22,6 +22,7 @@ UNSURE = 0.1  # share of a matte that counts as none, and as whole
 EDGE = 2  # pixels of it around the matte that leave with the person
 STILL = 1.5  # pixels of motion from which on they leave wholly
 REACHED = 0.25  # share that has left, from which on the background reaches through
+IN_DOUBT = 2.0  # added to the outline's logits: hair that stays is missed more than a ghost, see docs/training.md
 BORDER = 24  # pixels that are thought on beyond the picture, so that shoulders may rise from its edge
 
 
@@ -99,7 +100,7 @@ def vacated(forward: Tensor, matte: Tensor, features: Tensor, outline: Outline) 
     coarse = resize(forward.float(), SIZE // 4)
     moves = widened(coarse.norm(dim=1, keepdim=True) * (SIZE / 2 / STILL), 1).clamp(max=1)
     moved = moved_matte(field, matte)
-    person = bilinear(outline(features, matte, moved), (SIZE, SIZE)).sigmoid()
+    person = bilinear(outline(features, matte, moved) + IN_DOUBT, (SIZE, SIZE)).sigmoid()
     wide = widened(matte, EDGE)
     gap = (wide - torch.maximum(moved, certain(person))).clamp(0, 1) * bilinear(moves, (SIZE, SIZE))
     open_to = F.max_pool2d(((gap > REACHED) | (wide < 0.5)).float(), 2)
