@@ -22,7 +22,7 @@ UNSURE = 0.1  # share of a matte that counts as none, and as whole
 EDGE = 2  # pixels of it around the matte that leave with the person
 STILL = 1.5  # pixels of motion from which on they leave wholly
 REACHED = 0.25  # share that has left, from which on the background reaches through
-IN_DOUBT = 2.0  # added to the outline's logits: hair that stays is missed more than a ghost, see docs/training.md
+IN_DOUBT = 1.0  # added to the outline's logits: for hair that stays where a drawn head would have moved it away
 BORDER = 24  # pixels that are thought on beyond the picture, so that shoulders may rise from its edge
 
 
