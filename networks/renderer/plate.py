@@ -20,9 +20,8 @@ SIZE = 128  # pixels at which the matte is found and moved
 FRINGE = 7  # pixels of it around the matte that the plate does not trust: hair lets the background through
 UNSURE = 0.1  # share of a matte that counts as none, and as whole
 EDGE = 2  # pixels of it around the matte that leave with the person
-STILL = 1.5  # pixels of motion from which on they leave wholly
+STILL = 10.0  # pixels of motion from which on they leave wholly; hair follows a head that moves less
 REACHED = 0.25  # share that has left, from which on the background reaches through
-IN_DOUBT = 1.0  # added to the outline's logits: for hair that stays where a drawn head would have moved it away
 BORDER = 24  # pixels that are thought on beyond the picture, so that shoulders may rise from its edge
 
 
@@ -100,7 +99,7 @@ def vacated(forward: Tensor, matte: Tensor, features: Tensor, outline: Outline) 
     coarse = resize(forward.float(), SIZE // 4)
     moves = widened(coarse.norm(dim=1, keepdim=True) * (SIZE / 2 / STILL), 1).clamp(max=1)
     moved = moved_matte(field, matte)
-    person = bilinear(outline(features, matte, moved) + IN_DOUBT, (SIZE, SIZE)).sigmoid()
+    person = bilinear(outline(features, matte, moved), (SIZE, SIZE)).sigmoid()
     wide = widened(matte, EDGE)
     gap = (wide - torch.maximum(moved, certain(person))).clamp(0, 1) * bilinear(moves, (SIZE, SIZE))
     open_to = F.max_pool2d(((gap > REACHED) | (wide < 0.5)).float(), 2)
