@@ -50,7 +50,7 @@ class ConversationMotion(io.ComfyNode):
         motion = "speaks with its voice, and listens to the other one while that is silent."
         return schema(
             "ConversationMotion",
-            "Sample Conversation (Two People)",
+            "Sample Conversation",
             "Motion",
             ["conversation", "dialogue", "two speakers", "two people", "multi speaker", "lip sync", "listen", "talk"],
             description="Samples the motion of two people of a photo, each for its own voice. While a voice is silent "
