@@ -126,15 +126,15 @@ def _faces(options: argparse.Namespace, renderer, machine: Machine, stages: Stag
 
 
 def _listening(options: argparse.Namespace, renderer, motion, track, rate: int, own, other, seed: int):
+    from ..pipelines.conversation import side_of_other
     from ..pipelines.listening import ListeningSettings, listen
 
-    side = "right" if other.x0 + other.size / 2 > own.x0 + own.size / 2 else "left"
     settings = ListeningSettings(amount=chosen(options, ListeningSettings).amount, seed=seed)
-    return listen(motion, renderer, track, rate, side, settings)
+    return listen(motion, renderer, track, rate, side_of_other(own, other), settings)
 
 
 def _write(options, renderer, photo, faces, motions, sound, machine: Machine, stages: Stages) -> None:
-    from ..pipelines import portrait
+    from ..pipelines.conversation import film_of_people
     from ..pipelines.forecast import of_rendering
     from ..pipelines.resuming import assemble_in_pieces, film_key, rendered_length
 
@@ -147,12 +147,8 @@ def _write(options, renderer, photo, faces, motions, sound, machine: Machine, st
         with stages("render"):
             print(forecast.text())
         with progress("frames", "frame") as bar:
-            bars = (bar, *[None] * (len(people) - 1))
-            films = [
-                portrait.render(*values, first=first, bf16=machine.bf16, progress=shown)
-                for values, shown in zip(people, bars, strict=True)
-            ]
-            yield from forecast.timed(stages.each("render", _pasted(photo, crops, films)))
+            pictures = film_of_people(photo, crops, people, first=first, bf16=machine.bf16, progress=bar)
+            yield from forecast.timed(stages.each("render", pictures))
 
     work = film.unfinished(options, key, rendered_length(renderer, settings))
     with stages("encode the video"), work:
@@ -160,15 +156,3 @@ def _write(options, renderer, photo, faces, motions, sound, machine: Machine, st
         path = assemble_in_pieces(options.out, frames_from, motions[0].fps, work, **how)
     print(stages.report(motions[0].frames, motions[0].duration))
     print(path)
-
-
-def _pasted(photo, crops: list, films: list[Iterator]) -> Iterator:
-    """The photo with both faces, one frame at a time."""
-    from ..media.crop import FEATHER, paste_back
-
-    singles = [(frame[None] for batch in film for frame in batch) for film in films]
-    for pictures in zip(*singles, strict=True):
-        whole = photo
-        for place, (picture, crop) in enumerate(zip(pictures, crops, strict=True)):
-            whole = paste_back(whole, picture, crop, FEATHER, [crops[1 - place]])
-        yield whole

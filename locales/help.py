@@ -40,6 +40,9 @@ PICTURES = {
     "MambaPortraitPickFace": "All faces of the photo with their numbers; the picked one and its crop are green.",
     "MambaPortraitTwoVoices": "Two voices, one after the other: each track is silent while the other one speaks.",
     "MambaPortraitListen": "Ten seconds of a listener: lids, nods and sway of the head; the jaw rests.",
+    "MambaPortraitConversationMotion": "Two voices, one after the other, and the opening of the first (orange) and of "
+    "the second mouth (blue).",
+    "MambaPortraitFilmTwoPeople": "Frames of one film: the first one speaks, then the second; the sound runs below.",
     "MambaPortraitTrackFace": "A frame of the film: the crop (green), marks of the face, the mouth's region darkened.",
     "MambaPortraitDubVideo": "Above frames of the film, below the same frames with the mouth of another voice.",
     "MambaPortraitJointControl": "With both gates at 1 the voice controls the mouth (green), the driving video all the "
@@ -58,11 +61,20 @@ PICTURES = {
 
 NOTES = {
     "MambaPortraitPickFace": """
-For two people use two of these nodes, each with its own choice, and give each one's crop to its Paste Back and, as
-`beside`, to the other's.
+For two people use two of these nodes, each with its own choice, and give their crops to Sample Conversation and to
+Film Two People.
 """,
     "MambaPortraitTwoVoices": """
-Give each track to its own audio nodes and Sample Motion, and to its Listen; give `both` to the video.
+Give both tracks to Sample Conversation, or each to its own audio nodes, Sample Motion and Listen; give `both` to the
+video.
+""",
+    "MambaPortraitConversationMotion": """
+Who is named first gets the first voice, whichever side that face is on. Each motion can be edited before the film, for
+example by Set Mood or Edit Motion.
+""",
+    "MambaPortraitFilmTwoPeople": """
+H.264 and AAC in MP4. Cancel takes effect within a batch; the same graph, queued again, goes on from the frames that are
+finished. The command `talk` makes the same film.
 """,
     "MambaPortraitDubVideo": """
 Nothing outside of the mouth's region changes, before encoding. The film's length and rate are kept: a longer voice is

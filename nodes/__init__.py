@@ -34,6 +34,7 @@ from . import (
     source,
     stages,
     track,
+    two_people,
 )
 from .actalker import (
     decode as actalker_decode,
@@ -83,6 +84,8 @@ NODES = [
     edit_motion.PlotMotion,
     conversation.TwoVoices,
     conversation.Listen,
+    two_people.ConversationMotion,
+    two_people.FilmTwoPeople,
     track.TrackFace,
     dub.DubVideo,
     expression.EditExpression,

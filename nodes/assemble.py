@@ -20,7 +20,8 @@ from .values.temporary_film import TemporaryFilm
 from .values.widgets import setting
 
 
-def _sound(audio: dict | None) -> dict:
+def sound_inputs(audio: dict | None) -> dict:
+    """A host's AUDIO value, or none, as arguments of `assemble`."""
     if audio is None:
         return {}
     waveform, rate = sound_of(audio)
@@ -45,6 +46,16 @@ def encoding_inputs() -> list:
 
 def _video(path) -> io.NodeOutput:
     return io.NodeOutput(VideoFromFile(TemporaryFilm(path)))
+
+
+def resumed_film(node: str, key: str, length: int, frames_from, fps, **how) -> io.NodeOutput:
+    """The VIDEO of the frames that `frames_from` gives from any piece on (see `assemble_in_pieces`): where an earlier
+    run of the node, with the same key, was broken off, it goes on. length: of a piece, in frames."""
+    folder = temp_directory() / folder_of(f"mamba_portrait_{key[:16]}")
+    path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
+    with Unfinished(folder, key, node, length, "frames", say=say) as work:
+        assemble_in_pieces(path, frames_from, fps, work, **how)
+    return _video(path)
 
 
 class AssembleVideo(io.ComfyNode):
@@ -107,13 +118,9 @@ class AssembleVideo(io.ComfyNode):
 
         network, bf16 = renderer.module, use_bf16(load_device())
         key = film_key(network, source, appearance, motion, settings, whole, crop, feather, visible_mark, bf16)
-        folder = temp_directory() / folder_of(f"mamba_portrait_{key[:16]}")
-        path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
+        how = {**sound_inputs(audio), "mark": visible_mark, "quality": settings.quality}
         length = rendered_length(network, settings)
-        with Unfinished(folder, key, "Assemble Video", length, "frames", say=say) as work:
-            how = {**_sound(audio), "mark": visible_mark, "quality": settings.quality}
-            assemble_in_pieces(path, frames_from, motion.fps, work, **how)
-        return _video(path)
+        return resumed_film("Assemble Video", key, length, frames_from, motion.fps, **how)
 
 
 class FramesToVideo(io.ComfyNode):
@@ -156,5 +163,5 @@ class FramesToVideo(io.ComfyNode):
 
         path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
         pictures = one_by_one(parts())
-        portrait.assemble(path, pictures, exact_rate(fps), **_sound(audio), mark=visible_mark, quality=quality)
+        portrait.assemble(path, pictures, exact_rate(fps), **sound_inputs(audio), mark=visible_mark, quality=quality)
         return _video(path)

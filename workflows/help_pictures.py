@@ -21,18 +21,21 @@ import numpy as np
 import torch
 
 from ..host import VideoFromFile
+from ..media.audio import load_audio
 from ..media.crop import paste_back
 from ..media.motion import Motion
 from ..media.motion_edit import blend_motions, concatenate_motions, slice_motion
 from ..media.motion_length import fit_length, repeat_motion
 from ..media.photo import load_photo, to_uint8
+from ..media.turns import ORDERS, two_tracks
 from ..media.video import read_video
 from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.crop import face_mask
-from ..nodes.examples import ASSETS, DRIVING, PORTRAITS
+from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
 from ..nodes.pick_face import PickFace
 from ..nodes.sample import SampleMotion
 from ..nodes.track import TrackFace
+from ..nodes.two_people import ConversationMotion
 from ..pipelines import portrait
 from ..pipelines.dubbing import dub
 from ..pipelines.expression import idle, set_mood, still
@@ -45,10 +48,10 @@ from ..pipelines.phones import phones_to_motion as motion_of_phones
 from ..pipelines.phones import read_lips
 from ..pipelines.pose_pictures import pose_pictures
 from ..pipelines.regions import edit_regions, motion_to_parameters, plot_regions
-from ..pipelines.settings import PoseSettings, RenderingSettings
+from ..pipelines.settings import PoseSettings, RenderingSettings, SamplingSettings
 from ..vocabulary import INDEX
 from . import help_layers
-from .pictures import PAPER, VIDEO, VOICE, Picture, cell, grid, make, wave
+from .pictures import PAPER, VIDEO, VOICE, Picture, cell, filmed, grid, make, wave
 
 FOLDER = Path(__file__).parent.parent / "web" / "docs" / "pictures"
 WIDTH = 600
@@ -92,6 +95,17 @@ class Results:
     def tracked(self):
         """What Track Face makes of the example video."""
         return TrackFace.execute(VideoFromFile(str(ASSETS / DRIVING["drawn head"])), "auto", "largest", 0)
+
+    @cached_property
+    def conversation(self) -> dict:
+        """The inputs of Film Two People: the example photo, and its two people with the example voices in turns."""
+        photo = load_photo(ASSETS / PORTRAITS["two people"])[None]
+        crops = [PickFace.execute(photo, side, "auto").args[1] for side in ("left", "right")]
+        one, two, rate = two_tracks(*(load_audio(ASSETS / file) for file in VOICES.values()), ORDERS[1])
+        tracks = [{"waveform": track[None], "sample_rate": rate} for track in (one, two)]
+        values = (self.motion_model, self.renderer, photo, *crops, *tracks)
+        first, second, _ = ConversationMotion.execute(*values, 7, SamplingSettings.audio_guidance, 1.0).args
+        return {"photo": photo[0], "crops": crops, "motions": (first, second)}
 
     def parameters(self, motion: Motion, name: str) -> np.ndarray:
         """(T,) one motion parameter over time."""
@@ -339,6 +353,18 @@ def plot_motion(r: Results) -> Picture:
     return plot // 32 * 32 + 24  # few shades make a small file
 
 
+def conversation(r: Results) -> Picture:
+    first, second = (r.parameters(motion, "jaw") for motion in r.conversation["motions"])
+    return stacked(two_voices(r), curves(70, (first, MOUTH)), curves(70, (second, HEAD)))
+
+
+def two_filmed(r: Results) -> Picture:
+    photo, crops, motions = r.conversation.values()
+    times = [r.moments(speaker, 0.97)[0] for speaker in motions]
+    shown = [cell(whole, 165, WIDTH // 2) for whole in filmed(r.renderer, photo, crops, motions, times)]
+    return stacked(grid(shown), wave(50, WIDTH))
+
+
 def track_face(r: Results) -> Picture:
     return cell(r.tracked.args[1][0], 300, 400)
 
@@ -453,6 +479,8 @@ DRAWN: dict[str, Callable[[Results], Picture]] = {
     "PickFace": pick_face,
     "TwoVoices": two_voices,
     "Listen": listening,
+    "ConversationMotion": conversation,
+    "FilmTwoPeople": two_filmed,
     "TrackFace": track_face,
     "DubVideo": dub_video,
     "JointControl": joint_control,

@@ -24,8 +24,10 @@ from ..media.photo import load_photo, to_uint8
 from ..media.video import read_video
 from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
+from ..nodes.two_people import two_faces
 from ..nodes.workflow import run_workflow
 from ..pipelines import layers, portrait
+from ..pipelines.conversation import film_of_people
 from ..pipelines.dubbing import dub
 from ..pipelines.face_reading import read_face
 from ..pipelines.regions import motion_to_parameters
@@ -38,7 +40,7 @@ WORKFLOWS = {workflow.name: workflow for workflow in build.WORKFLOWS}
 SIDE, HALF = 640, 320
 PAPER, VOICE, VIDEO, INK = (32, 32, 34), (136, 170, 136), (192, 96, 184), (225, 225, 225)  # as the groups are coloured
 NOT_INCLUDED = ("ACTalker's graph.", "Its weights are", "not included:", "bring your own.")
-DRAWING = ("MambaPortraitAssembleVideo", "MambaPortraitDecodeMotion", "MambaPortraitDubVideo")
+DRAWING = tuple(f"MambaPortrait{name}" for name in ("AssembleVideo", "DecodeMotion", "DubVideo", "FilmTwoPeople"))
 HEIGHT = COUNT + [parameter.name for parameter in ARMS].index("left_up")
 FILMS = ("MambaPortraitPasteBack", "MambaPortraitFramesToVideo", "SaveVideo")
 
@@ -93,14 +95,15 @@ class Made:
     """The results of a workflow up to its rendering node, and the nodes wired to that."""
 
     run: Run
-    wired: dict[str, str]  # input of the drawing node -> the node it is wired to
+    wired: dict[str, list]  # input of the drawing node -> the node it is wired to, and the number of its output
 
     def __getitem__(self, name: str):
-        return self.run.outputs[self.wired[name]][0]
+        node, slot = self.wired[name]
+        return self.run.outputs[node][slot]
 
-    def moments(self, *quantiles: float) -> list[int]:
+    def moments(self, *quantiles: float, of: str = "motion") -> list[int]:
         """The frames at these quantiles of the jaw's opening."""
-        jaw = motion_to_parameters(self["renderer"].module, self["motion"].values)[:, INDEX["jaw"]]
+        jaw = motion_to_parameters(self["renderer"].module, self[of].values)[:, INDEX["jaw"]]
         order = jaw.argsort()
         return [int(order[round(q * (len(order) - 1))]) for q in quantiles]
 
@@ -117,11 +120,11 @@ def _origins(node: dict) -> list[str]:
     return [value[0] for value in node["inputs"].values() if isinstance(value, list)]
 
 
-def make(name: str, folder: str, number: int = 0) -> Made:
-    """Run a workflow up to the inputs of its rendering node, of several the one of this number."""
+def make(name: str, folder: str) -> Made:
+    """Run a workflow up to the inputs of its rendering node, of several the first."""
     graph = json.loads((FOLDER / WORKFLOWS[name].api_file).read_text(encoding="utf-8"))
-    drawing = [node["inputs"] for node in graph.values() if node["class_type"] in DRAWING][number]
-    wired = {key: link[0] for key, link in drawing.items() if isinstance(link, list)}
+    drawing = [node["inputs"] for node in graph.values() if node["class_type"] in DRAWING][0]
+    wired = {key: link for key, link in drawing.items() if isinstance(link, list)}
     gone = {key for key, node in graph.items() if node["class_type"] in (*DRAWING, *FILMS)}
     while after := {key for key, node in graph.items() if key not in gone and gone & set(_origins(node))}:
         gone |= after
@@ -231,18 +234,18 @@ def dubbed(made: Made) -> Picture:
 
 def two_people(made: Made) -> Picture:
     """Each of two people speaking, while the other listens."""
-    with tempfile.TemporaryDirectory() as folder:
-        both = [made, make("two_people_talk", folder, 1)]
-    photo, crops = made.run.outputs["2"][0][0], [each.run.outputs[key][1] for each, key in zip(both, "34", strict=True)]
-    rows = []
-    for speaker in both:
-        (when,) = speaker.moments(0.97)
-        whole = photo
-        for place, (each, crop) in enumerate(zip(both, crops, strict=True)):
-            (frame,) = each.frames([when], crop.size)
-            whole = paste_back(whole, frame[None], crop, beside=[crops[1 - place]])
-        rows.append([cell(whole[0], HALF, SIDE)])
-    return grid(*rows)
+    photo, crops = made["photo"][0], (made["crop_1"], made["crop_2"])
+    motions = made["motion_1"], made["motion_2"]
+    times = [made.moments(0.97, of=speaker)[0] for speaker in ("motion_1", "motion_2")]
+    return grid(*([cell(whole, HALF, SIDE)] for whole in filmed(made["renderer"], photo, crops, motions, times)))
+
+
+def filmed(renderer, photo: torch.Tensor, crops, motions, times: list[int]) -> list[torch.Tensor]:
+    """These frames (H,W,3) of a film of two people."""
+    some = [replace(motion, values=motion.values[times]) for motion in motions]
+    faces = two_faces(renderer, photo, crops)
+    people = [(renderer.on_device(), *face, part, RenderingSettings()) for face, part in zip(faces, some, strict=True)]
+    return [whole[0] for whole in film_of_people(photo, crops, people)]
 
 
 def gesturing(made: Made) -> Picture:

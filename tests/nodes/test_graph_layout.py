@@ -93,13 +93,7 @@ def test_no_wire_runs_behind_a_node(name, collapsed, curve):
     ] == []
 
 
-LARGE = ("two_people_talk",)
-"""Not readable at Fit View: 27 nodes, eleven of them one after the other. Free wires went first."""
-
-
-@pytest.mark.parametrize(
-    "name", [name for name, workflow in WORKFLOWS.items() if not workflow.folder and name not in LARGE]
-)
+@pytest.mark.parametrize("name", [name for name, workflow in WORKFLOWS.items() if not workflow.folder])
 def test_graphs_can_be_read_where_they_fit_the_screen(name):
     """On 1600 x 900 the page's Fit View leaves a quarter free; text of 8 pixels can be read, 14 at scale 1."""
     placed = [box for _, box in boxes(WORKFLOWS[name])]

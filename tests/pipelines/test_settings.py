@@ -83,6 +83,8 @@ def test_widgets_are_the_settings():
         ("MambaPortraitDecodeMotion", RenderingSettings),
         ("MambaPortraitAssembleVideo", RenderingSettings),
         ("MambaPortraitFramesToVideo", RenderingSettings),
+        ("MambaPortraitFilmTwoPeople", RenderingSettings),
+        ("MambaPortraitConversationMotion", SamplingSettings),
     ):
         for socket in own_schemas()[node].inputs:
             if socket.id in {field.name for field in fields(kind)} - {"size"}:
