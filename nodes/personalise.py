@@ -123,8 +123,8 @@ class Personalise(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..learning.training.personal.train import WORKING, PersonSettings, copy_of, personalise
 
-        film, bar = _film(video, images, audio, fps), progress_bar(STEPS)
         path = save_path(filename_prefix, "safetensors")
+        film, bar = _film(video, images, audio, fps), progress_bar(STEPS)
         networks = {"renderer": renderer, "motion_model": motion_model}
         on_device = [network.on_device(WORKING) for network in networks.values()]
         settings = PersonSettings(minutes=minutes, seed=seed)

@@ -16,7 +16,7 @@ EDITED = Workflow(
     [
         [
             Group("Renderer", "input", [[Node("1", "MambaPortraitLoadRenderer")]], (0, 0)),
-            Group("1 · Photo", "input", [[PICTURE]], (0, 196)),
+            Group("1 · Photo", "input", [[PICTURE]], (0, 226)),
             Group("Its face", "input", [[CROP]], (0, 660)),
             Group("2 · The portrait, encoded", "input", [[SOURCE]], (300, 0)),
             read_me(

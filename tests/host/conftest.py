@@ -142,6 +142,14 @@ FILE_WIDGETS = {
         "form": "live link",
         "fps": 60.0,
     },
+    "MambaPortraitPersonalise.filename_prefix": {
+        "renderer": ["renderer", 0],
+        "motion_model": ["motion_model", 0],
+        "images": ["frames", 0],
+        "minutes": 1.0,
+        "fps": 25.0,
+        "seed": 0,
+    },
     "MambaPortraitPhonesToMotion.path": {"renderer": ["renderer", 0]},
     "MambaPortraitPhonesToMotion.file": {"renderer": ["renderer", 0], "path": ""},
     "MambaPortraitLoadRenderer.weights": {},
@@ -189,7 +197,10 @@ def file_widget_graph(widget: str, name: str) -> dict:
     if FILE_WIDGETS[widget].get("renderer"):
         shipped = {"weights": "renderer_lite.safetensors"}
         graph["renderer"] = {"class_type": "MambaPortraitLoadRenderer", "inputs": shipped}
-    if FILE_WIDGETS[widget].get("frames"):
+    if FILE_WIDGETS[widget].get("motion_model"):
+        shipped = {"weights": "motion_lite.safetensors"}
+        graph["motion_model"] = {"class_type": "MambaPortraitLoadMotionModel", "inputs": shipped}
+    if {"frames", "images"} & FILE_WIDGETS[widget].keys():
         graph["frames"] = {"class_type": "LoadImage", "inputs": {"image": "picture.png"}}
     return graph
 

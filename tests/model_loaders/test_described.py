@@ -3,12 +3,14 @@
 import json
 import math
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from mamba_portrait.learning.training.renderer.matte_task import WIDTHS
 from mamba_portrait.media.finders.own import load_face_finder
 from mamba_portrait.media.motion import load_motion
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer, save_checkpoint
@@ -167,5 +169,5 @@ def test_a_motion_file_holds_numbers_of_its_shape(tmp_path, values):
 
 
 def test_the_shipped_weights_are_within_the_ranges():
-    assert load_renderer().config == RendererConfig.lite()
+    assert load_renderer().config == replace(RendererConfig.lite(), matte_widths=WIDTHS)
     assert load_motion_model().config.prediction == "x0"
