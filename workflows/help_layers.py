@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,10 +11,8 @@ import torch
 from ..pipelines import layers
 from ..pipelines.flow import Flow, carry_along, edit_flow
 from ..pipelines.settings import RenderingSettings
+from .help_results import Results
 from .pictures import Picture, cell, grid
-
-if TYPE_CHECKING:
-    from .help_pictures import Results
 
 
 def coloured(flow: torch.Tensor) -> Picture:
