@@ -65,7 +65,7 @@ INSIDE = Workflow(
         ],
         [Group("", "help", [[Node(EXIT, "exit", {"video": Out("11")})]])],
     ],
-    room={ENTRY: 795, "4": 160, "7": 10, "8": 190, "10": 530, "11": 270},
+    room={ENTRY: 835, "4": 210, "7": 10, "8": 240, "10": 540, "11": 240},
 )
 
 PHOTO = Node("2", "MambaPortraitExamplePortrait", {"name": "Grace Hopper"}, "Photo")
