@@ -10,6 +10,7 @@ class AlphaVideoWriter(VideoWriter):
     for the same picture. preset is not used."""
 
     containers, channels, sound_codec, sound_rate = {".webm": "webm"}, 4, "libopus", 48_000  # Opus knows few rates
+    tags = {"alpha_mode": "1"}
     CRF = 8  # that VP9's is above x264's
 
     def _video_stream(self) -> av.VideoStream:
@@ -17,5 +18,5 @@ class AlphaVideoWriter(VideoWriter):
         options = {"crf": str(quality), "b": "0", "deadline": "realtime", "cpu-used": "6", "auto-alt-ref": "0"}
         stream = self._container.add_stream("libvpx-vp9", rate=self.fps, options=options)
         stream.pix_fmt = "yuva420p"
-        stream.metadata["alpha_mode"] = "1"
+        stream.metadata.update(self.tags)
         return stream

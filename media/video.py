@@ -142,6 +142,7 @@ class VideoWriter:
     """
 
     containers, channels, sound_codec, sound_rate = CONTAINERS, 3, "aac", None
+    tags: dict[str, str] = {}  # of the video stream
 
     def __init__(
         self,
@@ -256,6 +257,7 @@ class VideoWriter:
             if self._video is None:
                 add = getattr(self._container, "add_stream_from_template", None)  # since PyAV 14
                 self._video = add(stream) if add else self._container.add_stream(template=stream)
+                self._video.metadata.update(self.tags)
                 self._begin_sound()
             for packet in piece.demux(stream):
                 if packet.size:

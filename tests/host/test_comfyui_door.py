@@ -56,6 +56,9 @@ def comfyui(places, tmp_path, monkeypatch):
         "comfy.utils": {},
         "comfy.model_management": {"InterruptProcessingException": InterruptedError},
         "comfy.model_patcher": {"ModelPatcher": object},
+        "server": {"PromptServer": SimpleNamespace(instance=None)},
+        "comfy_execution": {},
+        "comfy_execution.utils": {"get_executing_context": lambda: None},
         "comfy_api": {},
         "comfy_api.latest": {
             "ComfyExtension": schema.ComfyExtension,
