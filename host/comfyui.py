@@ -12,7 +12,6 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import ComfyExtension, Input, InputImpl, io, ui  # noqa: F401 - the host's own names
 from comfy_execution.utils import get_executing_context
 from PIL import Image
-from server import PromptServer
 
 from ..precision import has_bf16
 from .paths import check_prefix, find_file, find_model, list_files, prefix_error, shown
@@ -128,7 +127,11 @@ def say(text: str) -> None:
     """Tell the user something about the node that runs: a line in the log, and a text on the node."""
     log.info(text)
     context = get_executing_context()
-    if context is not None and getattr(PromptServer, "instance", None) is not None:
+    if context is None:
+        return
+    from server import PromptServer  # only while a node runs: the module needs the host's whole start
+
+    if getattr(PromptServer, "instance", None) is not None:
         PromptServer.instance.send_progress_text(text, context.node_id)
 
 
