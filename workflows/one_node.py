@@ -65,7 +65,7 @@ INSIDE = Workflow(
         ],
         [Group("", "help", [[Node(EXIT, "exit", {"video": Out("11")})]])],
     ],
-    room={ENTRY: 835, "4": 210, "7": 10, "8": 240, "10": 540, "11": 240},
+    room={ENTRY: 795, "4": 210, "7": 0, "8": 210, "10": 540, "11": 250},
 )
 
 PHOTO = Node("2", "MambaPortraitExamplePortrait", {"name": "Grace Hopper"}, "Photo")
