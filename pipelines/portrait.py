@@ -422,12 +422,16 @@ def assemble(
     if first is None or len(first) == 0:
         raise ValueError("There are no frames to write.")
     audio = sound if waveform is None else (waveform, rate)
-    clear = Path(path).suffix.lower() in AlphaVideoWriter.containers
-    kind = AlphaVideoWriter if clear else VideoWriter
+    kind = writer_of(path)
     with kind(path, fps=fps, audio=audio, mark=mark, crf=quality) as writer:
         for pictures in chain([first], iterator):
             writer.write(for_film(pictures, kind.channels))
     return Path(path)
+
+
+def writer_of(path: str | Path) -> type[VideoWriter]:
+    """What writes a film of this name: with alpha where the container has it."""
+    return AlphaVideoWriter if Path(path).suffix.lower() in AlphaVideoWriter.containers else VideoWriter
 
 
 def for_film(pictures: Tensor, channels: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Films that are made in pieces, so that one that was broken off goes on where it was.
 
 Every piece is a film of its own without sound, whose pictures are put together without encoding them again. A film is
-always made so: with and without a break the bytes are the same, if the frames are. Parts of batches are the same too,
-as pieces end where parts end.
+always made so: with and without a break the frames are the same (x264 does not give the same bytes twice). Parts of
+batches are the same too, as pieces end where parts end.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from ..files import CannotWrite
 from ..media.alpha_video import AlphaVideoWriter
 from ..media.mixed_sound import MixedSound
 from ..media.sound_file import SoundFile
-from ..media.video import VideoWriter
 from ..unfinished import Unfinished
-from .portrait import for_film, frames_a_part
+from .portrait import for_film, frames_a_part, writer_of
 from .settings import RenderingSettings
 
 LEAST = 100  # frames in a piece: each begins with a key frame, which x264 would write every 250
@@ -86,7 +85,7 @@ def assemble_in_pieces(
     it is called once, with the number of frames that are finished. work: `with Unfinished(...)` around the call."""
     RenderingSettings.check("quality", quality)
     path, audio = Path(path), sound if waveform is None else (waveform, rate)
-    kind = AlphaVideoWriter if path.suffix.lower() in AlphaVideoWriter.containers else VideoWriter
+    kind = writer_of(path)
     suffix = path.suffix if kind is AlphaVideoWriter else ".mp4"  # which keeps time stamps exactly
     with kind(path, fps=fps, audio=audio) as film:
         for piece in work.pieces:

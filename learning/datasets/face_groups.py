@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from ...files import whole_file
 
+Arrays = TypeVar("Arrays", bound=tuple)
 FILE = "faces.npz"
 LOOKS = ("opening", "width", "left_lid", "right_lid", "yaw", "roll")
 """Of a picture: distances of the inner lips and of the mouth's corners in those of the eyes' outer corners, gaps of the
@@ -35,10 +36,15 @@ class FaceGroups(NamedTuple):
 
 def read_face_groups(folder: str | Path) -> FaceGroups:
     """The faces in a folder. FileNotFoundError where there are none."""
-    file = Path(folder) / FILE
+    return read_arrays(FaceGroups, Path(folder) / FILE, "real_faces")
+
+
+def read_arrays(kind: type[Arrays], file: Path, maker: str) -> Arrays:
+    """A named tuple of the arrays in a file. FileNotFoundError, which names the module that makes it, without one."""
     if not file.is_file():
         raise FileNotFoundError(
-            f"{folder} holds no {FILE}: make it with `python -m mamba_portrait.learning.training.renderer.real_faces`"
+            f"{file.parent} holds no {file.name}: make it with "
+            f"`python -m mamba_portrait.learning.training.renderer.{maker}`"
         )
     with np.load(file) as fields:
-        return FaceGroups(**{name: fields[name] for name in FaceGroups._fields})
+        return kind(**{name: fields[name] for name in kind._fields})

@@ -24,7 +24,7 @@ from ....files import whole_file
 from ....model_loaders.checkpoint import load_renderer
 from ....networks.renderer.model import Renderer
 from ....networks.renderer.plate import SIZE
-from ...datasets.face_groups import read_face_groups
+from ...datasets.face_groups import read_arrays, read_face_groups
 
 FILE = "mattes.npz"
 LEAST, MOST = 0.1, 0.95  # share of a picture that is a person
@@ -44,13 +44,7 @@ class RealMattes(NamedTuple):
 
 def read_real_mattes(folder: str | Path) -> RealMattes:
     """The mattes in a folder. FileNotFoundError where there are none."""
-    file = Path(folder) / FILE
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"{folder} holds no {FILE}: make it with `python -m mamba_portrait.learning.training.renderer.real_mattes`"
-        )
-    with np.load(file) as fields:
-        return RealMattes(**{name: fields[name] for name in RealMattes._fields})
+    return read_arrays(RealMattes, Path(folder) / FILE, "real_mattes")
 
 
 def pictures_of(folder: str | Path) -> np.ndarray:
