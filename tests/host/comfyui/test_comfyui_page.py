@@ -80,6 +80,7 @@ def test_sockets_and_wires_keep_their_colours_when_the_theme_changes(page):
 
 SHOWN = """JSON.stringify((() => {
   const graph = app.canvas.graph;
+  app.canvas.draw(true, true);  // where slots and folded nodes lie is known once they have been drawn
   const size = node => {
     const rect = document.querySelector(`[data-node-id="${node.id}"]`)?.getBoundingClientRect();
     if (rect) return [rect.width / app.canvas.ds.scale, rect.height / app.canvas.ds.scale - 30];
