@@ -41,6 +41,12 @@ WIDGETS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def classes():
+    """All nodes by id, read once: their choices list files."""
+    return node_classes()
+
+
 def wrong_values(socket) -> dict:
     """What the input must refuse."""
     wrong = dict(WRONG[socket.get_io_type()])
@@ -73,24 +79,24 @@ def test_a_node_refuses_what_its_schema_does_not_allow(node, socket):
 
 
 @pytest.mark.parametrize(("node", "socket"), WIDGETS)
-def test_a_graph_with_such_a_value_is_refused_before_it_runs(node, socket):
+def test_a_graph_with_such_a_value_is_refused_before_it_runs(node, socket, classes):
     schema = node.define_schema()
     for name, value in wrong_values(socket).items():
         if name == "null" and socket.optional:
             continue  # the default is used
         given = {**right_values(node, socket.id), socket.id: value}
-        graph = Graph({"1": {"class_type": schema.node_id, "inputs": given}}, node_classes())
+        graph = Graph({"1": {"class_type": schema.node_id, "inputs": given}}, classes)
         faults = [fault for fault in graph._faults("1") if f"'{socket.id}'" in fault or fault.startswith(socket.id)]
         assert faults and all(map(is_one_sentence, faults)), (name, faults)
 
 
-def test_what_is_allowed_passes():
+def test_what_is_allowed_passes(classes):
     for node in NODES:
         schema = node.define_schema()
         for socket in schema.inputs:
             if socket.get_io_type() in ("INT", "FLOAT"):
                 for value in (socket.min, socket.max, socket.default):
-                    graph = Graph({"1": {"class_type": schema.node_id, "inputs": {socket.id: value}}}, node_classes())
+                    graph = Graph({"1": {"class_type": schema.node_id, "inputs": {socket.id: value}}}, classes)
                     assert not [fault for fault in graph._faults("1") if f"'{socket.id}' is" in fault]
 
 

@@ -15,7 +15,7 @@ def smooth_field(size, amplitude=0.06):
 
 def test_a_zero_field_changes_nothing():
     picture = torch.rand(2, 3, 20, 28)
-    assert torch.allclose(warp(picture, torch.zeros(2, 2, 20, 28)), picture, atol=1e-6)
+    assert torch.allclose(warp(picture, torch.zeros(2, 2, 20, 28)), picture, atol=1e-5)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
