@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,9 +56,3 @@ def judge_film(network: SyncNetwork, path: str | Path, seconds: float | None = N
         return None
     voice = prepare_voice(*load_audio(path))
     return judge(network, mouths, voice.waveform[0])
-
-
-def mean_offset(found: Iterable[Sync | None]) -> float:
-    """The median offset of films, in frames; NaN without any."""
-    offsets = [one.offset for one in found if one is not None]
-    return float(np.median(offsets)) if offsets else float("nan")
