@@ -100,7 +100,8 @@ class ComfyUI:
 
     def run(self, prompt: dict) -> dict:
         entry = self.wait(self.queue(prompt))
-        assert entry["status"]["status_str"] == "success", json.dumps(entry["status"], indent=1)[-3000:]
+        messages = [told.get("exception_message", name) for name, told in entry["status"]["messages"]]
+        assert entry["status"]["status_str"] == "success", messages
         return entry
 
     def refusal(self, prompt: dict) -> str:
@@ -404,7 +405,8 @@ class Page:
             time.sleep(0.2)
         self.leave()  # a page drawn without a GPU takes the time that the run needs
         entry = self.server.wait_for_another(known)
-        assert entry["status"]["status_str"] == "success", json.dumps(entry["status"], indent=1)[-3000:]
+        messages = [told.get("exception_message", name) for name, told in entry["status"]["messages"]]
+        assert entry["status"]["status_str"] == "success", messages
         return entry
 
 

@@ -9,6 +9,7 @@ import pytest
 from mamba_portrait.model_loaders.checkpoint import shipped
 
 FACE = {"finder": "box", "box_x": 40, "box_y": 30, "box_width": 60, "box_height": 60}
+RENDERER, MODEL = {"weights": "renderer_lite.safetensors"}, {"weights": "motion_lite.safetensors"}
 REPLACED = {
     "ExampleVoice": ("LoadAudio", {"audio": "voice.wav"}),
     "ExampleDrivingVideo": ("LoadVideo", {"file": "driver.mp4"}),
@@ -48,6 +49,9 @@ def test_joint_motion_runs_to_a_saved_video(comfyui, tiny):
 def test_parallel_control_takes_a_mask_of_the_hosts_own_nodes(comfyui, tiny):
     graph = shortened(tiny, "joint_control")
     graph["14"]["inputs"]["mode"] = "parallel control"
+    for node in graph.values():  # the network that ships belongs to the shipped motion
+        kind = node["class_type"].removeprefix("MambaPortrait")
+        node["inputs"].update({"LoadRenderer": RENDERER, "LoadMotionModel": MODEL}.get(kind, {}))
     graph["20"] = {"class_type": "SolidMask", "inputs": {"value": 1.0, "width": 64, "height": 64}}
     graph["21"] = {"class_type": "CropMask", "inputs": {"mask": ["20", 0], "x": 0, "y": 0, "width": 64, "height": 32}}
     graph["22"] = {"class_type": "InvertMask", "inputs": {"mask": ["21", 0]}}
