@@ -59,6 +59,7 @@ def main(arguments: list[str] | None = None, **changes: object) -> None:
     given = {"data": options.data, "held_out": options.held_out, "out": options.out, "vgg": options.vgg}
     given |= {name: value for name in ("renderer", "motion_model") if (value := getattr(options, name))}
     setting = replace(Setting(**given, steps=dict(zip((1, 2), options.steps, strict=True))), **changes)
+    setting.hold_common_weights()
     arms, began = arms_of(tuple(options.only)), time.monotonic()
     if any(arm.stage == 2 for arm in arms) and count_clips(setting.held_out) < options.clips:
         draw_tracks(setting.held_out, options.clips, SEED, splits=("val", "test"))

@@ -20,6 +20,7 @@ from ....networks.renderer.model import Renderer
 from ...corpus.speech.augment import augment
 from ...datasets.stills import StillSet
 from ...datasets.tracks import Track
+from ...evaluation.judge.weights import sha256
 from ...evaluation.report import held_out_tracks
 from ..loop import Plan
 from ..motion_model.train import Stage2Settings, averaged_motion_model, train_stage2
@@ -31,7 +32,7 @@ from .comparisons import Arm
 from .pictures import measure_pictures
 from .voices import measure_voices
 
-FIGURES = "figures.json"
+FIGURES, COMMON = "figures.json", "common.json"
 RATES = {1: 4e-4, 2: 3e-4}  # half of those of new weights: some layers are new, others go on
 
 
@@ -73,6 +74,17 @@ class Setting:
     def voices(self) -> list[Track]:
         """Held-out voices."""
         return held_out_tracks(self.held_out)
+
+    def hold_common_weights(self) -> None:
+        """Write down in `out` which common weights its arms go on from. ValueError if they went on from others."""
+        file, hashes = self.out / COMMON, {"stage1": sha256(self.renderer), "stage2": sha256(self.motion_model)}
+        if file.exists() and json.loads(file.read_text("utf8")) != hashes:
+            raise ValueError(
+                f"{self.out} holds trainings from other weights than {self.renderer.name} and {self.motion_model.name} "
+                "as they are now: choose another --out, or name those weights by --renderer and --motion-model."
+            )
+        with whole_file(file) as partial:
+            partial.write_text(json.dumps(hashes), "utf8")
 
     def folder(self, arm: Arm, seed: int) -> Path:
         """Where an arm's run and its figures lie."""

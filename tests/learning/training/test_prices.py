@@ -153,6 +153,10 @@ def test_the_command_prices_both_stages_and_repeats_nothing(tiny, corpus, tmp_pa
     monkeypatch.setattr(training, "train_stage2", never)
     tiny(corpus, out)
     assert (out / "prices.md").read_text("utf8") == table
+    (out / "common.json").write_text('{"stage1": "", "stage2": ""}')
+    with pytest.raises(ValueError, match="holds trainings from other weights than renderer_lite"):
+        tiny(corpus, out)
+    assert (out / "prices.md").read_text("utf8") == table
 
 
 def test_a_killed_arm_goes_on_and_time_ends_the_work(tiny, corpus, tmp_path, killing):
