@@ -2,7 +2,8 @@
 
     python -m mamba_portrait.learning.evaluation.video_motion runs/semi.safetensors films.csv data/held_out
 
-prints a line for each person of a list's split "test", and one for all people of a corpus's stills."""
+prints lines for each person of a list's split "test", and for all people of a corpus's stills together; of these with
+95 % intervals over people."""
 
 from __future__ import annotations
 
@@ -21,16 +22,25 @@ from ...networks.renderer.model import Renderer
 from ...sampling.settings import Range
 from ..datasets.film_frames import FilmFrames, PlainStills
 from ..datasets.manifest import SUFFIXES
+from ..datasets.stills import StillSet
+from .method_findings import interval
 from .metrics import psnr
 
 FRAMES = 7  # of a film, evenly spread: the first is the source
 PARTS = ("both", "named", "free")
+GAINS = ("over_copying", "over_another_frame", "psnr")
+
+
+def over_copying(renderer: Renderer, clips: Sequence[np.ndarray], size: int, part: str = "both") -> dict[str, float]:
+    """Mean `gains` of the clips, by name."""
+    return dict(zip(GAINS, gains(renderer, clips, size, part).mean(0).numpy().round(3).tolist(), strict=True))
 
 
 @torch.no_grad()
-def over_copying(renderer: Renderer, clips: Sequence[np.ndarray], size: int, part: str = "both") -> dict[str, float]:
-    """Decibels over copying the first frame of clips (N,S,S,3) uint8, and over the same network driven by another frame
-    of the clip: a blur gains on the first alone. part: "both", or only the "named" or the "free" one of motion."""
+def gains(renderer: Renderer, clips: Sequence[np.ndarray], size: int, part: str = "both") -> Tensor:
+    """(C,3) of C clips (N,S,S,3) uint8: decibels over copying their first frame, over the same network driven by
+    another frame of the clip (a blur gains on the first alone), and PSNR. part: "both", or only the "named" or the
+    "free" one of motion."""
     device, rows = next(renderer.parameters()).device, []
     for clip in clips:
         pictures = resize(torch.from_numpy(clip).to(device).permute(0, 3, 1, 2).float() / 255, size)
@@ -45,8 +55,7 @@ def over_copying(renderer: Renderer, clips: Sequence[np.ndarray], size: int, par
         )
         ours, copied, other = (psnr(x, truth) for x in (drawn, pictures[:1].expand_as(truth), wrong))
         rows.append([float((ours - copied).mean()), float((ours - other).mean()), float(ours.mean())])
-    values = np.mean(rows, 0).round(3).tolist()
-    return dict(zip(("over_copying", "over_another_frame", "psnr"), values, strict=True))
+    return torch.tensor(rows, dtype=torch.float64)
 
 
 def spread(clip: np.ndarray) -> np.ndarray:
@@ -112,22 +121,42 @@ def groups_of(place: str | Path, size: int) -> Iterator[tuple[str, list[np.ndarr
     yield str(place), [clip for group in range(len(drawn.stills)) for clip in drawn.pictures(group)]
 
 
+def over_people(rows: Tensor, people: Sequence[int]) -> str:
+    """`gains` (C,3) of clips of so many people, each person's mean weighing the same, with 95 % intervals."""
+    who = torch.as_tensor(people)
+    means = torch.stack([rows[who == person].mean(0) for person in who.unique()])
+    found = zip(GAINS, map(interval, means.T), strict=True)
+    return ", ".join(f"{name} {mean:.2f} [{low:.2f}, {high:.2f}]" for name, (mean, low, high) in found)
+
+
+def _people_of(place: str | Path) -> list[int]:
+    """Numbers of the people in the clips of drawn stills, in the order of `groups_of`."""
+    stills = StillSet(place)
+    people = stills.people()
+    return list(range(2 * len(stills))) if people is None else people.flatten().tolist()
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Measure motion learnt from video.")
     parser.add_argument("renderer", help="a renderer's file, or shipped")
     parser.add_argument("data", nargs="+", help="lists of clips (their split test), corpora with stills")
     parser.add_argument("--size", type=Range(16, 4096).read, default=128)
+    parser.add_argument("--clips", type=Range(1, 1_000_000_000).read, help="of each person, or of a corpus, at most")
     options = parser.parse_args(arguments)
     renderer = load_renderer(None if options.renderer == "shipped" else options.renderer)
     parts = PARTS if renderer.config.motion_space == "semi" else PARTS[:1]
     for place in options.data:
         for name, clips in groups_of(place, options.size):
+            clips, listed = clips[: options.clips], Path(place).suffix.lower() in SUFFIXES
+            people = range(len(clips)) if listed else _people_of(place)[: len(clips)]
             for part in parts:
-                print(name, len(clips), "clips", part, over_copying(renderer, clips, options.size, part), flush=True)
-            if Path(place).suffix.lower() not in SUFFIXES:  # clips of a list are often of one person
-                print(name, "people told apart", told_apart(renderer, clips), flush=True)
-                print(name, "people told apart by changes", told_by_changes(renderer, clips), flush=True)
+                rows = gains(renderer, clips, options.size, part)
+                print(name, len(clips), "clips", part, over_people(rows, people), flush=True)
+            if not listed:  # clips of a list are often of one person
+                once = list(dict(zip(people, clips, strict=True)).values())  # one scene of each
+                print(name, "people told apart", told_apart(renderer, once), flush=True)
+                print(name, "people told apart by changes", told_by_changes(renderer, once), flush=True)
 
 
 if __name__ == "__main__":

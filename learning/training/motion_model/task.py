@@ -13,7 +13,7 @@ from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.mamba_global import GlobalAudio
 from ....networks.motion_model.model import MotionModel
 from ....sampling.schedule import NoiseSchedule
-from ....vocabulary import SAMPLES_A_FRAME
+from ....vocabulary import COUNT, SAMPLES_A_FRAME
 from ...datasets.batch_slice import BatchSlice, Draws
 from ...datasets.tracks import Track, TrackBatch, TrackBatches, track_loader
 from .led import led_by
@@ -144,7 +144,9 @@ class Stage2Task:
         self.schedule = NoiseSchedule(model.config.timesteps, model.config.snr_shift)
         self.device = model.motion_mean.device
         self.appearances = None if appearances is None else appearances.to(self.device)
-        self.readout = linear_map(renderer.read_parameters, model.config.motion_dim, self.device).detach()
+        self.readout = torch.zeros(model.config.motion_dim, COUNT, device=self.device)
+        if model.config.regression:  # else nothing reads parameters, and motion may have no names
+            self.readout = linear_map(renderer.read_parameters, model.config.motion_dim, self.device).detach()
         self.parameter_weights = torch.ones(self.readout.shape[1], device=self.device)
         self.led = led_by(model.config)
         self.others = [i for i in range(self.readout.shape[1]) if i not in self.led]  # pose, eyes, brows
@@ -217,9 +219,10 @@ class Stage2Task:
     @torch.no_grad()
     def motion(self, tracks: TrackBatch) -> Tensor:
         """Normalised motion (B, history + W, 768) of a batch."""
-        motion = self.renderer.motion_from_parameters(tracks.parameters).float()
-        if tracks.motion is not None:
-            motion = torch.where(tracks.drawn[:, None, None], motion, tracks.motion)
+        motion = tracks.motion
+        if motion is None or tracks.drawn.any():
+            written = self.renderer.motion_from_parameters(tracks.parameters).float()
+            motion = written if motion is None else torch.where(tracks.drawn[:, None, None], written, motion)
         return self.model.normalise(motion)
 
     def _extract(self, tracks: TrackBatch, before: int = 0) -> Audio:

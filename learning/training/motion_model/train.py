@@ -122,6 +122,8 @@ def _begun(settings: Stage2Settings, language: str) -> tuple[MotionModel, bool]:
     """A new model, one for half bodies with a head's audio extractors, or a trained one of the same language; and
     whether its motion is new to it. ValueError where it is of another language."""
     config = settings.config or getattr(MotionModelConfig, settings.preset)()
+    if not language:  # motion without names: no parameters can be regressed from a voice
+        config = replace(config, regression=False)
     if settings.init is None:
         return MotionModel(cut_config(config, settings.ablate, STAGE2), language), True
     model = load_motion_model(settings.init)

@@ -26,6 +26,7 @@ from mamba_portrait.media.video import VideoWriter
 from mamba_portrait.model_loaders.checkpoint import save_checkpoint
 from mamba_portrait.networks.motion_model.config import MotionModelConfig
 from mamba_portrait.networks.motion_model.model import MotionModel
+from mamba_portrait.networks.renderer.config import RendererConfig
 from mamba_portrait.sampling.schedule import NoiseSchedule
 from mamba_portrait.sampling.settings import SamplingSettings
 from mamba_portrait.sampling.windows import sample_motion
@@ -338,6 +339,8 @@ def test_voices_are_measured_from_sampled_motion(clips, monkeypatch, said, jaw, 
 
 class Seeing(torch.nn.Module):
     """A renderer that sees nothing but the mean brightness, and calls all of it a place."""
+
+    config = RendererConfig(motion_space="named")
 
     def __init__(self):
         super().__init__()
