@@ -5,6 +5,7 @@
         --person anna.safetensors --out anna.jsonl
     python -m mamba_portrait.learning.training.personal.measure table anna.jsonl ...
     python -m mamba_portrait.learning.training.personal.measure opening --films CLIP ...
+    python -m mamba_portrait.learning.training.personal.measure draw --out FOLDER
 
 Of the films every third is judged, from the fold's number on, the others tune. A judged clip's sound is spoken by the
 person's portrait, a frame of the first film that tunes; lips and shape of the face are those of MediaPipe's mesh in
@@ -13,6 +14,7 @@ portrait, with the file.
 
 `opening` needs no MediaPipe and draws nothing: of films with a row in the landmarks.npz beside them, how well the
 encoder's keypoints see the lips' opening, and how well the regression says it on films of folds it was not solved on.
+`draw` draws films of one person, a minute in all, whom nothing was trained on; they are measured as all others are.
 """
 
 from __future__ import annotations
@@ -40,8 +42,9 @@ from ...evaluation.judge.statistics import DRAWS, interval
 from ...evaluation.metrics import best_lag, correlation, reach
 from ...evaluation.speakers import Speaker, animate_portrait, read_speaker
 from ...evaluation.video_motion import over_copying, spread
+from .drawn import draw_person
 from .film import film_of_file, open_films, pieces_of
-from .lips import listen, opening_of, seen_opening, solve_lips
+from .lips import listen, opening_of, seen_lips, solve_lips
 from .task import read_piece
 from .train import PersonSettings, personalise
 
@@ -164,7 +167,7 @@ def opening(options: argparse.Namespace) -> None:
     each with the interval over films."""
     renderer, model = load_renderer(options.renderer), load_motion_model(options.motion_model)
     pieces = [pieces_of(film_of_file(file), renderer.config.motion_size)[0] for file in options.films]
-    seen = [seen_opening(read_piece(renderer, piece).points) for piece in pieces]
+    seen = [seen_lips(read_piece(renderer, piece).points) for piece in pieces]
     spoken, truth = listen(model, pieces, seen), []
     for file, one in zip(options.films, spoken, strict=True):
         with np.load(file.parent / "landmarks.npz") as landmarks:
@@ -177,7 +180,7 @@ def opening(options: argparse.Namespace) -> None:
         for number in range(fold, len(spoken), FOLDS):
             for column, mouth in enumerate((0, spoken[number].x @ solved.weight.T + solved.bias)):
                 pairs[number, column] = best_lag(opening_of(spoken[number].told + mouth), truth[number])[0]
-    told = np.mean([correlation(one, other) for one, other in zip(seen, truth, strict=True)])
+    told = np.mean([correlation(one[:, 0], other) for one, other in zip(seen, truth, strict=True)])
     print(f"as the keypoints see it: {told:.3f}\nas the regression says it, before, after, change: {_change(pairs)}")
 
 
@@ -221,9 +224,17 @@ def main(arguments: list[str] | None = None) -> None:
     commands.choices["judge"].add_argument("--person", required=True, metavar="FILE")
     commands.choices["judge"].add_argument("--others", nargs="*", type=Path, default=[], metavar="CLIP")
     commands.add_parser("table").add_argument("files", nargs="+")
+    command = commands.add_parser("draw")
+    command.add_argument("--out", required=True, metavar="FOLDER")
+    command.add_argument("--person", type=Range(0, 1000).read, default=0, help="number of the person (%(default)s)")
+    command.add_argument("--seconds", type=Range(1.0, 600.0).read, default=60.0, help="(%(default)s)")
+    command.add_argument("--size", type=Range(64, 1024).read, default=256, help="side of the picture (%(default)s)")
     options = parser.parse_args(arguments)
     if options.command == "table":
         print(table(options.files))
+    elif options.command == "draw":
+        for film in draw_person(options.out, options.person, options.seconds, options.size):
+            print(film)
     else:
         {"tune": tune, "judge": judge, "opening": opening}[options.command](options)
 

@@ -7,6 +7,7 @@ encoder runs once over the film: what is learnt of it is linear in what its last
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -17,18 +18,21 @@ from ....model_loaders.person import CHANGED
 from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Renderer
 from ....vocabulary import MOTION, landmarks
-from ...datasets.batch_slice import BatchSlice
+from ...datasets.batch_slice import BatchSlice, Draws
 from ...evaluation.metrics import psnr
 from ..renderer.augment import vary
 from ..renderer.film_losses import FilmWeights, picture_losses
 from ..renderer.losses import total
 from .film import Piece
+from .others import other_faces, varied
 
 RANK = 16
 READ = 12  # directions of what the encoder's last layers see in the film, in which its reading may change
 TARGETS = 3  # frames a source is driven to: they share its pass
 MOUTH_WEIGHT = 20.0  # of the L1 around the mouth, beside `FilmWeights.pixels`
 HELD = 0.3  # weight of the mean square of what the encoder reads otherwise, in spreads of the parameters
+OTHERS = 30.0  # weight of the L1 between another face with the changes and without,
+TURN = 2  # in every so many-th step
 BATCH = 16  # pictures that the encoder reads at once
 JUDGED = 4  # frames of a piece that is not learnt from
 DRIVEN = [name for name in CHANGED["renderer"] if not name.startswith("motion_encoder.")]
@@ -42,9 +46,10 @@ class LowRank(nn.Module):
         rank = min(rank, len(weight), weight[0].numel())
         self.left = nn.Parameter(torch.zeros(len(weight), rank))
         self.right = nn.Parameter(torch.randn(rank, weight[0].numel()) / weight[0].numel() ** 0.5)
+        self.on = True
 
     def forward(self, weight: Tensor) -> Tensor:
-        return weight + (self.left @ self.right).view_as(weight)
+        return weight + (self.left @ self.right).view_as(weight) if self.on else weight
 
 
 class Reading(nn.Module):
@@ -88,6 +93,17 @@ class Changes:
     def parameters(self) -> list[nn.Parameter]:
         """All factors."""
         return [parameter for layer in (*self.layers.values(), self.reading) for parameter in layer.parameters()]
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """The renderer draws as the base meanwhile."""
+        for layer in self.layers.values():
+            layer.on = False
+        try:
+            yield
+        finally:
+            for layer in self.layers.values():
+                layer.on = True
 
     @torch.no_grad()
     def deltas(self) -> dict[str, tuple[Tensor, ...]]:
@@ -149,6 +165,8 @@ class PersonBatch(NamedTuple):
     motion: Tensor  # (G,4,768), the source's first
     seen: Tensor  # (G,4,inputs) by the encoder's last layers
     mouth: Tensor  # (3G,3)
+    other: Tensor  # (1,3,R,R), somebody else, or none
+    other_motion: Tensor  # (1,768), by the base's encoder
 
 
 class PersonTask:
@@ -158,6 +176,7 @@ class PersonTask:
                  tick: Callable[[], None] = lambda: None):  # fmt: skip
         self.renderer, self.changes, self.pieces, self.size, self.tick = renderer, changes, pieces, size, tick
         self.device, self.weights = next(renderer.parameters()).device, FilmWeights()
+        self.others = other_faces(renderer.config.motion_size).to(self.device)
 
     def batches(self, slices: Iterator[BatchSlice]) -> Iterator[PersonBatch]:
         """Every piece and its frames are picked at random."""
@@ -175,7 +194,18 @@ class PersonTask:
             given = [torch.cat([getattr(piece, name)[frames] for piece, frames in picked]) for name in names]
             pictures, *given = (x.to(self.device).unflatten(0, (-1, 1 + TARGETS)) for x in (pictures, *given))
             motion, seen, mouth = given
-            yield PersonBatch(pictures[:, 0], pictures[:, 1:].flatten(0, 1), motion, seen, mouth[:, 1:].flatten(0, 1))
+            targets, mouths = (x[:, 1:].flatten(0, 1) for x in (pictures, mouth))
+            yield PersonBatch(pictures[:, 0], targets, motion, seen, mouths, *self._other(part))
+
+    @torch.no_grad()
+    def _other(self, part: BatchSlice) -> tuple[Tensor, Tensor]:
+        """One of the other faces, in turn and varied, and its own motion; none in steps in which none is drawn."""
+        if not len(self.others) or part.step % TURN:
+            return self.others[:0], self.others.new_zeros(0, 0)
+        draws = Draws(part.draws(self.device).generators[:1])
+        face = varied(self.others[part.step // TURN % len(self.others)][None], draws)
+        motion = self.renderer.encode_motion(face)
+        return vary(resize(face, self.size), draws), motion
 
     def losses(self, batch: PersonBatch, progress: float = 0.0) -> dict[str, Tensor]:
         """Terms of one batch, and their weighted sum."""
@@ -183,8 +213,21 @@ class PersonTask:
         losses, weight = picture_losses(rendered, batch.target), _around(batch.mouth, self.size)
         mouth = ((rendered.image - batch.target).abs() * weight).mean() / weight.mean()
         held = self.changes.reading.weight.square().sum(1).mean()
-        loss = total(losses, self.weights) + MOUTH_WEIGHT * mouth + HELD * held
-        return losses | {"mouth": mouth, "held": held, "loss": loss}
+        others = self._change_of_others(batch)
+        loss = total(losses, self.weights) + MOUTH_WEIGHT * mouth + HELD * held + OTHERS * others
+        return losses | {"mouth": mouth, "held": held, "others": others, "loss": loss}
+
+    def _change_of_others(self, batch: PersonBatch) -> Tensor:
+        """Mean difference between another face with the changes and without, moved as the first source's targets."""
+        if not len(batch.other):
+            return batch.source.new_zeros(())
+        with torch.no_grad(), self.changes.off():
+            base = self.renderer.centred(batch.other_motion)
+            encoded = self.renderer.encode_source(batch.other, motion=base, size=self.size)
+            appearance = self.renderer.extract_appearance(encoded).expand(TARGETS, -1)
+            motion = base + batch.motion[0, 1:] - batch.motion[0, :1]
+            wanted = self.renderer.decode(encoded, appearance, motion).image
+        return (self.renderer.decode(encoded, appearance, motion).image - wanted).abs().mean()
 
     def _rendered(self, source: Tensor, motion: Tensor, seen: Tensor):
         """Sources (G,3,R,R) driven by motion (G,1+N,768), their own first."""

@@ -20,7 +20,7 @@ from ...datasets.batch_slice import BatchSlice
 from ...datasets.tracks import MOUTH
 from ..loop import Descent, Plan, cosine_rate, gradients
 from .film import Film, Piece, read_pieces
-from .lips import Lips, listen, neutral_picture, scale_lips, seen_opening, solve_lips
+from .lips import Lips, listen, neutral_picture, scale_lips, seen_lips, solve_lips
 from .task import Changes, PersonTask, Shown, read_again, read_piece
 
 MINUTES = 4.0
@@ -82,16 +82,15 @@ class Report:
             if lips.held is not None
             else f"The lips' opening: {kept}"
         )
-        lines.append(f"The opening is scaled by {lips.factor:.2f}.")
+        opening, width = lips.factors
+        lines.append(f"The opening is scaled by {opening:.2f}, the width by {width:.2f}.")
         return "\n".join(lines)
 
     def facts(self) -> dict:
         """What the file tells of its making."""
-        lips = {name: getattr(self.lips, name) for name in ("base", "changed", "factor", "held", "lag")}
+        lips = {name: getattr(self.lips, name) for name in ("base", "changed", "factors", "held", "lag")}
         names = ("seconds", "pieces", "kept", "before", "after", "steps", "best")
-        return {name: getattr(self, name) for name in names} | {
-            "lips": lips | {"held": self.lips.held, "lag": self.lips.lag}
-        }
+        return {name: getattr(self, name) for name in names} | {"lips": lips}
 
 
 def check_networks(renderer: Renderer, model: MotionModel) -> None:
@@ -206,5 +205,6 @@ def _learn_lips(
     with torch.no_grad():
         named = [own.read_parameters(motion.to(device)).float().cpu() for motion in motions]
         rest = own.read_parameters(model.motion_mean[None])[0].float().cpu()
-    spoken = listen(model, pieces, [seen_opening(piece.points) for piece in shown])
-    return scale_lips(model, own, solve_lips(spoken), spoken, neutral_picture(pieces, named), rest[MOUTH])
+    spoken = listen(model, pieces, [seen_lips(piece.points) for piece in shown])
+    photos = [neutral_picture(*each) for each in zip(pieces, named, strict=True)]
+    return scale_lips(model, own, solve_lips(spoken), spoken, photos, rest[MOUTH])

@@ -1,6 +1,7 @@
 """A person from a film: what is read of it, what is learnt, what is kept, and that nothing else changes."""
 
 import dataclasses
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 import torch
 
 from mamba_portrait.cli import main
+from mamba_portrait.learning.datasets.batch_slice import BatchSlice
 from mamba_portrait.learning.datasets.tracks import MOUTH
 from mamba_portrait.learning.training.personal import film as films
 from mamba_portrait.learning.training.personal import lips, task, train
+from mamba_portrait.learning.training.personal.drawn import draw_person
 from mamba_portrait.media.audio import load_audio
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.media.video import VideoWriter
@@ -204,7 +207,8 @@ def spoken(rule, noise, count=8, frames=60, width=12):
     for _ in range(count):
         x = torch.randn(frames, width, generator=generator)
         opening = lips.opening_of(x @ told) + x @ rule + noise * torch.randn(frames, generator=generator)
-        pieces.append(lips.Spoken(x, torch.full((width,), 0.2), x @ told, 0.1 * opening + 0.3))
+        seen = torch.stack([0.1 * opening + 0.3, 0.2 * lips.said_lips(x @ told)[:, 1] + 1], 1)
+        pieces.append(lips.Spoken(x, torch.full((width,), 0.2), x @ told, seen))
     return pieces
 
 
@@ -216,7 +220,7 @@ def test_lips_learn_a_rule_and_nothing_from_noise():
     before, after = (
         lips.opening_of(known[0].told + known[0].x @ weight.T) for weight in (0 * solved.weight, solved.weight)
     )
-    assert np.corrcoef(after, known[0].seen)[0, 1] > 0.95 > np.corrcoef(before, known[0].seen)[0, 1]
+    assert np.corrcoef(after, known[0].opening)[0, 1] > 0.95 > np.corrcoef(before, known[0].opening)[0, 1]
     others = [row for row in range(len(MOUTH)) if row != lips.JAW]
     assert not solved.weight[others].any(), "what the film does not tell stays"
     torch.testing.assert_close(known[0].silence @ solved.weight.T + solved.bias, torch.zeros(len(MOUTH)))
@@ -229,36 +233,56 @@ def test_a_late_sound_is_found():
     assert lips.solve_lips(late).lag == -2
 
 
-def test_the_opening_seen_is_free_of_the_size():
+def test_the_lips_seen_are_free_of_the_size():
     points = torch.zeros(5, len(LANDMARKS), 2)
     for name, place in (
         ("left_eye_outer", (0.3, 0.4)),
         ("right_eye_outer", (0.7, 0.4)),
         ("upper_lip_inner", (0.5, 0.6)),
+        ("mouth_left", (0.4, 0.6)),
     ):
         points[:, LANDMARKS.index(name)] = torch.tensor(place)
-    points[:, LANDMARKS.index("lower_lip_inner")] = torch.tensor([0.5, 0.6]) + torch.arange(5)[:, None] * torch.tensor(
-        [0, 0.02]
-    )
-    expected = 0.05 * torch.arange(5)
-    torch.testing.assert_close(lips.seen_opening(points), expected)
-    torch.testing.assert_close(lips.seen_opening(0.5 * points), expected)
+    far = torch.arange(5)[:, None]
+    points[:, LANDMARKS.index("lower_lip_inner")] = torch.tensor([0.5, 0.6]) + far * torch.tensor([0, 0.02])
+    points[:, LANDMARKS.index("mouth_right")] = torch.tensor([0.6, 0.6]) - far * torch.tensor([0.02, 0])
+    expected = torch.stack([0.05 * torch.arange(5), 0.5 - 0.05 * torch.arange(5)], 1)
+    torch.testing.assert_close(lips.seen_lips(points), expected)
+    torch.testing.assert_close(lips.seen_lips(0.5 * points), expected)
 
 
-def test_lips_go_as_far_as_in_the_film(monkeypatch):
-    """The renderer of this test shows two thirds of the opening, in the film's unit."""
-    known = spoken(torch.zeros(12), 0.0)
+def scaled(known, monkeypatch):
+    """Lips of pieces whose regression is `told`, with a renderer that shows two thirds of the opening that the film
+    shows, and twice the width."""
     model = load_motion_model()
     told = torch.linalg.lstsq(known[0].x, known[0].told).solution.T
     model.ear = torch.nn.Linear(12, len(MOUTH))
     with torch.no_grad():
         model.ear.weight.copy_(told)
         model.ear.bias.zero_()
-    monkeypatch.setattr(lips, "_filmed", lambda renderer, mouth, photo: 0.1 * lips.opening_of(mouth) / 1.5)
+    film = torch.tensor([0.1 / 1.5, 0.2 * 2])
+    monkeypatch.setattr(lips, "_filmed", lambda renderer, mouth, photo: film * lips.said_lips(mouth))
     with torch.no_grad():
-        scaled = lips.scale_lips(model, None, lips.solve_lips(known), known, None, torch.zeros(len(MOUTH)))
-    assert scaled.factor == pytest.approx(1.5, abs=0.2)  # pucker opens the lips too, and stays
-    torch.testing.assert_close(known[0].silence @ scaled.weight.T + scaled.bias, torch.zeros(len(MOUTH)))
+        found = lips.scale_lips(
+            model, None, lips.solve_lips(known), known, [None] * len(known), torch.zeros(len(MOUTH))
+        )
+    torch.testing.assert_close(known[0].silence @ found.weight.T + found.bias, torch.zeros(len(MOUTH)))
+    return found, found.weight / told
+
+
+def test_lips_go_as_far_as_in_the_film(monkeypatch):
+    found, more = scaled(spoken(torch.zeros(12), 0.0), monkeypatch)
+    assert found.factors == pytest.approx((1.5, 0.5), abs=0.2)  # pucker opens the lips too, and is scaled as the width
+    for rows, factor in zip((lips.OPENING, lips.WIDTH), found.factors, strict=True):
+        torch.testing.assert_close(more[rows], torch.full_like(more[rows], factor - 1))
+
+
+def test_widths_that_do_not_agree_with_the_voice_are_not_believed(monkeypatch):
+    generator = torch.Generator().manual_seed(8)
+    known = spoken(torch.zeros(12), 0.0)
+    for one in known:
+        one.seen[:, 1] = torch.randn(len(one.seen), generator=generator)
+    found, more = scaled(known, monkeypatch)
+    assert found.factors[1] == 1 and found.factors[0] == pytest.approx(1.5, abs=0.2) and not more[lips.WIDTH].any()
 
 
 def test_the_command_writes_a_file_that_animate_takes(anna, tmp_path, capsys):
@@ -291,3 +315,35 @@ def test_places_of_films(tmp_path):
         films.open_films([tmp_path / "list.csv"])
     with pytest.raises(FileNotFoundError):
         films.open_films([tmp_path / "no.mp4"])
+
+
+def test_other_faces_are_held_to_the_base(anna):
+    renderer = train.copy_of(load_renderer())
+    shown = task.read_piece(renderer, films.pieces_of(made(anna), 64)[0])
+    changes = task.Changes(renderer, shown.seen)
+    learning = task.PersonTask(renderer, changes, [shown], 64)
+    slices = [BatchSlice(0, step, range(1), 1) for step in (0, 1, task.TURN)]
+    first, between, later = learning.batches(iter(slices))
+    assert len(first.other) == len(later.other) == 1 and not len(between.other)
+    assert (first.other - later.other).abs().mean() > 0.05, "another face in its turn"
+    for batch in (first, between):
+        assert float(learning.losses(batch)["others"]) == pytest.approx(0, abs=1e-6)
+    with torch.no_grad():
+        for layer in changes.layers.values():
+            layer.left += 0.3
+    held = learning.losses(first)["others"]
+    held.backward()
+    assert held > 1e-4 and all(layer.left.grad.any() for layer in changes.layers.values())
+    with changes.off(), torch.no_grad():
+        assert float(learning._change_of_others(first)) == pytest.approx(0, abs=1e-6)
+    assert float(learning._change_of_others(first)) == pytest.approx(float(held), rel=1e-3), "the changes are there again"
+
+
+def test_a_drawn_person_speaks_with_one_voice(tmp_path):
+    drawn = draw_person(tmp_path, 3, 5.0, 64)
+    stamps = [film.stat().st_mtime_ns for film in drawn]
+    assert draw_person(tmp_path, 3, 5.0, 64) == drawn and stamps == [film.stat().st_mtime_ns for film in drawn]
+    seconds = [len(film.sound) / 16000 for film in films.open_films(drawn)]
+    assert sum(seconds) >= 5 > sum(seconds[:-1])
+    metas = [json.loads(file.read_text()) for file in tmp_path.glob("clips/*/meta.json")]
+    assert len({meta["speaker"] for meta in metas}) == 1 and {meta["split"] for meta in metas} <= {"val", "test"}
