@@ -15,6 +15,8 @@ from .layers import Modulate, blocks, concat_channels, conv, conv_of_upsampled, 
 from .lmdd import MotionField
 from .warp import warp, warp_planes, warp_volume
 
+AT_REST = 0.5  # length of the deviation's vector below which paint fades out; a face that speaks has 3 to 10
+
 
 class Synthesis(NamedTuple):
     """The decoder's picture and the mask that composites it with the warped photo."""
@@ -29,6 +31,7 @@ class ImageDecoder(nn.Module):
 
     The same blend is repeated with the texture skips. U outputs a picture and a mask: the mask keeps the warped photo
     wherever it is right, so that detail is copied rather than generated, and the output has the photo's own resolution.
+    Without motion it keeps all of it.
     Without `decoder_skips` U reads phi_r alone, and without `composite` the mask is zero: I_R is U's picture.
     """
 
@@ -86,7 +89,8 @@ class ImageDecoder(nn.Module):
             picture, logits = self._with_skips(x, image, skips, appearance, motion, deviation, keep)
         else:
             picture, logits = self.picture(resize(x, size // 8)), resize(motion.visible, size)
-        return Synthesis(picture, logits.sigmoid() if self.config.composite else torch.zeros_like(logits), warped)
+        mask = faded_mask(logits.sigmoid(), deviation) if self.config.composite else torch.zeros_like(logits)
+        return Synthesis(picture, mask, warped)
 
     def _warped(self, identity: Tensor, motion: MotionField) -> Tensor:
         """phi' (B,C*S_d,h,w): F_id moved by one field, or each of its planes by its own, or as a volume."""
@@ -134,3 +138,10 @@ class ImageDecoder(nn.Module):
     def _blend(source: Tensor, warped: Tensor, keep: Tensor) -> Tensor:
         keep = resize(keep, source.shape[-1]).float()
         return torch.lerp(source.float(), warped.float(), keep).to(source.dtype)
+
+
+def faded_mask(mask: Tensor, deviation: Deviation) -> Tensor:
+    """The mask (B,1,S,S), which leaves some paint around lips and eyes whatever the motion, brought to 1 towards M_0:
+    there the frame is the photo."""
+    moved = (deviation.vector.float().square().sum(1) / AT_REST**2).clamp(max=1).view(-1, 1, 1, 1)
+    return 1 - (1 - mask) * moved.to(mask.dtype)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import RendererConfig
-from .layers import bilinear, group_norm, resize
+from .layers import bilinear, concat_channels, group_norm, resize
 
 SIZE = 128  # pixels at which the matte is found and moved
 FRINGE = 7  # pixels of it around the matte that the plate does not trust: hair lets the background through
@@ -63,7 +63,7 @@ class Outline(nn.Module):
     def forward(self, features: Tensor, matte: Tensor, moved: Tensor) -> Tensor:
         size = tuple(features.shape[-2:])
         mattes = [resize(x, size).to(features.dtype) for x in (matte, moved)]
-        return self.leave(F.silu(self.enter(torch.cat([features, *mattes], 1)))).float()
+        return self.leave(F.silu(self.enter(concat_channels(features, *mattes)))).float()
 
 
 def _block(before: int, after: int) -> nn.Sequential:
@@ -145,6 +145,16 @@ def moved_matte(forward: Tensor, matte: Tensor) -> Tensor:
         share = (right if dx else 1 - right) * (below if dy else 1 - below)
         sums[0].scatter_add_(1, corner + dy * side + dx, share * values)
         sums[1].scatter_add_(1, corner + dy * side + dx, share)
-    person, all_pixels = (F.avg_pool2d(x.view(-1, 1, side, side), 3, 1, 1) for x in sums)  # stretched pixels have holes
-    moved = (person / all_pixels.clamp(0.3, 1)).clamp(max=1)  # where both arrive, the person covers the background
+    person, all_pixels = (_summed(x.view(-1, 1, side, side)) for x in sums)  # stretched pixels have holes
+    moved = (person / all_pixels.clamp(0.3 * 9, 9)).clamp(max=1)  # where both arrive, the person covers the background
     return moved[..., BORDER:-BORDER, BORDER:-BORDER]
+
+
+def _summed(x: Tensor) -> Tensor:
+    """(B,C,H,W) -> sums over 3 x 3 pixels, nothing beyond the edges: a tenth of the time of pooling on a CPU."""
+    for axis in (2, 3):
+        rest, wider = x.shape[axis] - 1, x.clone()
+        for mine, other in ((1, 0), (0, 1)):
+            wider.narrow(axis, mine, rest).add_(x.narrow(axis, other, rest))
+        x = wider
+    return x

@@ -8,6 +8,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from mamba_portrait.networks.renderer.config import RendererConfig
+from mamba_portrait.networks.renderer.decoder import AT_REST, faded_mask
+from mamba_portrait.networks.renderer.deviation import Deviation
 from mamba_portrait.networks.renderer.layers import resize
 from mamba_portrait.networks.renderer.model import Renderer, monochrome
 from mamba_portrait.networks.renderer.warp import warp
@@ -47,8 +49,16 @@ def test_rest_has_no_deviation_no_field_and_the_sources_picture(renderer, photo)
     assert all(part.abs().max() == 0 for part in rendered.deviation)
     assert rendered.motion.field.abs().max() == 0
     assert torch.allclose(rendered.warped, photo, atol=1e-5)
-    given_up = 1 - resize(rendered.keep, 96)
-    assert ((rendered.image - photo).abs() <= given_up + 1e-5).all() and given_up.max() < 0.05
+    assert rendered.keep.min() == 1
+    assert torch.allclose(rendered.image, photo, atol=1e-5)
+
+
+def test_paint_fades_out_towards_rest_and_only_there():
+    direction = torch.nn.functional.normalize(torch.randn(1, 16, generator=torch.Generator().manual_seed(2)))
+    lengths = AT_REST * torch.tensor([[0.0], [0.5], [1.0], [20.0]])
+    mask = torch.tensor([0.98, 0.4]).view(1, 1, 1, 2)
+    faded = faded_mask(mask, Deviation(None, None, lengths * direction))
+    assert torch.allclose(1 - faded, torch.tensor([0, 0.25, 1, 1]).view(4, 1, 1, 1) * (1 - mask), atol=1e-6)
 
 
 def test_change_moves_the_picture(renderer, photo):
