@@ -133,10 +133,15 @@ LANDMARKS: tuple[str, ...] = (
 """The 2-D landmarks in storage order (left and right are the image's); all but the crown bound the face box."""
 
 
+SIDES = "left", "right"  # the image's
 ARM_LANDMARKS: tuple[str, ...] = tuple(
-    f"{side}_{point}" for side in ("left", "right") for point in ("shoulder", "forearm", "wrist", "tip")
+    f"{side}_{point}" for side in SIDES for point in ("shoulder", "forearm", "wrist", "tip")
 )
 """Further landmarks of half bodies, after those: joint, middle of the forearm, wrist, tip of the middle finger."""
+
+
+ARM_BONES: tuple[str, ...] = tuple(f"{side}_{bone}" for bone in ("upper_arm", "forearm", "hand") for side in SIDES)
+"""The bones of a half body's arms, from the body outwards."""
 
 
 def landmarks(*starts: str) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ folder `stills` holds (n = 128, s = size):
     SSSSSS_param.npy  (G, 2, 4, 24)      float32  motion parameters, of half bodies 34: those of the arms come last
     SSSSSS_mark.npy   (G, 2, 4, K, 2)    float32  landmarks (`LANDMARKS`) in [0, 1], x right, y down; of
                                                   half bodies those of the arms (`ARM_LANDMARKS`) come last
+    SSSSSS_bare.npy   (G, 2, 4, s, s, 3) uint8    of half bodies: the same without arms, whom flow, label and part0 show
+    SSSSSS_bone.npy   (G, 2, 4, n, n)    uint8    of half bodies: which bone `rgb` shows, 1 + its place in `ARM_BONES`
     SSSSSS_person.npy (G, 2)             int64    where people have several scenes: who it is, by number
 
 With several scenes, so many consecutive groups show the same two people, in other light, clothes and views.
@@ -17,7 +19,7 @@ A shard is a pure function of (seed, shard number, size, scenes, framing); it co
 is there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,15 +37,18 @@ FLOW_SCALE = 8192
 """Stored flow = grid coordinate x this, clipped to int16."""
 FIELDS = ("flow", "label", "part0", "param", "mark", "rgb")
 """Arrays of a shard in writing order."""
+HALF_FIELDS = ("bare", "bone", *FIELDS)
+"""Those of half bodies."""
 
 
 HALF_BODIES = 89  # tells the seeds of half bodies from those of heads
 PEOPLE = 61  # tells the seeds of people with several scenes from others
 
 
-def fields_of(scenes: int) -> tuple[str, ...]:
+def fields_of(scenes: int, framing: str = "head") -> tuple[str, ...]:
     """Arrays of a shard whose people have so many scenes, in writing order."""
-    return FIELDS if scenes == 1 else ("person", *FIELDS)
+    fields = HALF_FIELDS if framing == "half" else FIELDS
+    return fields if scenes == 1 else ("person", *fields)
 
 
 def draw_shard(
@@ -66,6 +71,8 @@ def draw_shard(
         "param": np.empty((groups, 2, 4, PARAMETERS if half else COUNT), np.float32),
         "mark": np.empty((groups, 2, 4, len(LANDMARKS) + half * len(ARM_LANDMARKS), 2), np.float32),
     }  # fmt: skip
+    if half:
+        arrays["bare"], arrays["bone"] = np.empty_like(arrays["rgb"]), np.empty((groups, 2, 4, n, n), np.uint8)
     if scenes > 1:
         numbers = np.arange(first, first + groups) // scenes
         arrays = {"person": np.stack([2 * numbers, 2 * numbers + 1], 1)} | arrays
@@ -80,24 +87,44 @@ def draw_shard(
             if half:
                 motion = np.concatenate([motion, arms], 1)
             arrays["param"][group, twin] = motion
-            _draw_identity(rasterizer, motion, {name: arrays[name][group, twin] for name in FIELDS})
+            drawn = {name: array[group, twin] for name, array in arrays.items() if name != "person"}
+            draw = _draw_half_body if half else _draw_identity
+            draw(rasterizer, motion, drawn)
     return arrays
 
 
-def _draw_identity(rasterizer: HeadRasterizer, motion: np.ndarray, into: dict[str, np.ndarray]) -> None:
-    """Draw the four frames and labels of the rasterizer's scene into views of the shard's arrays."""
-    states, gestures = motion[:, :COUNT], [None] * len(motion)
-    if motion.shape[1] > COUNT:
-        gestures = [gesture_of(arms, rasterizer.scene.arms) for arms in motion[:, COUNT:]]
-    into["rgb"][0], source_label, source, posed = rasterizer.draw(states[0], gesture=gestures[0])
-    into["mark"][0] = rasterizer.scene.landmarks(posed)
-    into["part0"][...] = source_label[..., 3].astype(np.uint8)
-    for frame in range(1, 4):
-        into["rgb"][frame], label, _, posed = rasterizer.draw(states[frame], source, gestures[frame])
+def _draw_identity(
+    rasterizer: HeadRasterizer,
+    states: np.ndarray,
+    into: dict[str, np.ndarray],
+    gestures: Sequence[np.ndarray | None] = (None,) * 4,
+) -> None:
+    """Draw the four frames and labels of the rasterizer's scene into views of the shard's arrays; with gestures it is
+    the body of a half body without its arms."""
+    source_label = source = None
+    for frame, (state, gesture) in enumerate(zip(states, gestures, strict=True)):
+        into["rgb"][frame], label, clip, posed = rasterizer.draw(state, source, gesture, bare=gesture is not None)
         into["mark"][frame] = rasterizer.scene.landmarks(posed)
+        if frame == 0:
+            source_label, source = label, clip
+            into["part0"][...] = label[..., 3].astype(np.uint8)
+            continue
         flow, visible = backward_flow(label, source_label)
         into["flow"][frame - 1] = np.clip(np.rint(flow * FLOW_SCALE), -32767, 32767)
         into["label"][frame - 1] = visible | (label[..., 3].astype(np.uint8) << 1)
+
+
+def _draw_half_body(rasterizer: HeadRasterizer, motion: np.ndarray, into: dict[str, np.ndarray]) -> None:
+    """The same of a half body for motion (4,34), and each frame with its arms."""
+    scene, states = rasterizer.scene, motion[:, :COUNT]
+    gestures = [gesture_of(arms, scene.arms) for arms in motion[:, COUNT:]]
+    _draw_identity(rasterizer, states, into | {"rgb": into["bare"]}, gestures)
+    tags = np.zeros((len(scene.rig.rest), 3), np.float32)
+    tags[scene.rig.arm_slice, 0] = scene.rig.arms.bone
+    for frame, (state, gesture) in enumerate(zip(states, gestures, strict=True)):
+        into["rgb"][frame], label, *_ = rasterizer.draw(state, tags, gesture)
+        bone = np.rint(label[..., 0])
+        into["bone"][frame] = np.where(bone == 0, 0, 2 * np.abs(bone) - (bone > 0))
 
 
 def draw_stills(
@@ -129,7 +156,7 @@ def draw_stills(
     rasterizer, done = None, []
     for start in range(first, first + groups, shard):
         number, count = start // shard, min(shard, first + groups - start)
-        paths = {name: folder / f"{number:06d}_{name}.npy" for name in fields_of(scenes)}
+        paths = {name: folder / f"{number:06d}_{name}.npy" for name in fields_of(scenes, framing)}
         if not all(path.exists() for path in paths.values()):
             rasterizer = rasterizer or HeadRasterizer(size)
             arrays = draw_shard(rasterizer, seed, number, count, scenes, start, framing)

@@ -15,6 +15,7 @@ from ...vocabulary import INSIDE_MOUTH, landmarks
 
 FLOW_SCALE = 8192.0  # stored int16 = grid coordinate * 8192
 FIELDS = ("rgb", "flow", "label", "param", "mark")
+HALF_FIELDS = (*FIELDS, "bare", "bone", "part0")  # of half bodies
 MOUTH_CORNERS = landmarks("mouth_left", "mouth_right")
 EYE_CORNERS = landmarks("left_eye_outer", "right_eye_outer")
 
@@ -27,6 +28,9 @@ class Groups(NamedTuple):
     label: Tensor  # (N,2,3,128,128) uint8, visible | part << 1
     param: Tensor  # (N,2,4,24) float32
     mark: Tensor  # (N,2,4,40,2) float32 landmarks in [0,1]
+    bare: Tensor | None = None  # as rgb: half bodies without arms, which flow and label describe
+    bone: Tensor | None = None  # (N,2,4,128,128) uint8: 0, or 1 + the place in `ARM_BONES` of what rgb shows
+    part0: Tensor | None = None  # (N,2,128,128) uint8 part of the source, of half bodies without arms
 
     def displacement(self) -> Tensor:
         """(N,2,3,2,128,128) float32 backward displacement in grid coordinates, in which the picture is 2 wide."""
@@ -67,10 +71,10 @@ class StillSet:
 
     def refresh(self) -> int:
         """Add shards finished since the last call (the corpus may be drawn during training); the number of groups."""
-        new = []
+        new, self.fields = [], HALF_FIELDS if any(self.folder.glob("*_bare.npy")) else FIELDS
         for path in sorted(self.folder.glob("*_rgb.npy")):
             stem = path.name[: -len("_rgb.npy")]
-            files = [self.folder / f"{stem}_{field}.npy" for field in FIELDS]
+            files = [self.folder / f"{stem}_{field}.npy" for field in self.fields]
             if stem not in self.stems and all(f.exists() for f in files):
                 self.stems.append(stem)
                 new.append(tuple(np.load(f, mmap_mode="r") for f in files))
@@ -82,7 +86,7 @@ class StillSet:
     def _keep(self, shards: list[tuple[np.ndarray, ...]]) -> None:
         """Copy shards to the device field by field, so that at most one field is there twice during the copy."""
         fields = []
-        for i in range(len(FIELDS)):
+        for i in range(len(self.fields)):
             parts = [torch.from_numpy(np.array(shard[i])).to(self.device) for shard in shards]
             fields.append(torch.cat(parts if self.resident is None else [self.resident[i], *parts]))
         self.resident = Groups(*fields)
@@ -125,6 +129,7 @@ class StillSet:
         starts = np.cumsum([0] + [len(s[0]) for s in self.shards])
         shard = np.searchsorted(starts, indices, side="right") - 1
         rows = [
-            [self.shards[s][f][i - starts[s]] for s, i in zip(shard, indices, strict=True)] for f in range(len(FIELDS))
+            [self.shards[s][f][i - starts[s]] for s, i in zip(shard, indices, strict=True)]
+            for f in range(len(self.fields))
         ]
         return Groups(*(torch.from_numpy(np.stack(r)) for r in rows))

@@ -36,6 +36,7 @@ RANGES = {
     "motion_grid": (1, 64),
     "motion_depth": (1, 64),
     "motion_points": (1, 1024),
+    "motion_mixing": (0, 4096),
     "deviation_heads": (1, 64),
     "regions": (1, 256),
     "inversion_steps": (0, 64),
@@ -76,6 +77,7 @@ class RendererConfig:
     # Keypoints of the motion encoder. Training regresses them to the landmarks, so there are as many; nothing outside
     # of the encoder depends on their number.
     motion_points: int = len(LANDMARKS)
+    motion_mixing: int = 0  # rank of the map that mixes the motion of all cells; 0: whole
 
     deviation_channels: int = 16  # c of the 3-D convolutions in DIT
     deviation_layers: int = 3  # n [P: "n layers"]
@@ -157,6 +159,7 @@ class RendererConfig:
             image_size=128,
             motion_widths=(16, 24, 48, 64),
             motion_blocks=(1, 1, 1, 1),
+            motion_mixing=64,
             arms=len(ARMS),
             appearance_dim=16,
             use_appearance=False,

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .arms import HIDDEN, ArmFrame, ArmLayer, ArmSource
 from .config import RendererConfig
 from .deviation import Deviation
 from .layers import Modulate, ResBlock, bilinear, blocks, concat_channels, conv, resize, to_channels_last, upsample
@@ -30,7 +29,6 @@ class SourceMaps(NamedTuple):
     features: Tensor  # (B,C,H,W), warped into the mask module
     rest: Tensor  # (B,3,H,W): the mask module's output without motion, subtracted so that M_0 moves nothing
     planes: Tensor | None = None  # (B,S_d,H,W): weights of the planes, where each warps by itself; else within `mixing`
-    arms: ArmSource | None = None  # of a half body
     query: Tensor | None = None  # (B,16,H,W): of the region-aware attention, whose focus maps multiply `mixing`
 
 
@@ -43,7 +41,7 @@ class MotionField(NamedTuple):
     features: Tensor  # (B,refine_width,H,W), for the decoder
     forward: Tensor | None = None  # (B,2,H,W): displacement of the source's pixels, of which `coarse` is the inverse
     volume: Tensor | None = None  # (B,3,S_d,H,W): the same for each depth plane, where each warps by itself
-    arms: ArmFrame | None = None  # of a half body
+    arms: Tensor | None = None  # (B,8,2) in [-1,1]: where the points of a half body's arms go
 
 
 class LatentMotionDecoder(nn.Module):
@@ -79,7 +77,6 @@ class LatentMotionDecoder(nn.Module):
             nn.init.normal_(self.respond.weight, std=0.02)
             nn.init.zeros_(self.respond.bias)
         self.sharpen = nn.Conv2d(narrow, 36, 1)
-        self.arms = ArmLayer(narrow) if config.arms else None
         self._init_mask_module(config, fine + narrow)
 
     def _init_mask_module(self, config: RendererConfig, channels: int) -> None:
@@ -115,18 +112,16 @@ class LatentMotionDecoder(nn.Module):
         still = features.new_zeros(features.shape[0], 2, *features.shape[-2:])
         rest = self._mask_module(features, still, still, None)[0]
         query = None if self.attention is None else self.attention.query(active).float()
-        arms = None if self.arms is None else self.arms.prepare(active)
-        return SourceMaps(mixing, response, weights, features, rest, None if together else planes, arms, query)
+        return SourceMaps(mixing, response, weights, features, rest, None if together else planes, query)
 
     def forward(
         self,
         deviation: Deviation,
         source_maps: SourceMaps,
         appearance: Tensor | None = None,
-        arms: tuple[Tensor, Tensor] | None = None,
     ) -> MotionField:
         """The motion field of a frame's deviation (B,...), for source maps of the same batch size; F_A (B,A) is read by
-        the region-aware attention alone. arms: of a half body, parameters (B,34) of the frame and of its source."""
+        the region-aware attention alone."""
         size = source_maps.mixing.shape[-1]
         maps = bilinear(deviation.maps.float().flatten(1, 3), (size, size)).view(*deviation.maps.shape[:4], size, size)
         mixing = source_maps.mixing
@@ -139,17 +134,13 @@ class LatentMotionDecoder(nn.Module):
             forward = (volume[:, :2] * source_maps.planes[:, None]).sum(2)
             volume = self._backward(volume)
         coarse = invert(convex_upsample(forward, source_maps.fine), self.config.inversion_steps)
-        laid = None if self.arms is None else self.arms(coarse, source_maps.arms, *arms)
-        coarse = coarse if laid is None else laid.field
         backward = F.avg_pool2d(coarse, 2)
         moved = warp(source_maps.features, backward)
         out, features = self._mask_module(moved, backward, forward, deviation)
         change = out - source_maps.rest
         residual = RESIDUAL_SCALE * F.interpolate(change[:, :2], scale_factor=2, mode="bilinear", align_corners=False)
         visible = REST_LOGIT + change[:, 2:]
-        if laid is not None:
-            visible = visible - HIDDEN * F.avg_pool2d(laid.hidden, 2)
-        return MotionField(coarse + residual, coarse, visible, features, forward, volume, laid)
+        return MotionField(coarse + residual, coarse, visible, features, forward, volume)
 
     @staticmethod
     def _summed(mixing: Tensor, maps: Tensor, response: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .appearance import AppearanceExtractor
+from .arms import ArmLayer, ArmSource
 from .config import RendererConfig
 from .decoder import ImageDecoder, Synthesis
 from .depth import DepthExpansion
@@ -66,7 +67,7 @@ def _blended(picture: Tensor, other: Tensor, weight: Tensor, own: bool = True) -
 class Source:
     """An encoded portrait: everything that does not depend on the frame."""
 
-    image: Tensor  # (B,3,H,W) the photo as given, [0,1]; (B,4,H,W) with alpha
+    image: Tensor  # (B,3,H,W) the photo as given, [0,1]; (B,4,H,W) with alpha; of a half body without its arms
     small: Tensor  # (B,3,S,S) at the network's size
     identity: Tensor  # F_id (B,C,S_d,h,w)
     context: Tensor  # coarsest features (B,C,8,8), for the appearance extractor
@@ -75,6 +76,7 @@ class Source:
     pose: SourceMotion
     matte: Tensor | None = None  # (B,1,128,128) in [0,1]: the person, where the renderer has a matte
     plate: Tensor | None = None  # as the image: the photo with the person painted over
+    arms: ArmSource | None = None  # of a half body
     tone: Tensor | None = None  # (B,2,3,1,1) of a monochrome photo: each channel is [0] + [1] times the lightness
 
     @property
@@ -96,7 +98,8 @@ class Source:
     def at_size(self, size: tuple[int, int]) -> Source:
         """The same with the photo resized to (height, width), so that decoding frames of that size need not do it."""
         plate = None if self.plate is None else resize(self.plate, size)
-        return replace(self, image=resize(self.image, size), plate=plate)
+        arms = None if self.arms is None else self.arms._replace(photo=resize(self.arms.photo, size))
+        return replace(self, image=resize(self.image, size), plate=plate, arms=arms)
 
     def to(self, *args, **kwargs) -> Source:
         """As Tensor.to, for every part."""
@@ -130,19 +133,26 @@ class Renderer(nn.Module):
         self.deviation = DeviationTransformer(self.config)
         self.lmdd = LatentMotionDecoder(self.config)
         self.decoder = ImageDecoder(self.config)
+        if self.config.arms:
+            self.arms = ArmLayer()
         if self.config.matte_widths:
             self.matte = Matte(self.config)
             self.outline = Outline(self.config)
 
-    def encode_source(self, image: Tensor, motion: Tensor | None = None, size: int | None = None) -> Source:
+    def encode_source(
+        self, image: Tensor, motion: Tensor | None = None, size: int | None = None, armed: bool = True
+    ) -> Source:
         """(B,3,H,W) in [0,1], any size, or (B,4,H,W) with alpha, which the frames then have too -> Source. `motion`
-        replaces the encoded M_0; `size` replaces image_size. M_0 is
+        replaces the encoded M_0; `size` replaces image_size; without `armed` a half body's photo shows no arms. M_0 is
         `centred`: its framing parameters are zero."""
-        colour = image[:, :3]
+        colour, arms = image[:, :3], None
+        motion = self.centred(self.encode_motion(colour) if motion is None else motion)
+        if self.config.arms and armed:
+            arms, image = self.arms.taken(image)
+            colour = image[:, :3]
         small = resize(colour, size or self.config.image_size)
         pyramid, skips = self.image_encoder(small)
         identity = self.depth(pyramid[1])
-        motion = self.centred(self.encode_motion(colour) if motion is None else motion)
         source_maps = self.lmdd.prepare(pyramid, identity)
         identity = to_channels_last(identity.flatten(1, 2)).view_as(identity)
         skips = [to_channels_last(skip) for skip in skips]
@@ -151,7 +161,7 @@ class Renderer(nn.Module):
         if self.config.matte_widths:
             matte = self.matte.of(colour)
             plate = painted_plate(image, matte)
-        return Source(image.contiguous(), small, identity, pyramid[-1], skips, source_maps, pose, matte, plate)
+        return Source(image.contiguous(), small, identity, pyramid[-1], skips, source_maps, pose, matte, plate, arms)
 
     def extract_appearance(self, source: Source) -> Tensor:
         """F_A (B,appearance_dim)."""
@@ -222,10 +232,11 @@ class Renderer(nn.Module):
         that the decoder reads besides."""
         source, appearance = self._matched(source, appearance, motion.shape[0])
         deviation = self.deviation(motion, source.pose)
-        arms = None
-        if self.config.arms:
-            arms = self.read_parameters(motion), self.read_parameters(source.motion)
-        return self.lmdd(deviation, source.source_maps, appearance, arms), deviation
+        field = self.lmdd(deviation, source.source_maps, appearance)
+        if source.arms is not None:
+            parameters = self.read_parameters(motion), self.read_parameters(source.motion)
+            field = field._replace(arms=self.arms.moved(source.arms.points, *parameters))
+        return field, deviation
 
     def warp_photo(self, source: Source, field: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """The second third: the photo (B,3,H,W) at `size`, by default its own, moved by a field (B,2,h,w)."""
@@ -258,6 +269,8 @@ class Renderer(nn.Module):
         if source.plate is not None:
             left = bilinear(vacated(field.forward, source.matte, field.features, self.outline), size)
             image = _blended(image, resize(source.plate, size).to(image.dtype), left.to(image.dtype))
+        if source.arms is not None:
+            image = self.arms.laid(image, source.arms, field.arms, field.field)
         return Rendered(image.clamp_(0, 1), synthesis.keep, warped, synthesis, field, deviation, left)
 
     def read_parameters(self, motion: Tensor) -> Tensor:

@@ -35,8 +35,7 @@ class MotionEncoder(nn.Module):
         self.head = nn.Conv2d(config.motion_widths[-1], config.motion_depth, 1)
         nn.init.normal_(self.head.weight, std=0.02)
         # Head rotation changes all cells of the grid: without mixing them, it was encoded half as well as the lips.
-        self.mix = nn.Linear(config.motion_dim, config.motion_dim, bias=False)
-        nn.init.zeros_(self.mix.weight)
+        self.mix = _mixing(config)
         self.places = Keypoints(config)
         self.pose = nn.Sequential(
             nn.Linear(2 * config.motion_points, 256), nn.SiLU(), nn.Linear(256, config.motion_dim)
@@ -56,7 +55,7 @@ class MotionEncoder(nn.Module):
         local = rearrange(self.head(F.silu(pyramid[-1])).float(), "b s h w -> b (h w s)")
         points = self.places(pyramid)
         with torch.autocast(frames.device.type, enabled=False):  # half precision loses sub-pixel positions
-            dtype = self.mix.weight.dtype
+            dtype = self.pose[2].weight.dtype
             features = self.pose[1](self.pose[0]((points * 4 - 2).flatten(1).to(dtype)))
             motion = local + self.mix(local.to(dtype)).float() + self.pose[2](features).float()
         free = self.free(pyramid[-1]) if self.config.motion_space == "semi" else None
@@ -71,12 +70,26 @@ class MotionEncoder(nn.Module):
     def apply_correction(self, motion_map: Tensor, pose_map: Tensor, bias: Tensor) -> None:
         """Fold a linear correction into the last layers: the output M becomes M + motion_map M + pose_map pose + bias,
         with maps (768,768), (768,256) and (768,) in float32."""
-        mixed, last = self.mix.weight, self.pose[2]
+        narrow, last = self.config.motion_mixing, self.pose[2]
+        mixed = self.mix[1].weight @ self.mix[0].weight if narrow else self.mix.weight
         for weight in (last.weight, last.bias, mixed):
             weight += (motion_map @ weight.float()).to(weight.dtype)
         mixed += motion_map.to(mixed.dtype)
+        if narrow:  # the nearest of its rank
+            columns, sizes, rows = torch.linalg.svd(mixed.float(), full_matrices=False)
+            self.mix[1].weight.copy_((columns * sizes)[:, :narrow])
+            self.mix[0].weight.copy_(rows[:narrow])
         last.weight += pose_map.to(last.weight.dtype)
         last.bias += bias.to(last.bias.dtype)
+
+
+def _mixing(config: RendererConfig) -> nn.Module:
+    """A linear map of the 768 numbers, zero at the start; of a lower rank where `motion_mixing` says so."""
+    size, rank = config.motion_dim, config.motion_mixing
+    mix = nn.Sequential(nn.Linear(size, rank, bias=False), nn.Linear(rank, size, bias=False)) if rank else None
+    mix = mix or nn.Linear(size, size, bias=False)
+    nn.init.zeros_((mix[1] if rank else mix).weight)
+    return mix
 
 
 class FreeHead(nn.Module):

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import RendererConfig
-from .layers import bilinear, concat_channels, group_norm, resize
+from .layers import bilinear, concat_channels, resize
+from .unet import UNet
 
 SIZE = 128  # pixels at which the matte is found and moved
 FRINGE = 7  # pixels of it around the matte that the plate does not trust: hair lets the background through
@@ -25,28 +26,19 @@ REACHED = 0.25  # share that has left, from which on the background reaches thro
 BORDER = 24  # pixels that are thought on beyond the picture, so that shoulders may rise from its edge
 
 
-class Matte(nn.Module):
+class Matte(UNet):
     """A portrait (B,3,H,W) in [0,1] -> logits (B,1,SIZE,SIZE) of being the person: head, hair, neck and body."""
 
     def __init__(self, config: RendererConfig):
-        super().__init__()
-        widths = config.matte_widths
-        self.down = nn.ModuleList(_block(a, b) for a, b in zip((3, *widths[:-1]), widths, strict=True))
-        self.up = nn.ModuleList(_block(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True))
-        self.out = nn.Conv2d(widths[0], 1, 1)
+        super().__init__(3, config.matte_widths)
+        self.out = nn.Conv2d(config.matte_widths[0], 1, 1)
 
     def of(self, image: Tensor) -> Tensor:
         """The matte (B,1,SIZE,SIZE) in [0,1]."""
         return certain(self(image).sigmoid())
 
     def forward(self, image: Tensor) -> Tensor:
-        x, levels = resize(image, SIZE), []
-        for block in self.down:
-            x = block(F.avg_pool2d(x, 2) if levels else x)
-            levels.append(x)
-        for block, level in zip(self.up, levels[-2::-1], strict=True):
-            x = block(torch.cat([bilinear(x, tuple(level.shape[-2:])), level], 1))
-        return self.out(x).float()
+        return self.out(self.features(resize(image, SIZE))).float()
 
 
 class Outline(nn.Module):
@@ -66,18 +58,16 @@ class Outline(nn.Module):
         return self.leave(F.silu(self.enter(concat_channels(features, *mattes)))).float()
 
 
-def _block(before: int, after: int) -> nn.Sequential:
-    layers = []
-    for channels in (before, after):
-        layers += [nn.Conv2d(channels, after, 3, padding=1), group_norm(after), nn.SiLU()]
-    return nn.Sequential(*layers)
-
-
 def painted_plate(image: Tensor, matte: Tensor) -> Tensor:
     """(B,3,H,W) and its matte (B,1,SIZE,SIZE) in [0,1] -> the image with the person painted over: every pixel of his
-    takes the mean of the smallest surroundings that hold background (push and pull over a pyramid)."""
+    takes the mean of the smallest surroundings that hold background."""
     wide = widened(matte, FRINGE)
-    known = (1 - bilinear(wide, tuple(image.shape[-2:]))).clamp(0, 1)
+    return filled(image, (1 - bilinear(wide, tuple(image.shape[-2:]))).clamp(0, 1))
+
+
+def filled(image: Tensor, known: Tensor) -> Tensor:
+    """(B,3,H,W) and how far its pixels count (B,1,H,W) -> the image with the others filled (push and pull over a
+    pyramid)."""
     levels = [(image * known, known)]
     while min(levels[-1][0].shape[-2:]) > 2:
         levels.append(tuple(F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in levels[-1]))

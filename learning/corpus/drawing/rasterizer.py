@@ -126,12 +126,16 @@ class HeadRasterizer:
                 uniform.value = value
 
     def draw(
-        self, parameters: np.ndarray, source: np.ndarray | None = None, gesture: np.ndarray | None = None
+        self,
+        parameters: np.ndarray,
+        source: np.ndarray | None = None,
+        gesture: np.ndarray | None = None,
+        bare: bool = False,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, PosedMesh]:
         """Draw the scene's person with motion (24,).
 
         source: clip-space vertices of the source frame (None: this frame is the source); gesture (`arms.GESTURE`,): of
-        a person with arms.
+        a person with arms; bare: without them, and without their shade.
         Returns colour (size, size, 3) uint8; label buffer (128, 128, 4) float32 = source x, y (clip space, y up),
         source depth, part; this frame's clip-space vertices; the posed rig.
         """
@@ -139,7 +143,7 @@ class HeadRasterizer:
         posed = scene.rig.pose(parameters, gesture)
         clip = scene.project(posed)
         lit = lit_fraction(posed.position, scene.rig.casters, scene.light_frame)
-        if scene.arms:
+        if scene.arms and not bare:
             lit = np.minimum(lit, arms_shade(posed.position, scene.rig.arm_slice, scene.light_frame))
         vertices = np.concatenate(
             [clip, posed.normal, posed.occlusion[:, None], lit[:, None], clip if source is None else source], 1
@@ -149,13 +153,13 @@ class HeadRasterizer:
         smile, brows = (p["smile_left"] + p["smile_right"]) / 2, (p["brow_left"] + p["brow_right"]) / 2
         squint = max(0.0, smile + 0.5 * p["furrow"])
         self._set_uniforms({"pose_face": (smile, p["furrow"], max(0.0, brows), squint)})
-        self._draw_arrays()
+        self._draw_arrays(_ARMS if bare else ())
         colour = self._read(0, np.uint8)
         label = self._read(1, np.float32)
         step = self.side // LABEL_SIZE
         return self._compose(colour), label[step // 2 :: step, step // 2 :: step][:LABEL_SIZE, :LABEL_SIZE], clip, posed
 
-    def _draw_arrays(self) -> None:
+    def _draw_arrays(self, without: tuple[int, ...]) -> None:
         context, target = self.context, self.target
         target.use()
         target.color_mask = ((True,) * 4, (True,) * 4)
@@ -165,6 +169,8 @@ class HeadRasterizer:
         self.noises[self.scene.noise].use(0)
         (self.pattern_image or self.plain).use(1)
         for shader, array in self.arrays:
+            if shader in without:
+                continue
             if shader in _CULL:
                 context.enable(moderngl.CULL_FACE)
                 context.cull_face = _CULL[shader]

@@ -33,6 +33,7 @@ _UPPER_ARM, _FOREARM = 2.45, 2.2  # lengths
 _POLE = np.array([0.6, -1.0, -0.2])  # pole vector of the two-bone inverse kinematics: where elbows point
 _HIPS = np.array([0.0, -3.6, -0.25], np.float32)  # the point about which the body tilts
 _ROWS, _SIDES = 34, 20  # of a sleeve
+_SLEEVE = 4.65  # its length in the units of its cloth, the elbow halfway
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,12 @@ class Arms:
             HAND: np.concatenate([self.skin.triangles[:, ::-1], self.skin.triangles + self._one]),
             SLEEVE: np.concatenate([grid[:, ::-1], grid + self._one]),
         }
-        around, along = np.meshgrid(np.linspace(-1, 1, _SIDES), np.linspace(0, 4.65, _ROWS))
+        around, along = np.meshgrid(np.linspace(-1, 1, _SIDES), np.linspace(0, _SLEEVE, _ROWS))
         cloth = np.stack([around, along, 0 * along, 0 * along], -1).reshape(-1, 4)
         self.canonical = np.tile(np.concatenate([self.skin.canonical, cloth]), (2, 1)).astype(np.float32)
+        cuts = self.skin.rest[:, 1] < 0, cloth[:, 1] < _SLEEVE / 2
+        bone = np.concatenate([np.where(cuts[0], 2, 3), np.where(cuts[1], 1, 2)])
+        self.bone = np.concatenate([bone, -bone]).astype(np.float32)  # 1 upper arm, 2 forearm, 3 hand; right negative
         self.occlusion = np.tile(np.concatenate([self.skin.occlusion, np.ones(sleeve)]), 2).astype(np.float32)
 
     def pose(self, shift: np.ndarray, gesture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,8 @@ PARAMETERS: int = COUNT + len(ARMS)
 """34 parameters of a half body: those of a head, then those of its arms."""
 TORSO = 2.6
 """Length of the torso below its middle: beyond the lower edge of every picture."""
-WRIST_AT_REST = np.array([0.75, -2.85, 1.0])
+WRIST_AT_REST = np.array([1.05, -2.85, 1.0])
+"""Far enough out that hands at rest lie beside each other: of a hand under another one the picture shows too little."""
 _WRIST = slice(0, 3)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 
 from ....networks.renderer.arms import USED
@@ -14,41 +12,24 @@ from ...datasets.stills import StillSet
 from ..ablation import changed_network
 from .schedule import Part
 
+ARMS = Part("arms", 0.4, 128, 4, 3e-3)
 HALF_SCHEDULE = (
-    Part("motion", 0.25, 128, 6, 1e-3),
-    Part("coarse", 0.75, 128, 3, 6e-4, written=1.0),
+    ARMS,
+    Part("motion", 0.2, 128, 6, 1e-3),
+    Part("coarse", 0.4, 128, 3, 6e-4, written=1.0),
 )
-"""The encoder begins anew and the rendering learns arms: no space to learn, and rates as for new weights."""
-
-
-FASTER = 10.0
-"""Rate of the arm layer, as a multiple of the others'. At the same rate its points were off by 4.5 pixels of 128 after
-five minutes."""
-
-
-def groups_of(renderer: Renderer, groups: Iterable[dict], rate: float) -> list[dict]:
-    """An optimiser's groups, of `rate` where they name none, with the arm layer of a half body FASTER than the rest."""
-    layer, apart = renderer.lmdd.arms, []
-    quick = set() if layer is None else {id(p) for p in layer.parameters()}
-    for group in groups:
-        params, own = list(group["params"]), group.get("lr", rate)
-        for fast, its_rate in ((False, own), (True, FASTER * own)):
-            chosen = [p for p in params if (id(p) in quick) == fast]
-            apart += [group | {"params": chosen, "lr": its_rate}] if chosen else []
-    return apart
+"""Arms and encoder begin anew, and the rendering learns bodies without arms: no space to learn, and rates as for new
+weights."""
 
 
 @torch.no_grad()
 def arms_start(renderer: Renderer, stills: StillSet) -> None:
-    """Let a new arm layer begin with the mean places of the arms' points in sources, and with how far the parameters
-    carry them in the least squares over all pictures."""
-    layer = renderer.lmdd.arms
+    """Let a new arm layer move points as parameters carry them in the least squares over all pictures."""
     points = 2 * stills.landmarks()[:, len(LANDMARKS) :].unflatten(0, (-1, 4)) - 1  # (N,4,8,2)
     parameters = stills.parameters().unflatten(0, (-1, 4))[..., USED]
     moved, change = ((x[:, 1:] - x[:, :1]).flatten(0, 1).flatten(1).cpu().double() for x in (points, parameters))
     square = change.mT @ change + 1e-4 * len(change) * torch.eye(change.shape[1]).to(change)
-    layer.linear.weight.copy_(torch.linalg.solve(square, change.mT @ moved).T)
-    layer.place.copy_(points[:, 0].mean(0))
+    renderer.arms.linear.weight.copy_(torch.linalg.solve(square, change.mT @ moved).T)
 
 
 @torch.no_grad()

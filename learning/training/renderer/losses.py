@@ -10,10 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ....networks.renderer.arms import ArmFrame
 from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Rendered
-from ....vocabulary import EYE, HAND, SKIN, landmarks
+from ....vocabulary import EYE, SKIN, landmarks
 from ...datasets.stills import inside_mouth
 from .. import processes
 
@@ -45,7 +44,6 @@ class Stage1Weights:
     adversarial: float = 0.0  # L_adv [P]: likewise, and late
     features: float = 0.0  # distance of the discriminators' features, the field's companion of L_adv
     appearance: float = 0.0  # F_A tells people apart: needs people in several scenes
-    arms: float = 60.0  # of half bodies: the arms' points, in pictures
     motion_space: float = 1.0  # where the motion encoder learns on with the renderer: what holds it
 
     @classmethod
@@ -71,7 +69,6 @@ class Target:
     part: Tensor  # (N,1,128,128)
     landmarks: Tensor | None = None  # (N,40,2) in [0,1], for eyes, lips and L_adv
     lids: Tensor | None = None  # (N,2) how far the left and the right lid closed since the source
-    arms: tuple[Tensor, Tensor] | None = None  # (N,8,2) in [0,1]: the arms' landmarks, here and in the source
 
     @property
     def copied(self) -> Tensor:
@@ -99,11 +96,6 @@ class Target:
         return (self.part == EYE).float()
 
     @property
-    def around_hand(self) -> Tensor:
-        """Hands of half bodies and what they uncover or hide."""
-        return _spread((self.part == HAND).float(), 7)
-
-    @property
     def around_mouth(self) -> Tensor:
         """Lips and their surroundings, closed ones as well."""
         return torch.maximum(_spread(self.mouth, 15), self._box(MOUTH))
@@ -129,14 +121,13 @@ def stage1_losses(rendered: Rendered, target: Target) -> dict[str, Tensor]:
     """Every supervised term, unweighted, as scalars; L_per, L_adv and L_pg stand in files of their own."""
     size = target.image.shape[-1]
     out, synthesis, truth = rendered.image, rendered.synthesis.image, target.image
-    around_mouth, around_eye, around_hand = target.around_mouth, target.around_eye, target.around_hand
+    around_mouth, around_eye = target.around_mouth, target.around_eye
     weight = 1 + (target.part == SKIN).float() + 6 * target.mouth + 2 * target.eye + 3 * around_mouth + 4 * around_eye
-    weight = resize(weight + 12 * target.lid + 3 * around_hand, size)
-    copied, uncertain = target.copied, 1 + 9 * torch.maximum(around_mouth, around_eye) + 3 * around_hand
-    flow_weight = _flow_weight(target, copied, around_mouth, around_eye) * (1 + 3 * around_hand)
+    weight = resize(weight + 12 * target.lid, size)
+    copied, uncertain = target.copied, 1 + 9 * torch.maximum(around_mouth, around_eye)
+    flow_weight = _flow_weight(target, copied, around_mouth, around_eye)
     visible, coarse = resize(copied, size), rendered.motion.visible.shape[-1]
-    arms = {} if target.arms is None else {"arms": _arms_error(rendered.motion.arms, *target.arms)}
-    return arms | {
+    return {
         "flow": _flow_error(rendered.motion.field, target.displacement, flow_weight),
         "coarse_flow": _flow_error(rendered.motion.coarse, target.displacement, flow_weight),
         "visible": F.binary_cross_entropy_with_logits(
@@ -150,12 +141,6 @@ def stage1_losses(rendered: Rendered, target: Target) -> dict[str, Tensor]:
         "gradient": _gradient_error(out, truth),
         "multiscale": _multiscale_error(out, truth),
     }
-
-
-def _arms_error(laid: ArmFrame, here: Tensor, before: Tensor) -> Tensor:
-    """Mean distance, in pictures, of the arms' points from where they are in the frame and in the source."""
-    pairs = ((laid.points, here), (laid.before, before))
-    return sum(((points + 1) / 2 - true).abs().mean() for points, true in pairs)
 
 
 def threshold_mask_loss(deviated: Tensor, truth: Tensor, tau: float = 0.15) -> Tensor:

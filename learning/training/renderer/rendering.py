@@ -15,7 +15,7 @@ from ....networks.renderer.layers import resize
 from ....networks.renderer.model import Rendered, Renderer
 from ....vocabulary import INDEX, LANDMARKS
 from ...datasets.batch_slice import BatchSlice, Draws
-from ...datasets.stills import Groups, StillSet
+from ...datasets.stills import StillSet
 from .. import processes
 from .adversarial import Adversary
 from .augment import vary
@@ -42,6 +42,7 @@ class Batch(NamedTuple):
     noise: Tensor  # (G,4,768) added to motion, against errors of encoder and stage 2; zeros when measuring
     other: Tensor | None = None  # (G,3,S,S) the person in another scene, for F_A; None: F_A is the source's
     otherwise: Tensor | None = None  # (G,1) bool: F_A is of that picture
+    armed: Tensor | None = None  # (G,3,R,R) sources of half bodies with arms; `source` and `target` are without
     pairs: Tensor | None = None  # (2N,3,S,S) other people in two scenes, told apart by F_A
 
 
@@ -113,16 +114,13 @@ class RenderingTask(StillsTask):
         g, device = groups.rgb.shape[0], groups.rgb.device
         row, person = torch.arange(g, device=device), draws.integers(2)
         driver = torch.where(draws.uniform() < 0.6, 1 - person, person)
-        pictures = self._pictures(groups, person, size, draws, augment)
+        half = groups.bare is not None
+        pictures = self._pictures(groups.bare if half else groups.rgb, person, size, draws, augment)
         noise = torch.zeros(g, 1 + TARGETS, self.renderer.config.motion_dim, device=device)
         if augment:
             noise = 0.05 * draws.normal(*noise.shape[1:])
             noise[:, 0] *= 2
         marks = groups.mark[row, person]
-        arms = None
-        if self.renderer.config.arms:
-            points = marks[:, :, len(LANDMARKS) :]
-            arms = points[:, 1:].flatten(0, 1), points[:, :1].expand(-1, TARGETS, -1, -1).flatten(0, 1)
         target = Target(
             pictures[:, 1:].flatten(0, 1),
             groups.displacement()[row, person].flatten(0, 1),
@@ -130,17 +128,18 @@ class RenderingTask(StillsTask):
             groups.part()[row, person].flatten(0, 1)[:, None],
             marks[:, 1:, : len(LANDMARKS)].flatten(0, 1),
             (groups.param[row, person, 1:] - groups.param[row, person, :1])[..., BLINKS].flatten(0, 1),
-            arms,
         )
         batch = Batch(
             pictures[:, 0],
             target,
             groups.param[row, person],
-            self._pictures(groups, driver, self.renderer.config.motion_size, draws, augment),
+            self._pictures(groups.rgb, driver, self.renderer.config.motion_size, draws, augment),
             groups.param[row, driver],
             draws.uniform(1) < self.written,
             noise,
         )
+        if half:
+            batch = batch._replace(armed=self._pictures(groups.rgb, person, size, draws, augment)[:, 0])
         if not (self.other_scene and augment):
             return batch
         seeds = draws.integers(1 << 31).tolist()
@@ -148,9 +147,9 @@ class RenderingTask(StillsTask):
         return batch._replace(other=vary(other, draws), otherwise=draws.uniform(1) < self.other_scene)
 
     @staticmethod
-    def _pictures(groups: Groups, person: Tensor, size: int, draws: Draws, augment: bool) -> Tensor:
-        """(G,4,3,size,size) of one person of each group, as one camera saw them."""
-        chosen = groups.rgb[torch.arange(len(person), device=person.device), person].flatten(0, 1)
+    def _pictures(rgb: Tensor, person: Tensor, size: int, draws: Draws, augment: bool) -> Tensor:
+        """(G,4,3,size,size) of one person of each group of rgb (G,2,4,S,S,3), as one camera saw them."""
+        chosen = rgb[torch.arange(len(person), device=person.device), person].flatten(0, 1)
         pictures = resize(chosen.permute(0, 3, 1, 2).float() / 255, size)
         if augment:
             pictures = vary(pictures, draws, shared=1 + TARGETS)
@@ -167,8 +166,8 @@ class RenderingTask(StillsTask):
             seen, base, motion = written, written[:, 0], written
             if look:
                 seen = self.renderer.encode_motion(batch.frames.flatten(0, 1)).unflatten(0, (-1, 1 + TARGETS))
-                own = self.renderer.encode_motion(batch.source).to(written.dtype)
-                base = torch.where(batch.written, base, own)
+                own = self.renderer.encode_motion(batch.source if batch.armed is None else batch.armed)
+                base = torch.where(batch.written, base, own.to(written.dtype))
                 motion = torch.where(batch.written[..., None], motion, seen.to(written.dtype))
             base = self.renderer.centred(base)
             motion = base[:, None] + motion[:, 1:] - motion[:, :1]
@@ -177,7 +176,7 @@ class RenderingTask(StillsTask):
 
     def render(self, source: Tensor, motion: Tensor, base: Tensor, batch: Batch | None = None) -> Rendered:
         """Drive each of G sources by its three motions; the batch says whose F_A, where not the source's."""
-        encoded = self.renderer.encode_source(source, motion=base, size=source.shape[-1])
+        encoded = self.renderer.encode_source(source, motion=base, size=source.shape[-1], armed=False)
         appearance = self.renderer.extract_appearance(encoded)
         if batch is not None and batch.other is not None:
             appearance = torch.where(batch.otherwise, self.renderer.appearance_of(batch.other), appearance)

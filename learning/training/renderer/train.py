@@ -27,9 +27,10 @@ from ..alone import alone_in
 from ..blocks import prepare_blocks
 from ..loop import Descent, Plan, fit
 from ..run import Average, Run
+from .arms_task import ArmsTask
 from .calibration import calibrate
 from .faces_task import FacesTask
-from .half_body import HALF_SCHEDULE, arms_start, groups_of, half_body_start
+from .half_body import ARMS, HALF_SCHEDULE, arms_start, half_body_start
 from .losses import Stage1Weights
 from .matte_task import MatteTask, with_matte
 from .motion_space import MotionSpaceTask, ParameterSpaceTask
@@ -38,7 +39,7 @@ from .real_mattes import read_real_mattes
 from .rendering import RenderingTask
 from .schedule import BY_NAME, GPU_SCHEDULE, MATTE, SCHEDULE, Part, chosen, going_on, printed
 
-Task = ParameterSpaceTask | MotionSpaceTask | AppearanceTask | MatteTask | RenderingTask
+Task = ArmsTask | ParameterSpaceTask | MotionSpaceTask | AppearanceTask | MatteTask | RenderingTask
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,10 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
     if settings.preset == "method":
         usual = printed(usual)
     renderer, becomes_half = _begun(settings, plan)
-    if settings.init:
-        usual = HALF_SCHEDULE if becomes_half else going_on(usual)
+    if renderer.config.arms:
+        usual = HALF_SCHEDULE if settings.init else (SCHEDULE[0], *HALF_SCHEDULE)
+    if settings.init and not becomes_half:
+        usual = going_on(usual)
     schedule = chosen(settings.schedule or usual, settings.parts, BY_NAME)
     torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
     prepare_blocks(renderer, plan)
@@ -102,9 +105,7 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
         torch.manual_seed(plan.seed)  # new discriminators are the same when a resumed run comes to them
         task = _task(part, renderer, stills, settings, on_gpu)
         optimizers = [
-            torch.optim.AdamW(
-                groups_of(renderer, task.parameter_groups(part.rate), part.rate), weight_decay=1e-3, betas=(0.9, 0.98)
-            )
+            torch.optim.AdamW(task.parameter_groups(part.rate), lr=part.rate, weight_decay=1e-3, betas=(0.9, 0.98))
         ]
         if isinstance(task, RenderingTask) and task.adversary is not None:
             optimizers.append(task.adversary.optimizer())
@@ -164,6 +165,8 @@ def channels_last(module: nn.Module) -> nn.Module:
 def _task(part: Part, renderer: Renderer, stills: StillSet, settings: Stage1Settings, on_gpu: bool) -> Task:
     if part.name == "space":
         return ParameterSpaceTask(renderer, stills)
+    if part.name == ARMS.name:
+        return ArmsTask(renderer, stills)
     if part.name == MATTE.name:
         return MatteTask(renderer, stills, real=read_real_mattes(settings.faces) if settings.faces else None)
     if part.name == "motion":
