@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +33,10 @@ class Groups(NamedTuple):
     bare: Tensor | None = None  # as rgb: half bodies without arms, which flow and label describe
     bone: Tensor | None = None  # (N,2,4,128,128) uint8: 0, or 1 + the place in `ARM_BONES` of what rgb shows
     part0: Tensor | None = None  # (N,2,128,128) uint8 part of the source, of half bodies without arms
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Groups:
+        """What `change` makes of each array that is there."""
+        return Groups(*(None if array is None else change(array) for array in self))
 
     def displacement(self) -> Tensor:
         """(N,2,3,2,128,128) float32 backward displacement in grid coordinates, in which the picture is 2 wide."""
@@ -125,7 +131,7 @@ class StillSet:
         """Groups by number, 0 <= index < len(self)."""
         if self.resident is not None:
             at = torch.as_tensor(indices, device=self.resident.rgb.device)
-            return Groups(*(t[at] for t in self.resident))
+            return self.resident.each(itemgetter(at))
         starts = np.cumsum([0] + [len(s[0]) for s in self.shards])
         shard = np.searchsorted(starts, indices, side="right") - 1
         rows = [

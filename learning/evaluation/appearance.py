@@ -13,6 +13,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,7 @@ def worth_of_appearance(renderer: Renderer, without: Renderer | None, stills: St
         for twin in range(2):
             known = [row for row, group in enumerate(at) if (group, twin) in other]
             elsewhere = np.stack([_source_of(stills, *other[at[row], twin]) for row in known])
-            shown = Shown.of(Groups(*(field[known, twin] for field in given)))
+            shown = Shown.of(given.each(itemgetter((known, twin))))
             who += [int(people[at[row], twin]) for row in known]
             for how, image in _variants(renderer, without, shown, torch.from_numpy(elsewhere)).items():
                 rows.setdefault(how, []).append(shown.decibels(image))

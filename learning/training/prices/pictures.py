@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -28,7 +30,7 @@ def measure_pictures(renderer: Renderer, stills: StillSet, groups: int) -> dict[
     for start in range(0, count, GROUPS):
         given = stills.get(np.arange(start, min(start + GROUPS, count)))
         for person in (0, 1):
-            for name, values in _measured(renderer, Groups(*(part.roll(person, 1) for part in given))).items():
+            for name, values in _measured(renderer, given.each(methodcaller("roll", person, 1))).items():
                 rows.setdefault(name, []).append(values)
     order = np.concatenate(
         [numbers[start : start + GROUPS, person] for start in range(0, count, GROUPS) for person in (0, 1)]

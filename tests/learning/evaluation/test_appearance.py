@@ -26,7 +26,7 @@ def scenes(drawn_discs, tmp_path_factory):
     """Eight discs in two scenes: the second is darker, and of the same colours otherwise."""
     folder = tmp_path_factory.mktemp("scenes") / "stills"
     folder.mkdir()
-    for field, values in zip(FIELDS, StillSet(drawn_discs).get(np.arange(4)), strict=True):
+    for field, values in zip(FIELDS, StillSet(drawn_discs).get(np.arange(4))[: len(FIELDS)], strict=True):
         values = values.repeat_interleave(2, 0).numpy()
         if field == "rgb":
             values[1::2] = values[1::2] // 2
@@ -66,7 +66,7 @@ def test_one_scene_each_is_one_sentence(renderer, drawn_discs):
 
 def test_regions_are_what_must_be_painted(drawn_discs):
     groups = StillSet(drawn_discs).get(np.arange(3))
-    groups = type(groups)(*(field[:, 0].clone() for field in groups))
+    groups = groups.each(lambda array: array[:, 0].clone())
     groups.param[:, 1:, INDEX["blink_left"]] = groups.param[:, :1, INDEX["blink_left"]] + torch.tensor([0.1, 0.5, 0.9])
     groups.mark[:] = torch.rand(groups.mark.shape, generator=torch.Generator().manual_seed(0))
     shown = Shown.of(groups)

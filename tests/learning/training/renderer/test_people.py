@@ -27,7 +27,7 @@ def scenes(drawn_discs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenes") / "stills"
     folder.mkdir()
     drawn = StillSet(drawn_discs)
-    for field, values in zip(FIELDS, drawn.get(np.arange(len(drawn))), strict=True):
+    for field, values in zip(FIELDS, drawn.get(np.arange(len(drawn)))[: len(FIELDS)], strict=True):
         values = values.repeat_interleave(2, 0).numpy()
         if field == "rgb":
             values[1::2] = values[1::2] // 2
