@@ -31,6 +31,11 @@ PARTS = ("both", "named", "free")
 GAINS = ("over_copying", "over_another_frame", "psnr")
 
 
+def has_parts(renderer: Renderer) -> bool:
+    """Whether motion has a named and an unnamed part: in a "semi" space, and in a "free" one with a fitted read-out."""
+    return renderer.config.readout and renderer.config.motion_space != "named"
+
+
 def over_copying(renderer: Renderer, clips: Sequence[np.ndarray], size: int, part: str = "both") -> dict[str, float]:
     """Mean `gains` of the clips, by name."""
     return dict(zip(GAINS, gains(renderer, clips, size, part).mean(0).numpy().round(3).tolist(), strict=True))
@@ -73,7 +78,7 @@ def told_apart(renderer: Renderer, clips: Sequence[np.ndarray]) -> dict[str, flo
     motion = motion - motion.mean(0)
     same = (who[:, None] == who).float().sum(1) - 1
     values = {"chance": float((same / (len(who) - 1)).mean()), "whole": _nearest(motion, who)}
-    if renderer.config.motion_space == "semi":
+    if has_parts(renderer):
         free = renderer.free_part(motion)
         values |= {"named": _nearest(motion - free, who), "free": _nearest(free, who)}
     return {name: round(value, 4) for name, value in values.items()}
@@ -87,7 +92,7 @@ def told_by_changes(renderer: Renderer, clips: Sequence[np.ndarray]) -> dict[str
     motion = torch.stack([_encoded(renderer, clip)[:4] for clip in clips])
     first, second = motion[:, 1] - motion[:, 0], motion[:, 3] - motion[:, 2]
     parts = {"whole": (first, second)}
-    if renderer.config.motion_space == "semi":
+    if has_parts(renderer):
         free = renderer.free_part(first), renderer.free_part(second)
         parts |= {"named": (first - free[0], second - free[1]), "free": free}
     values = {"chance": 1 / len(clips)}
@@ -145,7 +150,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--clips", type=Range(1, 1_000_000_000).read, help="of each person, or of a corpus, at most")
     options = parser.parse_args(arguments)
     renderer = load_renderer(None if options.renderer == "shipped" else options.renderer)
-    parts = PARTS if renderer.config.motion_space == "semi" else PARTS[:1]
+    parts = PARTS if has_parts(renderer) else PARTS[:1]
     for place in options.data:
         for name, clips in groups_of(place, options.size):
             clips, listed = clips[: options.clips], Path(place).suffix.lower() in SUFFIXES

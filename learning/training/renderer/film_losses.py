@@ -22,6 +22,7 @@ class FilmWeights:
     gradient: float = 5.0
     synthesis: float = 1.5
     warped: float = 0.0  # the moved photo alone: a renderer that begins from nothing learns to move by it
+    flow: float = 0.0  # fields against optical flow found in the pictures (optical_flow.py), less and less
     perceptual: float = 2.0  # L_per [P]; taken where there are features, see `features_of`
     threshold_mask: float = 0.0  # L_pg [P], one root and one gate a place, features normed (losses.py)
     printed_mask: float = 0.1  # L_pg [P] as printed: one root mean square and one gate a picture
@@ -33,7 +34,7 @@ class FilmWeights:
     @classmethod
     def from_nothing(cls) -> FilmWeights:
         """For new weights."""
-        return cls(warped=2.0)
+        return cls(warped=2.0, flow=1.0)
 
     def with_adversary(self) -> FilmWeights:
         """The same with L_adv."""

@@ -26,6 +26,7 @@ from .augment import jostle, vary
 from .efficientnet import EfficientNetLoss, installed_weights
 from .film_losses import FilmWeights, identity_loss, picture_losses, printed_mask_loss
 from .losses import threshold_mask_loss, total
+from .optical_flow import FoundFlow, find_flow, found_flow_loss
 from .perceptual import PerceptualLoss
 
 TARGETS = 3  # frames a source is driven to: they share its pass
@@ -49,6 +50,7 @@ class FilmBatch(NamedTuple):
     named: Tensor  # (G,1,1) 1, or 0 where the named part is withheld
     free: Tensor  # (G,1,1) likewise
     noise: Tensor  # (G,4,768) added to motion
+    flow: FoundFlow | None = None  # of the targets, where it is learnt from
 
 
 def features_of(vgg: str | Path | None) -> nn.Module | None:
@@ -95,6 +97,10 @@ class FilmTask:
         pictures, driving = (x.flatten(0, 1).permute(0, 3, 1, 2).float() / 255 for x in (pictures, driving))
         flip = (draws.uniform(1, 1, 1) < 0.5).repeat_interleave(1 + TARGETS, 0)
         pictures, driving = (torch.where(flip, x.flip(-1), x) for x in (pictures, driving))
+        flow = None
+        if self.weights.flow:
+            plain = resize(pictures, self.renderer.config.motion_size)
+            flow = find_flow(plain.unflatten(0, (-1, 1 + TARGETS)))
         pictures = vary(resize(pictures, self.size), draws, shared=1 + TARGETS).unflatten(0, (-1, 1 + TARGETS))
         driving = resize(driving, self.renderer.config.motion_size)
         driving = jostle(driving, driving.new_zeros(len(driving), 1, 2), draws, shared=1 + TARGETS)[0]
@@ -104,7 +110,7 @@ class FilmTask:
         named = (lot >= shares.named * semi).float()
         free = ((lot < 1 - shares.free * semi) | (lot < shares.named)).float()
         noise = 0.05 * draws.normal(1 + TARGETS, self.renderer.config.motion_dim)
-        return FilmBatch(pictures[:, 0], pictures[:, 1:].flatten(0, 1), driving, named, free, noise)
+        return FilmBatch(pictures[:, 0], pictures[:, 1:].flatten(0, 1), driving, named, free, noise, flow)
 
     def drive(self, batch: FilmBatch) -> tuple[Tensor, Tensor, Tensor]:
         """M_0 (G,768), the driving motions (3G,768), and the motion seen in the driving pictures (G,4,768)."""
@@ -135,6 +141,9 @@ class FilmTask:
                 truth = self.renderer.depth(context[1]).flatten(1, 2)
             pair = rendered.synthesis.warped_identity, truth
             losses |= {"threshold_mask": threshold_mask_loss(*pair), "printed_mask": printed_mask_loss(*pair)}
+        if batch.flow is not None:
+            fields = rendered.motion.coarse, rendered.motion.field
+            losses["flow"] = (1 - progress) * sum(found_flow_loss(field, batch.flow) for field in fields)
         if self.perceptual is not None:
             losses["perceptual"] = self.perceptual(rendered.image, batch.target)
         if self.renderer.config.motion_space == "semi":

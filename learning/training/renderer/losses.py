@@ -128,8 +128,8 @@ def stage1_losses(rendered: Rendered, target: Target) -> dict[str, Tensor]:
     flow_weight = _flow_weight(target, copied, around_mouth, around_eye)
     visible, coarse = resize(copied, size), rendered.motion.visible.shape[-1]
     return {
-        "flow": _flow_error(rendered.motion.field, target.displacement, flow_weight),
-        "coarse_flow": _flow_error(rendered.motion.coarse, target.displacement, flow_weight),
+        "flow": flow_error(rendered.motion.field, target.displacement, flow_weight),
+        "coarse_flow": flow_error(rendered.motion.coarse, target.displacement, flow_weight),
         "visible": F.binary_cross_entropy_with_logits(
             rendered.motion.visible, resize(copied, coarse), weight=resize(uncertain, coarse)
         ),
@@ -182,7 +182,7 @@ def _flow_weight(target: Target, copied: Tensor, around_mouth: Tensor, around_ey
     return weight * (1 + 4 * around_mouth + 3 * around_eye)
 
 
-def _flow_error(predicted: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+def flow_error(predicted: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """Weighted end-point error in pixels of a 128 picture, with a rounded tip."""
     if predicted.shape[-1] != truth.shape[-1]:
         predicted = resize(predicted, truth.shape[-1])

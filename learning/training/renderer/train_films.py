@@ -32,6 +32,7 @@ from ..run import Average, Run
 from .faces_task import FacesTask
 from .film_losses import FilmWeights
 from .films import FilmTask, Withheld, holder
+from .flow_task import FlowTask, start_moving
 from .free_motion import parameter_groups, scale_start, with_space
 from .kept import KeptTask
 from .losses import Stage1Weights
@@ -49,8 +50,10 @@ GPU_FILM_SCHEDULE = (
     Part("films_fine", 0.3, 256, 16, 2e-4),
     Part("films_finish", 0.2, 256, 16, 1e-4, adversarial=True),
 )
-FROM_NOTHING = 5.0
+FROM_NOTHING = 8.0
 """Multiple of the rates for new weights."""
+FIRST = Part("flow", 0.12, 128, 4, 1.25e-4)
+"""Before the schedule, for new weights: how places move (flow_task.py)."""
 
 
 class Source(NamedTuple):
@@ -160,7 +163,7 @@ def train_films(sources: Sequence[Source], out: str | Path, plan: Plan, settings
     plan = replace(plan, device=processes.join(plan.device))
     on_gpu = plan.device.type == "cuda"
     torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark or on_gpu
-    schedule = chosen(settings.schedule or (GPU_FILM_SCHEDULE if on_gpu else FILM_SCHEDULE), settings.parts)
+    schedule = chosen(settings.schedule or _schedule(on_gpu, settings.init is None), settings.parts)
     labelled = any(source.labelled for source in sources)
     if not labelled and any(source.faces for source in sources):
         raise ValueError("Landmarks of real faces are learnt beside labelled stills: add a corpus to --data.")
@@ -204,6 +207,17 @@ def train_films(sources: Sequence[Source], out: str | Path, plan: Plan, settings
     return run.file
 
 
+def _schedule(on_gpu: bool, from_nothing: bool) -> tuple[Part, ...]:
+    """The device's, for new weights with FIRST before it."""
+    schedule = GPU_FILM_SCHEDULE if on_gpu else FILM_SCHEDULE
+    if not from_nothing:
+        return schedule
+    few = 1 if on_gpu else 2  # of a few hundred steps more that are noisier teach more
+    first = replace(FIRST, groups=max(part.groups for part in schedule))
+    rest = (replace(part, share=part.share * (1 - FIRST.share), groups=max(1, part.groups // few)) for part in schedule)
+    return first, *rest
+
+
 def _begun(settings: FilmSettings, plan: Plan, labelled: bool) -> Renderer:
     """New weights or trained ones in the space asked for, the same on all processes."""
     torch.manual_seed(plan.seed)
@@ -219,6 +233,7 @@ def _begun(settings: FilmSettings, plan: Plan, labelled: bool) -> Renderer:
             )
         config = settings.config or getattr(RendererConfig, settings.preset)()
         renderer = Renderer(replace(config, motion_space=space, readout=space != "free"))
+        start_moving(renderer)
     renderer = cut_network(renderer, settings.ablate, STAGE1)
     if labelled and not renderer.config.readout:
         raise ValueError(
@@ -272,7 +287,8 @@ def _task(
     else:
         weights = settings.weights or (FilmWeights() if settings.init else FilmWeights.from_nothing())
         weights = weights.with_adversary() if part.adversarial else weights
-        task = FilmTask(renderer, data, part.size, weights, settings.withheld, held, settings.vgg)
+        kind = FlowTask if part.name == "flow" else FilmTask
+        task = kind(renderer, data, part.size, weights, settings.withheld, held, settings.vgg)
     if task.adversary is not None:
         processes.copy_from_main(task.adversary)
     return task
