@@ -27,6 +27,7 @@ SOFT = 0.01  # half pictures over which a bone ends there
 STILL = 0.02  # half pictures that an arm moves until the photo is shown no longer in its place
 GONE = 1e-3  # share that counts as none
 EDGE = 0.06  # half pictures along the picture's edge that show too little of an arm to go on from
+FOLD = 0.5  # share of what the photo shows of a bone that is mirrored: a sleeve, not the hand at its end
 STRETCH = 1.6  # to which a bone may lengthen, or shorten
 SHARP = 2.5  # of masks: a pixel that is half a bone's is half a bone's, one less than a third none's
 USED = (*range(COUNT, COUNT + len(ARMS)), INDEX["shoulder_x"], INDEX["shoulder_y"])
@@ -174,9 +175,14 @@ def _outside(start: Tensor, end: Tensor) -> Tensor:
 
 
 def _mirrored(along: Tensor, first: Tensor, last: Tensor) -> Tensor:
-    """What lies before `first` or after `last`, mirrored there, where these are not the bone's own ends."""
-    along = torch.where((along < first) & (first > 0), 2 * first - along, along)
-    return torch.where((along > last) & (last < 1), 2 * last - along, along)
+    """What lies before `first` or after `last`, mirrored there to and fro, where these are not the bone's own ends."""
+    width = FOLD * (last - first)
+
+    def inside(beyond: Tensor) -> Tensor:
+        return width - (beyond % (2 * width) - width).abs()
+
+    along = torch.where((along < first) & (first > 0), first + inside(first - along), along)
+    return torch.where((along > last) & (last < 1), last - inside(along - last), along)
 
 
 def _sampled(maps: Tensor, places: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from mamba_portrait.media.crop import HALF_SCALE
 from mamba_portrait.media.motion import load_motion
 from mamba_portrait.media.photo import save_image
 from mamba_portrait.media.video import probe_video
+from mamba_portrait.model_loaders import checkpoint
 from mamba_portrait.model_loaders.checkpoint import SHIPPED, SHIPPED_HALF, save_checkpoint
 from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.networks.renderer.model import Renderer
@@ -81,6 +82,7 @@ def test_the_loaders_offer_half_bodies_where_they_are(half_weights, tiny_weights
     loaded = loaders.LoadRenderer.execute(SHIPPED_HALF["renderer"]).args[0]
     assert loaded.module.config.arms == len(ARMS)
     monkeypatch.setenv("MAMBA_PORTRAIT_WEIGHTS", str(tiny_weights))
+    monkeypatch.setattr(checkpoint, "WEIGHTS", tiny_weights)  # as where none ship
     assert SHIPPED_HALF["renderer"] not in loaders._choices("renderer")
     with pytest.raises(FileNotFoundError, match=SHIPPED_HALF["motion_model"]):
         loaders.LoadMotionModel.execute(SHIPPED_HALF["motion_model"])

@@ -16,7 +16,7 @@ from mamba_portrait.learning.corpus.stills import draw_shard, draw_stills  # noq
 from mamba_portrait.learning.corpus.tracks import draw_tracks, read_clip, synthesise_clip  # noqa: E402
 from mamba_portrait.learning.datasets.stills import StillSet  # noqa: E402
 from mamba_portrait.learning.datasets.tracks import load_tracks  # noqa: E402
-from mamba_portrait.vocabulary import ARM_LANDMARKS, ARMS, COUNT, HAND, LANDMARKS, TORSO  # noqa: E402
+from mamba_portrait.vocabulary import ARM_BONES, ARM_LANDMARKS, ARMS, BACKGROUND, COUNT, HAND, LANDMARKS, TORSO  # noqa: E402
 
 UP = COUNT + [parameter.name for parameter in ARMS].index("left_up")
 
@@ -38,34 +38,39 @@ def test_stills_show_hands_on_a_body_and_name_their_arms(shard):
     assert shard["param"].shape == (3, 2, 4, PARAMETERS)
     part = shard["label"] >> 1
     for group, twin in np.ndindex(3, 2):
-        hands, torso = ((part[group, twin] == which).mean() for which in (HAND, TORSO))
-        assert 0.005 < hands < 0.1 and torso > 0.15
+        bones = [(shard["bone"][group, twin] == 1 + i).mean() for i in range(len(ARM_BONES))]
+        assert 0.005 < min(bones[-2:]) and max(bones) < 0.1
+        assert (part[group, twin] == TORSO).mean() > 0.15 and not (part[group, twin] == HAND).any()
     assert np.abs(shard["param"][:, 0, :, COUNT:] - shard["param"][:, 1, :, COUNT:]).max() == 0  # twins gesture alike
 
 
-def test_the_flow_carries_the_hands(shard):
-    """The source moved by the labels is nearer to the target than the source itself, on the hands that it shows."""
+def test_the_same_is_shown_without_arms(shard):
+    """Pictures differ on the arms, hardly elsewhere but for their shade; the flow carries the body."""
+    apart = np.abs(shard["rgb"].astype(float) - shard["bare"]).max(-1) > 12
+    arm = shard["bone"] > 0
+    assert apart[arm].mean() > 0.7 and apart[~arm].mean() < 0.15
     moved, still = [], []
     for group, twin, frame in np.ndindex(3, 2, 3):
         label = shard["label"][group, twin, frame]
-        hand = ((label >> 1) == HAND) & ((label & 1) == 1)
-        source, target = shard["rgb"][group, twin, 0].astype(float), shard["rgb"][group, twin, frame + 1].astype(float)
-        warped = warp_by_flow(shard["rgb"][group, twin, 0], shard["flow"][group, twin, frame]).astype(float)
-        moved += [np.abs(warped - target)[hand].mean()]
-        still += [np.abs(source - target)[hand].mean()]
-    assert np.nanmean(moved) < 0.6 * np.nanmean(still)
+        body = ((label >> 1) != BACKGROUND) & ((label & 1) == 1)
+        source, target = (shard["bare"][group, twin, i].astype(float) for i in (0, frame + 1))
+        warped = warp_by_flow(shard["bare"][group, twin, 0], shard["flow"][group, twin, frame]).astype(float)
+        moved.append(np.abs(warped - target)[body].mean())
+        still.append(np.abs(source - target)[body].mean())
+    assert np.mean(moved) < 0.8 * np.mean(still)
 
 
 def test_points_of_the_arms_lie_on_them(shard):
-    """The wrists are on hands or sleeves, and a hand raised by a decimetre is seen higher by its share of the view."""
+    """The wrists are on their own arm, and a hand raised by a decimetre is seen higher by its share of the view."""
     marks = shard["mark"][:, :, 1:, len(LANDMARKS) :]
     assert marks.shape[3] == len(ARM_LANDMARKS)
-    part, hits = shard["label"] >> 1, []
+    hits = []
     for group, twin, frame in np.ndindex(3, 2, 3):
-        for point in (2, 6):
+        for side, point in enumerate((2, 6)):
             x, y = (marks[group, twin, frame, point] * 128).astype(int)
             if 0 <= x < 128 and 0 <= y < 128:
-                hits.append(part[group, twin, frame, y, x] in (HAND, TORSO))
+                own = [1 + 2 * bone + side for bone in (1, 2)]  # forearm and hand
+                hits.append(np.isin(shard["bone"][group, twin, frame + 1, y - 2 : y + 3, x - 2 : x + 3], own).any())
     assert np.mean(hits) > 0.9
     up = shard["param"][:, :, 1:, UP] - shard["param"][:, :, :1, UP]
     seen = shard["mark"][:, :, :1, len(LANDMARKS) + 2, 1] - shard["mark"][:, :, 1:, len(LANDMARKS) + 2, 1]
