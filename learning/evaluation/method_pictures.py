@@ -95,6 +95,16 @@ def probe_renderer(
     return [_finding(branch, metrics[branch], base, rows) for branch, rows in measured.items()]
 
 
+@torch.inference_mode()
+def measure_people(renderer: Renderer, stills: StillSet, groups: int) -> dict[str, Tensor]:
+    """(N,) of each metric of the first person of N groups, with nothing replaced."""
+    count, parts = min(groups, len(stills)), []
+    for start in range(0, count, PEOPLE):
+        given = stills.get(np.arange(start, min(start + PEOPLE, count)))
+        parts.append(_probe_batch(renderer, given, only="")[""]["as it is"])
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
 def _finding(branch: str, metric: str, base: list, rows: dict[str, list]) -> Finding:
     def joined(parts: list[dict[str, Tensor]]) -> Tensor:
         return torch.cat([values[metric] for values in parts])

@@ -4,7 +4,8 @@
     python -m mamba_portrait.learning.evaluation.plane_weights data/held_out shipped --best channels after
 
 prints a row for each renderer: the picture's decibels, what another portrait's omega_m and the mean over portraits
-cost, and omega_m's mean and standard deviation over portraits. With --best, a row that says what the best omega_m of
+cost, omega_m's mean and standard deviation over portraits, and how much better the picture is than that of the first
+renderer, paired over people. With --best, a row that says what the best omega_m of
 each portrait, found by descent on two of its frames, gives a third one beyond the best that all portraits share: about
 the most that a network could give these weights by computing omega_m from the portrait."""
 
@@ -24,8 +25,8 @@ from ...networks.renderer.layers import resize
 from ...networks.renderer.model import Renderer
 from ...sampling.settings import Range
 from ..datasets.stills import StillSet
-from .method_findings import Finding, finding
-from .method_pictures import SIZE, probe_renderer
+from .method_findings import Finding, finding, interval
+from .method_pictures import SIZE, measure_people, probe_renderer
 
 STEPS = 15  # of descent
 RATE = 0.3  # of Adam, on the logits
@@ -123,13 +124,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--groups", type=Range(0, 1_000_000_000).read, default=64)
     parser.add_argument("--best", nargs="*", choices=FORMS, help="what the best omega_m gives, in a form of both")
     options = parser.parse_args(arguments)
-    stills = StillSet(options.data)
+    stills, first = StillSet(options.data), None
     for file in options.renderers:
         renderer = load_renderer(None if file == "shipped" else file)
         if options.best is None:
             found, mean, spread = measured(renderer, stills, options.groups)
-            costs = ["{:+.3f} [{:+.3f}, {:+.3f}]".format(*found.costs[how]) for how in ("other", "mean")]
-            row = f"{found.value:.3f} dB | {' | '.join(costs)} | {mean:.3f} | {spread:.4f}"
+            reached = measure_people(renderer, stills, options.groups)["picture"]
+            first = reached if first is None else first
+            parts = found.costs["other"], found.costs["mean"], interval(reached - first)
+            other, same, gain = ("{:+.3f} [{:+.3f}, {:+.3f}]".format(*part) for part in parts)
+            row = f"{found.value:.3f} dB | {other} | {same} | {mean:.3f} | {spread:.4f} | {gain}"
         else:
             found = best(in_form(renderer, options.best), stills, options.groups)
             mean, low, high = found.costs["own"]

@@ -37,12 +37,24 @@ def test_a_form_that_differs_between_portraits_costs_and_one_that_does_not_does_
     assert spread < 1e-6 and abs(found.costs["other"][0]) < 1e-6
 
 
-def test_the_command_prints_a_row_for_each(tiny_config, drawn_discs, tmp_path, capsys):
-    file = tmp_path / "a.safetensors"
-    save_checkpoint(file, Renderer(tiny_config), "renderer", tiny_config)
-    main([str(drawn_discs), str(file), str(file), "--groups", "3"])
+def test_the_command_prints_a_row_for_each_and_how_much_better_it_is_than_the_first(
+    tiny_config, drawn_discs, tmp_path, capsys
+):
+    files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    torch.manual_seed(0)
+    for noise, file in zip((0.0, 0.1), files, strict=True):
+        renderer = Renderer(tiny_config)
+        with torch.no_grad():
+            for p in renderer.parameters():
+                p.add_(noise * torch.randn_like(p))
+        save_checkpoint(file, renderer, "renderer", tiny_config)
+    main([str(drawn_discs), str(files[0]), str(files[0]), str(files[1]), "--groups", "3"])
     rows = capsys.readouterr().out.splitlines()
-    assert len(rows) == 2 and rows[0] == rows[1] and rows[0].startswith(f"| {file} | ")
+    assert rows[0] == rows[1] and rows[0].startswith(f"| {files[0]} | ") and rows[2].startswith(f"| {files[1]} | ")
+    assert rows[0].endswith("| +0.000 [+0.000, +0.000] |")
+    reached = [float(row.split(" | ")[1].removesuffix(" dB")) for row in rows]
+    gain = float(rows[2].rsplit(" | ", 1)[1].split()[0])
+    assert abs(gain) > 0.01 and abs(gain - (reached[2] - reached[0])) < 0.002
 
 
 def test_the_best_of_each_portrait_is_found_beyond_the_one_that_all_share(tiny_config, drawn_discs, monkeypatch):
