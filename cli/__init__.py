@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from .. import __version__
 from .faults import sentence
-from .memory import keep_freed_memory
 
 COMMANDS = (
     "animate",
@@ -72,7 +71,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # OpenMP reads this when PyTorch is imported. Its threads otherwise wait for each other in a loop, and where another
     # program has one of the cores they use up the time slice of the thread they wait for: 2.5 s for a face, not .25.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    keep_freed_memory()
     options = parser(asked or COMMANDS).parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
