@@ -25,6 +25,29 @@ def rendering_settings(size: str, **values) -> RenderingSettings:
     return RenderingSettings(size=None if size == "photo" else int(size), **values)
 
 
+def gain_input() -> io.Float.Input:
+    """The widget that scales all motion."""
+    return setting(
+        RenderingSettings,
+        "gain",
+        display_name="motion strength",
+        tooltip="Factor on all motion of head, face and mouth: 0 is still, 1 unchanged, above 1 exaggerates.",
+    )
+
+
+def batch_input() -> io.Int.Input:
+    """The widget of frames that are rendered at once."""
+    return advanced(
+        setting(
+            RenderingSettings,
+            "batch",
+            display_name="frames at once",
+            tooltip="Frames rendered at once. More is faster on a GPU and takes more memory; the pictures are the "
+            "same.",
+        )
+    )
+
+
 def rendering_inputs() -> list:
     """The inputs that Decode Motion and Assemble Video share."""
     return [
@@ -49,12 +72,7 @@ def rendering_inputs() -> list:
             "and head rotation are used as they are, but not the position in the picture. expression: only his "
             "expression is; the head moves from the portrait's own pose.",
         ),
-        setting(
-            RenderingSettings,
-            "gain",
-            display_name="motion strength",
-            tooltip="Factor on all motion of head, face and mouth: 0 is still, 1 unchanged, above 1 exaggerates.",
-        ),
+        gain_input(),
         setting(
             RenderingSettings,
             "articulation",
@@ -62,15 +80,7 @@ def rendering_inputs() -> list:
             tooltip="How strongly the inside of the mouth and its surroundings are generated while rendering; 1 is as "
             "trained. The size of the lips' motion is set by gain, and by audio_guidance of Sample Motion.",
         ),
-        advanced(
-            setting(
-                RenderingSettings,
-                "batch",
-                display_name="frames at once",
-                tooltip="Frames rendered at once. More is faster on a GPU and takes more memory; the pictures are the "
-                "same.",
-            )
-        ),
+        batch_input(),
     ]
 
 

@@ -8,6 +8,27 @@ from .values.sockets import Appearance, GlobalAudio, LocalAudio, Motion, MotionM
 from .values.widgets import advanced, setting
 
 
+def seed_input() -> io.Int.Input:
+    """The widget of the sampler's noise."""
+    return setting(
+        SamplingSettings,
+        "seed",
+        "Seed of the noise: another one gives another performance of the same words.",
+        control_after_generate=True,
+    )
+
+
+def voice_strength_input() -> io.Float.Input:
+    """The widget of the voice's guidance."""
+    return setting(
+        SamplingSettings,
+        "audio_guidance",
+        display_name="voice strength",
+        tooltip="Guidance scale of the voice: 1 is the model as trained, above 1 articulates more strongly, 0 ignores "
+        "the voice.",
+    )
+
+
 def _face_and_windows() -> list:
     return [
         setting(
@@ -65,12 +86,7 @@ class SampleMotion(io.ComfyNode):
                     tooltip="Mamba Global Audio of another recording: its speaking style is used, with the words of "
                     "this one.",
                 ),
-                setting(
-                    SamplingSettings,
-                    "seed",
-                    "Seed of the noise: another one gives another performance of the same words.",
-                    control_after_generate=True,
-                ),
+                seed_input(),
                 setting(SamplingSettings, "steps", "Solver steps a window; 12 are enough for dpmpp_2m."),
                 advanced(
                     setting(
@@ -79,13 +95,7 @@ class SampleMotion(io.ComfyNode):
                         "dpmpp_2m needs the fewest steps; ddim is plain; ddpm is the original and needs hundreds.",
                     )
                 ),
-                setting(
-                    SamplingSettings,
-                    "audio_guidance",
-                    display_name="voice strength",
-                    tooltip="Guidance scale of the voice: 1 is the model as trained, above 1 articulates more "
-                    "strongly, 0 ignores the voice.",
-                ),
+                voice_strength_input(),
                 *(advanced(widget) for widget in _face_and_windows()),
             ],
             outputs=[

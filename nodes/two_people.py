@@ -13,13 +13,15 @@ from ..pipelines.listening import ListeningSettings, listen
 from ..pipelines.resuming import film_key, rendered_length
 from ..pipelines.settings import RenderingSettings, SamplingSettings
 from .assemble import encoding_inputs, resumed_film, sound_inputs
+from .decode import batch_input, gain_input
+from .sample import seed_input, voice_strength_input
 from .values.cancelling import cancellable, one_by_one
 from .values.pictures import one_photo
 from .values.previewing import previewed
 from .values.sockets import Crop as CropSocket
 from .values.sockets import Motion, MotionModel, Renderer, schema
 from .values.sound import sound_of
-from .values.widgets import advanced, setting
+from .values.widgets import setting
 
 
 def _photo_inputs() -> list:
@@ -61,19 +63,8 @@ class ConversationMotion(io.ComfyNode):
                 *_photo_inputs(),
                 io.Audio.Input("voice_1", tooltip="The first person's track: from Two Voices."),
                 io.Audio.Input("voice_2", tooltip="The second person's track: from Two Voices."),
-                setting(
-                    SamplingSettings,
-                    "seed",
-                    "Seed of the noise: another one gives another performance of the same words.",
-                    control_after_generate=True,
-                ),
-                setting(
-                    SamplingSettings,
-                    "audio_guidance",
-                    display_name="voice strength",
-                    tooltip="Guidance scale of the voice: 1 is the model as trained, above 1 articulates more "
-                    "strongly, 0 ignores the voice.",
-                ),
+                seed_input(),
+                voice_strength_input(),
                 setting(
                     ListeningSettings,
                     "amount",
@@ -139,22 +130,8 @@ class FilmTwoPeople(io.ComfyNode):
                 Motion.Input("motion_1", tooltip="The first person's motion: from Sample Conversation, or any other."),
                 Motion.Input("motion_2", tooltip="The second person's motion, as long as the first one's."),
                 io.Audio.Input("audio", optional=True, tooltip="The sound of the film: both of Sample Conversation."),
-                setting(
-                    RenderingSettings,
-                    "gain",
-                    display_name="motion strength",
-                    tooltip="Factor on all motion of head, face and mouth: 0 is still, 1 unchanged, above 1 "
-                    "exaggerates.",
-                ),
-                advanced(
-                    setting(
-                        RenderingSettings,
-                        "batch",
-                        display_name="frames at once",
-                        tooltip="Frames rendered at once. More is faster on a GPU and takes more memory; the pictures "
-                        "are the same.",
-                    )
-                ),
+                gain_input(),
+                batch_input(),
                 *encoding_inputs(),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The video; Save Video writes it to disk.")],

@@ -86,10 +86,10 @@ class MotionEncoder(nn.Module):
 def _mixing(config: RendererConfig) -> nn.Module:
     """A linear map of the 768 numbers, zero at the start; of a lower rank where `motion_mixing` says so."""
     size, rank = config.motion_dim, config.motion_mixing
-    mix = nn.Sequential(nn.Linear(size, rank, bias=False), nn.Linear(rank, size, bias=False)) if rank else None
-    mix = mix or nn.Linear(size, size, bias=False)
-    nn.init.zeros_((mix[1] if rank else mix).weight)
-    return mix
+    before = [nn.Linear(size, rank, bias=False)] if rank else []
+    last = nn.Linear(rank or size, size, bias=False)
+    nn.init.zeros_(last.weight)
+    return nn.Sequential(*before, last) if rank else last
 
 
 class FreeHead(nn.Module):
