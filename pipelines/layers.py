@@ -165,7 +165,8 @@ def paint(
     number of frames than the fields have."""
     same_length(len(warped), fields.frames, "warped photo", "field")
     device = next(renderer.parameters()).device
-    portrait, looks, workers = source.to(device), appearance.to(device), worker_count(device, batch)
+    portrait = source.to(device).at_size(tuple(warped.shape[1:3]))  # once, as in `each_batch`
+    looks, workers = appearance.to(device), worker_count(device, batch)
 
     def work(part: tuple[int, int]) -> Layers:
         some, pictures = fields.part(*part), warped[slice(*part)]
