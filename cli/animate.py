@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
     """Run the command; prints how long each stage took, and the file."""
     with importing():
         from ..media.sound_file import SoundFile
-        from ..pipelines import portrait
+        from ..pipelines import speaking
 
     settings, stages, films = chosen(options, SamplingSettings), Stages(), _films(options)
     if options.phones and len(films) > 1:
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> None:
         face = film.portrait_of(options, renderer, machine, stages)
         for one, sound in zip(films, sounds, strict=True):
             with stages("read the voice"):
-                voice = portrait.prepare_voice_file(sound)
+                voice = speaking.prepare_voice_file(sound)
             motion = _motion(one, renderer, model, voice, face, settings, machine, stages)
             film.write_film(one, renderer, face, motion, sound, machine, stages)
             stages = Stages()
@@ -157,19 +157,19 @@ def generate_motion(
 ):
     """Voice -> Motion, for the looks of a face (None: any); prints about how long it takes."""
     from ..media.sound_file import SoundFile
-    from ..pipelines import portrait
+    from ..pipelines import speaking
     from ..pipelines.forecast import of_sampling
 
     placement = {"bf16": machine.bf16, "keep_on": machine.device}
     with stages("encode the whole voice"):
-        global_audio = portrait.extract_global_audio(model, voice, **placement)
+        global_audio = speaking.extract_global_audio(model, voice, **placement)
         style = None
         if style_file:
-            other = portrait.prepare_voice_file(SoundFile(style_file))
-            style = portrait.extract_global_audio(model, other, **placement)
+            other = speaking.prepare_voice_file(SoundFile(style_file))
+            style = speaking.extract_global_audio(model, other, **placement)
     with stages("encode its sounds"):
-        local_audio = portrait.extract_local_audio(model, voice, **placement)
+        local_audio = speaking.extract_local_audio(model, voice, **placement)
     values = (model, global_audio, local_audio, appearance, settings)
     with stages("sample the motion"), of_sampling(*values, bf16=machine.bf16).told(print):
         with progress("motion", "step") as bar:
-            return portrait.generate_motion(*values, style=style, bf16=machine.bf16, progress=bar)
+            return speaking.generate_motion(*values, style=style, bf16=machine.bf16, progress=bar)

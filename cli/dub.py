@@ -70,13 +70,13 @@ def run(options: argparse.Namespace) -> None:
     """Run the command; prints what was dubbed and what was left as filmed, how long each stage took, and the file."""
     from ..media.sound_file import SoundFile
     from ..media.video import probe_video
-    from ..pipelines import portrait
+    from ..pipelines import speaking
 
     film.check_film(options.out)
     stages, sampling = Stages(), chosen(options, SamplingSettings)
     with use_machine(options) as machine:
         with stages("read the voice"):
-            voice = portrait.prepare_voice_file(SoundFile(options.voice))
+            voice = speaking.prepare_voice_file(SoundFile(options.voice))
             info = probe_video(options.video)
         renderer, model = film.load_networks(options, machine, stages)
         motion = generate_motion(model, voice, options.style, None, sampling, machine, stages)

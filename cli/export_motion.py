@@ -76,7 +76,7 @@ def read_motion(options: argparse.Namespace, renderer, machine):
     from ..media.motion import check_language, load_motion
     from ..media.sound_file import SoundFile
     from ..model_loaders.checkpoint import load_motion_model
-    from ..pipelines import portrait
+    from ..pipelines import speaking
     from ..pipelines.captures import load_capture
     from ..pipelines.settings import SamplingSettings
 
@@ -85,20 +85,20 @@ def read_motion(options: argparse.Namespace, renderer, machine):
         return load_motion(path)
     if path.suffix.lower() in SUFFIXES:
         return load_capture(path, renderer)
-    voice = portrait.prepare_voice_file(SoundFile(path))
+    voice = speaking.prepare_voice_file(SoundFile(path))
     model = load_motion_model(options.motion_model, person=options.person).to(machine.device)
     check_language(model.motion_language, renderer)
-    heard = (portrait.extract_global_audio(model, voice), portrait.extract_local_audio(model, voice))
-    return portrait.generate_motion(model, *heard, None, SamplingSettings(seed=options.seed), bf16=machine.bf16)
+    heard = (speaking.extract_global_audio(model, voice), speaking.extract_local_audio(model, voice))
+    return speaking.generate_motion(model, *heard, None, SamplingSettings(seed=options.seed), bf16=machine.bf16)
 
 
 def _write_film(out: Path, options: argparse.Namespace, renderer, motion, machine) -> None:
     from ..media.photo import load_photo
-    from ..pipelines import portrait
+    from ..pipelines import portrait, writing
     from ..pipelines.framing import frame_portrait
     from ..pipelines.pose_pictures import pose_pictures
 
     framed = frame_portrait(load_photo(options.photo))
     source = portrait.encode_source(renderer, framed.picture, bf16=machine.bf16)
     pictures = pose_pictures(renderer, source, motion, chosen(options, PoseSettings))
-    portrait.assemble(out, pictures, motion.fps)
+    writing.assemble(out, pictures, motion.fps)

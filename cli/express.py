@@ -86,7 +86,7 @@ def _write_still(options: argparse.Namespace, renderer, face, held: dict[str, fl
     from ..media.crop import paste_back
     from ..media.motion import save_motion
     from ..media.photo import save_image
-    from ..pipelines import portrait
+    from ..pipelines import rendering
     from ..pipelines.expression import Addition, expressed
 
     motion, number = expressed(renderer, [*([Addition(held)] if held else []), *added])
@@ -94,6 +94,6 @@ def _write_still(options: argparse.Namespace, renderer, face, held: dict[str, fl
     if options.save_motion:
         save_motion(options.save_motion, motion)
     settings = chosen(options, RenderingSettings)
-    (frames,) = portrait.render(renderer, face.source, face.appearance, motion, settings, bf16=machine.bf16)
+    (frames,) = rendering.render(renderer, face.source, face.appearance, motion, settings, bf16=machine.bf16)
     frames = paste_back(face.photo, frames, face.crop) if options.paste_back else frames
     print(save_image(options.out, frames[0]))

@@ -174,7 +174,7 @@ def write_film(
     """Render, paste back if wanted, encode; one batch of frames at a time, after those that an earlier run of the same
     film finished. sound: a SoundFile, or None."""
     from ..media.motion import save_motion
-    from ..pipelines import portrait
+    from ..pipelines import rendering
     from ..pipelines.forecast import of_rendering
     from ..pipelines.resuming import assemble_in_pieces, film_key, rendered_length
 
@@ -192,7 +192,7 @@ def write_film(
         with stages("render"):
             print(forecast.text())
         with progress("frames", "frame") as bar:
-            frames = stages.each("render", portrait.render(*values, first=first, bf16=machine.bf16, progress=bar))
+            frames = stages.each("render", rendering.render(*values, first=first, bf16=machine.bf16, progress=bar))
             yield from forecast.timed(stages.each("paste back", finish(frames)) if options.paste_back else frames)
 
     work = unfinished(options, key, rendered_length(renderer, settings))

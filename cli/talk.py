@@ -73,7 +73,7 @@ def _add_conversation(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; prints who was found where, how long each stage took, and the file."""
-    from ..pipelines import portrait
+    from ..pipelines import speaking
 
     film.check_film(options.out)
     stages, sampling = Stages(), chosen(options, SamplingSettings)
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
         photo, faces = _faces(options, renderer, machine, stages)
         motions = []
         for (crop, _, appearance), track in zip(faces, tracks, strict=True):
-            voice = portrait.prepare_voice(track, rate)
+            voice = speaking.prepare_voice(track, rate)
             motion = generate_motion(model, voice, options.style, appearance, sampling, machine, stages)
             others = [other for other, *_ in faces if other is not crop]
             motions.append(_listening(options, renderer, motion, track, rate, crop, others[0], len(motions)))

@@ -5,7 +5,7 @@ import uuid
 from ..host import VideoFromFile, io, load_device, progress_bar, say, temp_directory, use_bf16
 from ..media.crop import paste_back
 from ..media.timing import exact_rate
-from ..pipelines import portrait
+from ..pipelines import writing
 from ..pipelines.resuming import assemble_in_pieces, film_key, rendered_length
 from ..pipelines.settings import RenderingSettings
 from ..unfinished import Unfinished, folder_of
@@ -163,5 +163,5 @@ class FramesToVideo(io.ComfyNode):
 
         path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
         pictures = one_by_one(parts())
-        portrait.assemble(path, pictures, exact_rate(fps), **sound_inputs(audio), mark=visible_mark, quality=quality)
+        writing.assemble(path, pictures, exact_rate(fps), **sound_inputs(audio), mark=visible_mark, quality=quality)
         return _video(path)

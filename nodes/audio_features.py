@@ -1,16 +1,16 @@
 """Audio features: of the whole recording (Mamba-g) and around each frame (Mamba-l)."""
 
 from ..host import intermediate_device, io, load_device, use_bf16
-from ..pipelines import portrait
+from ..pipelines import speaking
 from .values.sockets import Encoded, MotionModel, schema
 from .values.sockets import GlobalAudio as GlobalAudioSocket
 from .values.sockets import LocalAudio as LocalAudioSocket
 from .values.sound import sound_of
 
 
-def voice_of(audio: dict) -> portrait.Voice:
+def voice_of(audio: dict) -> speaking.Voice:
     """A host's AUDIO value -> its recording, prepared for the motion model."""
-    return portrait.prepare_voice(*sound_of(audio))
+    return speaking.prepare_voice(*sound_of(audio))
 
 
 def _inputs(model_tooltip: str) -> list:
@@ -42,7 +42,7 @@ class GlobalAudio(io.ComfyNode):
 
     @classmethod
     def execute(cls, motion_model, audio) -> io.NodeOutput:
-        features = portrait.extract_global_audio(
+        features = speaking.extract_global_audio(
             motion_model.on_device(), voice_of(audio), bf16=use_bf16(load_device()), keep_on=intermediate_device()
         )
         return io.NodeOutput(Encoded(features, motion_model.name))
@@ -68,7 +68,7 @@ class LocalAudio(io.ComfyNode):
 
     @classmethod
     def execute(cls, motion_model, audio) -> io.NodeOutput:
-        features = portrait.extract_local_audio(
+        features = speaking.extract_local_audio(
             motion_model.on_device(), voice_of(audio), bf16=use_bf16(load_device()), keep_on=intermediate_device()
         )
         return io.NodeOutput(Encoded(features, motion_model.name))

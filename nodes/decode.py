@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from ..host import io, load_device, progress_bar, use_bf16
-from ..pipelines import layers, portrait
+from ..pipelines import layers, rendering
 from ..pipelines.flow import Flow
 from ..pipelines.forecast import of_rendering
 from ..pipelines.settings import RenderingSettings
@@ -89,11 +89,11 @@ def _rendered(
 ):
     """What `render` yields of a motion, as it is rendered; the other values are checked first. picture: the frames of
     a part, to be shown on the node; what the work is and about how long it takes is then said before, by `forecast`
-    (see `of_rendering`). first: as of `portrait.render`."""
+    (see `of_rendering`). first: as of `rendering.render`."""
     encoded = same_network(source, renderer.name, "source")
-    height, width = portrait.frame_size(renderer.module, encoded, settings.size)
+    height, width = rendering.frame_size(renderer.module, encoded, settings.size)
     appearance = same_network(appearance, renderer.name, "appearance")
-    with cancellable(renderer.on_device(portrait.working_memory(settings.batch, height, width))) as module:
+    with cancellable(renderer.on_device(rendering.working_memory(settings.batch, height, width))) as module:
         values, bf16 = (module, encoded, appearance, motion, settings), use_bf16(load_device())
         work = partial(render, *values, *more, bf16=bf16, **({"first": first} if first else {}))
         if picture is None:
@@ -105,7 +105,7 @@ def _rendered(
 def rendered_frames(renderer, source, appearance, motion, settings: RenderingSettings, **forecast):
     """The frames in batches, as they are rendered: shared by the nodes that render."""
     picture = {"picture": lambda frames: frames}
-    return _rendered(renderer, source, appearance, motion, settings, portrait.render, **picture, **forecast)
+    return _rendered(renderer, source, appearance, motion, settings, rendering.render, **picture, **forecast)
 
 
 def motion_fields(renderer, source, appearance, motion, settings: RenderingSettings) -> layers.Fields:
@@ -180,7 +180,7 @@ class DecodeMotion(io.ComfyNode):
     @classmethod
     def execute(cls, renderer, source, appearance, motion, size, mode, gain, articulation, batch) -> io.NodeOutput:
         settings = rendering_settings(size, mode=mode, gain=gain, articulation=articulation, batch=batch)
-        size = portrait.frame_size(renderer.module, source.value, settings.size)
+        size = rendering.frame_size(renderer.module, source.value, settings.size)
         render, picture = layers.render_layers, lambda part: part.frames
         kept = {"kept": 4 * PLANES * size[0] * size[1]}
         parts = _rendered(renderer, source, appearance, motion, settings, render, size, picture=picture, **kept)

@@ -6,7 +6,7 @@ import torch
 
 from ..host import VideoFromFile, io, load_device, progress_bar, temp_directory, use_bf16
 from ..media.mixed_sound import MixedSound
-from ..pipelines import portrait
+from ..pipelines import rendering, writing
 from ..pipelines.dub_plan import DubbingSettings
 from ..pipelines.dubbing import dub
 from ..pipelines.face_reading import read_face
@@ -122,9 +122,9 @@ class DubVideo(io.ComfyNode):
         sound = sound_of_film(face_track, audio, other_sound, film_volume, begin)
         path = temp_directory() / f"mamba_portrait_{uuid.uuid4().hex}.mp4"
         side = max((track.crop(shot.first + int(shot.seen.float().argmax())).size for shot in track.shots), default=256)
-        with cancellable(renderer.on_device(portrait.working_memory(2, side, side))) as module:
+        with cancellable(renderer.on_device(rendering.working_memory(2, side, side))) as module:
             face = read_face(module, film.again(), track, bf16=bf16, progress=progress_bar(track.frames))
             forecast = of_dubbing(module, track, bf16)
             frames = previewed(dub(module, film.again, track, face, motion, settings, bf16=bf16), forecast)
-            portrait.assemble(path, one_by_one(frames), track.fps, **sound, mark=visible_mark, quality=quality)
+            writing.assemble(path, one_by_one(frames), track.fps, **sound, mark=visible_mark, quality=quality)
         return io.NodeOutput(VideoFromFile(TemporaryFilm(path)), str(face.report))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..host import intermediate_device, io, load_device, ui, use_bf16
 from ..media.motion import Motion as MotionTrack
-from ..pipelines import portrait
+from ..pipelines import portrait, rendering
 from ..pipelines.controls import CONTROLS, IDLE, PRESETS, read_keys
 from ..pipelines.expression import EASE, Addition, expressed
 from ..pipelines.regions import plot_regions
@@ -165,7 +165,7 @@ def _preview(renderer, network, motion: MotionTrack, number: int, source) -> Ten
     encoded = same_network(source, renderer.name, "source")
     bf16 = use_bf16(load_device())
     large = max(encoded.image.shape[-2:]) > PREVIEW
-    (frames,) = portrait.render(
+    (frames,) = rendering.render(
         network,
         encoded,
         portrait.extract_appearance(network, encoded, bf16=bf16),

@@ -3,7 +3,7 @@
 import contextlib
 
 from ..host import input_file, io, listed_files
-from ..pipelines import portrait
+from ..pipelines import speaking
 from ..pipelines.phones import SUFFIXES, phones_to_motion, read_lips
 from ..pipelines.settings import AUTO, LANGUAGE, PHONE_SETS, LipSettings
 from .values.sockets import Motion, Renderer, schema
@@ -138,7 +138,7 @@ class PhonesToMotion(io.ComfyNode):
         else:
             found = input_file(_chosen(path, file))
             data, name = found.read_bytes(), found.name
-        heard = None if audio is None else portrait.prepare_voice(*sound_of(audio))
+        heard = None if audio is None else speaking.prepare_voice(*sound_of(audio))
         phones = read_lips(
             data, name, language=language, phone_set=phone_set, sound=None if heard is None else heard.waveform
         )

@@ -1,7 +1,7 @@
 """Voice to motion: the diffusion of stage 2."""
 
 from ..host import io, load_device, progress_bar, say, use_bf16
-from ..pipelines import portrait
+from ..pipelines import speaking
 from ..pipelines.forecast import of_sampling
 from ..pipelines.settings import SamplingSettings
 from .values.sockets import Appearance, GlobalAudio, LocalAudio, Motion, MotionModel, same_network, schema
@@ -153,5 +153,5 @@ class SampleMotion(io.ComfyNode):
         style = None if style_audio is None else same_network(style_audio, name, "style audio")
         bf16 = use_bf16(load_device())
         with of_sampling(*values, bf16=bf16).told(say):
-            motion = portrait.generate_motion(*values, style=style, bf16=bf16, progress=progress_bar())
+            motion = speaking.generate_motion(*values, style=style, bf16=bf16, progress=progress_bar())
         return io.NodeOutput(motion)

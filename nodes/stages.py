@@ -1,7 +1,7 @@
 """Decode Motion in three nodes, for whoever wants to change something between them: motion field, warp, paint."""
 
 from ..host import io, load_device, use_bf16
-from ..pipelines import layers, portrait
+from ..pipelines import layers, rendering
 from .decode import (
     flow_output,
     gathered,
@@ -74,9 +74,9 @@ class Warp(io.ComfyNode):
     @classmethod
     def execute(cls, renderer, source, flow, size) -> io.NodeOutput:
         encoded = same_network(source, renderer.name, "source")
-        height, width = portrait.frame_size(renderer.module, encoded, rendering_settings(size).size)
+        height, width = rendering.frame_size(renderer.module, encoded, rendering_settings(size).size)
         images, filled = image_batch(flow.frames, height, width), 0
-        with cancellable(renderer.on_device(portrait.working_memory(4, height, width))) as module:
+        with cancellable(renderer.on_device(rendering.working_memory(4, height, width))) as module:
             for part in layers.warp_photo(module, encoded, flow, (height, width)):
                 images[filled : filled + len(part)] = part
                 filled += len(part)
@@ -117,7 +117,7 @@ class Paint(io.ComfyNode):
         fields = fields if flow is None else fields.moved_by(flow)
         warped = plain(batch_of(frames, "frames"), "frames")
         height, width = warped.shape[1:3]
-        with cancellable(renderer.on_device(portrait.working_memory(batch, height, width))) as module:
+        with cancellable(renderer.on_device(rendering.working_memory(batch, height, width))) as module:
             parts = layers.paint(
                 module, encoded, looks, fields, warped, articulation, batch=batch, bf16=use_bf16(load_device())
             )

@@ -6,7 +6,7 @@ from ..host import io, load_device, progress_bar, say, use_bf16
 from ..media.crop import Crop, cut
 from ..media.motion import Motion as MotionValue
 from ..media.turns import two_tracks
-from ..pipelines import portrait
+from ..pipelines import portrait, rendering, speaking
 from ..pipelines.conversation import film_of_people, side_of_other
 from ..pipelines.forecast import of_rendering, of_sampling
 from ..pipelines.listening import ListeningSettings, listen
@@ -87,7 +87,7 @@ class ConversationMotion(io.ComfyNode):
         faces = two_faces(renderer, one_photo(photo, "Sample Conversation", "photo"), crops)
         motions = []
         for number, (track, (_, appearance)) in enumerate(zip(tracks, faces, strict=True)):
-            voice = portrait.prepare_voice(track, rate)
+            voice = speaking.prepare_voice(track, rate)
             motion = _spoken(motion_model.on_device(), voice, appearance, sampling)
             side = side_of_other(crops[number], crops[1 - number])
             listening = ListeningSettings(amount=amount, seed=number)
@@ -95,13 +95,13 @@ class ConversationMotion(io.ComfyNode):
         return io.NodeOutput(*motions, {"waveform": sum(tracks)[None], "sample_rate": rate})
 
 
-def _spoken(model, voice: portrait.Voice, appearance: Tensor, settings: SamplingSettings) -> MotionValue:
+def _spoken(model, voice: speaking.Voice, appearance: Tensor, settings: SamplingSettings) -> MotionValue:
     """The motion of one voice; what the work is and about how long it takes is said before."""
     bf16 = use_bf16(load_device())
-    heard = portrait.extract_global_audio(model, voice, bf16=bf16)
-    values = (model, heard, portrait.extract_local_audio(model, voice, bf16=bf16), appearance, settings)
+    heard = speaking.extract_global_audio(model, voice, bf16=bf16)
+    values = (model, heard, speaking.extract_local_audio(model, voice, bf16=bf16), appearance, settings)
     with of_sampling(*values, bf16=bf16).told(say):
-        return portrait.generate_motion(*values, bf16=bf16, progress=progress_bar())
+        return speaking.generate_motion(*values, bf16=bf16, progress=progress_bar())
 
 
 def _check_motions(one: MotionValue, two: MotionValue) -> None:
@@ -160,8 +160,8 @@ class FilmTwoPeople(io.ComfyNode):
         bf16 = use_bf16(load_device())
 
         def frames_from(first: int):
-            sizes = [portrait.frame_size(renderer.module, source) for source, _ in faces]
-            memory = sum(portrait.working_memory(batch, *size) for size in sizes)
+            sizes = [rendering.frame_size(renderer.module, source) for source, _ in faces]
+            memory = sum(rendering.working_memory(batch, *size) for size in sizes)
             with cancellable(renderer.on_device(memory)) as module:
                 both = [(module, *person) for person in people]
                 forecast = of_rendering(*both[0], bf16=bf16, people=2, first=first)

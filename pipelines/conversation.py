@@ -9,11 +9,11 @@ from torch import Tensor
 from ..media.crop import FEATHER, Crop, paste_back
 from ..media.motion import Motion
 from ..networks.renderer.model import Renderer, Source
-from . import portrait
+from . import devices, rendering
 from .settings import RenderingSettings
 
 Person = tuple[Renderer, Source, Tensor, Motion, RenderingSettings]
-"""What `portrait.render` takes: renderer, source, appearance, motion, settings."""
+"""What `rendering.render` takes: renderer, source, appearance, motion, settings."""
 
 
 def side_of_other(own: Crop, other: Crop) -> str:
@@ -28,15 +28,15 @@ def film_of_people(
     *,
     first: int = 0,
     bf16: bool = False,
-    progress: portrait.Progress | None = None,
+    progress: devices.Progress | None = None,
     feather: float = FEATHER,
 ) -> Iterator[Tensor]:
     """The photo (H,W,3) with two people pasted back, one frame (1,H,W,3) after the other, float in [0,1]. crops: of
     both; where they overlap, each face keeps its half. progress counts the frames of the first one; the rest is as of
-    `portrait.render`. Both motions must have the same number of frames."""
+    `rendering.render`. Both motions must have the same number of frames."""
     bars = (progress, *[None] * (len(people) - 1))
     films = [
-        portrait.render(*values, first=first, bf16=bf16, progress=shown)
+        rendering.render(*values, first=first, bf16=bf16, progress=shown)
         for values, shown in zip(people, bars, strict=True)
     ]
     singles = [(frame[None] for batch in film for frame in batch) for film in films]

@@ -20,10 +20,11 @@ from ..media.crop import Crop, cut
 from ..media.motion import Motion
 from ..media.mouth_region import MouthRegion
 from ..networks.renderer.model import Renderer, Source
+from .devices import Progress, autocast
 from .dub_plan import DubbingSettings, plan_shot, voice_parameters
 from .face_reading import ReadFace, same_film
 from .lips import OPENING, PARTED
-from .portrait import Progress, autocast, encode_source, extract_appearance
+from .portrait import encode_source, extract_appearance
 from .regions import parameters_to_motion
 from .threads import in_order, worker_count
 from .tracking import FaceTrack

@@ -12,7 +12,7 @@ from ..media.crop import cut, resize
 from ..media.faces import NoFaceError
 from ..networks.renderer.model import NO_NAMES, Renderer
 from ..vocabulary import INDEX
-from .portrait import Progress, autocast
+from .devices import Progress, autocast
 from .regions import motion_to_parameters
 from .threads import in_order, worker_count
 from .tracking import FaceTrack

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..networks.renderer.layers import bilinear, resize
 from ..networks.renderer.warp import invert, warp
-from .portrait import Progress
+from .devices import Progress
 
 INVERSION_STEPS = 6
 REACH = 3  # standard deviations of the window over which detail is averaged

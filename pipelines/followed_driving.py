@@ -14,10 +14,11 @@ from ..media.crop import CROP_SCALE, cut
 from ..media.faces import NoFaceError
 from ..media.motion import Motion
 from ..networks.renderer.model import Renderer
+from .devices import Progress
 from .framing import DRIVING_SIZE
 from .limits import MotionLimits
 from .neutral import FOUND, with_neutral
-from .portrait import Progress, encode_motions
+from .portrait import encode_motions
 from .tracking import FaceTrack, track_face
 
 EASE = 0.4  # seconds in which motion that was held comes to where the face is found again

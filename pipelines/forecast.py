@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from ..media.motion import Motion
-from ..networks.motion_model.model import MotionModel
+from ..networks.motion_model.model import GlobalAudio, MotionModel
 from ..networks.renderer.model import Renderer, Source
 from ..sampling.guidance import branches
 from ..sampling.windows import plan
 from ..vocabulary import FPS
-from . import portrait
+from . import rendering, speaking
 from .settings import RenderingSettings, SamplingSettings
 from .tracking import FaceTrack
 
@@ -106,9 +106,9 @@ def of_rendering(
     people: int = 1,
     first: int = 0,
 ) -> Forecast:
-    """Of `portrait.render`, and of what `finish` makes of its batches. kept: bytes of a frame that stays in memory.
+    """Of `rendering.render`, and of what `finish` makes of its batches. kept: bytes of a frame that stays in memory.
     people: how many are rendered for one frame. first: frames that are there already."""
-    height, width = portrait.frame_size(renderer, source, settings.size)
+    height, width = rendering.frame_size(renderer, source, settings.size)
     device = next(renderer.parameters()).device
     batch, frames = min(settings.batch, motion.frames), motion.frames - first
     memory = people * batch * (BATCH[0] + BATCH[1] * height * width) + kept * frames
@@ -119,7 +119,7 @@ def of_rendering(
         few = replace(motion, values=motion.values[:batch])
         for _ in range(2):  # the first time also loads and prepares
             began, done = time.perf_counter(), 0
-            for part in finish(portrait.render(renderer, source, appearance, few, settings, bf16=bf16)):
+            for part in finish(rendering.render(renderer, source, appearance, few, settings, bf16=bf16)):
                 done += len(part)
                 if done == batch:  # before the end, where `render` warns of motion
                     break
@@ -138,11 +138,11 @@ def of_sampling(
     *,
     bf16: bool = False,
 ) -> Forecast:
-    """Of `portrait.generate_motion` for a whole recording; its units are solver steps."""
+    """Of `speaking.generate_motion` for a whole recording; its units are solver steps."""
     frames = local_audio.shape[1]
     if model.config.frame_by_frame:
         settings = replace(settings, mode="strict")
-    spans = plan(portrait.WARM_UP_FRAMES + frames, settings)
+    spans = plan(speaking.WARM_UP_FRAMES + frames, settings)
     window = max(stop - start for start, stop, _ in spans)
     memory = 2 * frames * model.config.motion_dim * 4 + window * WINDOW
     windows = "1 window" if len(spans) == 1 else f"{len(spans)} windows"
@@ -153,9 +153,9 @@ def of_sampling(
     def trial() -> float:
         marks: list[float] = []
         one = replace(settings, steps=TRIAL_STEPS)
-        part = slice(0, max(1, min(window - portrait.WARM_UP_FRAMES, frames)))
-        cut = portrait.GlobalAudio(global_audio.style, global_audio.frames[:, part])
-        portrait.generate_motion(
+        part = slice(0, max(1, min(window - speaking.WARM_UP_FRAMES, frames)))
+        cut = GlobalAudio(global_audio.style, global_audio.frames[:, part])
+        speaking.generate_motion(
             model,
             cut,
             local_audio[:, part],

@@ -16,9 +16,10 @@ from ..networks.renderer.layers import bilinear, resize
 from ..networks.renderer.lmdd import MotionField
 from ..networks.renderer.model import Renderer, Source
 from ..networks.renderer.warp import invert
+from .devices import Progress, autocast
 from .flow import INVERSION_STEPS, Flow, same_length
 from .halving import joined
-from .portrait import Progress, autocast, each_batch
+from .rendering import each_batch
 from .settings import RenderingSettings
 from .threads import in_order, worker_count
 
@@ -87,7 +88,7 @@ def render_layers(
     bf16: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Layers]:
-    """`portrait.render` with the mask and the flow of each batch."""
+    """`rendering.render` with the mask and the flow of each batch."""
 
     def work(portrait: Source, looks: Tensor, target: Tensor) -> Layers:
         return _layers(renderer.decode(portrait, looks, target, size=size, articulation=settings.articulation))

@@ -16,17 +16,12 @@ from ..media.motion import Motion, fitted_to
 from ..networks.motion_model.model import GlobalAudio, MotionModel
 from ..networks.renderer.model import Renderer
 from ..vocabulary import FPS, SAMPLES_A_FRAME
+from .devices import autocast
 from .limits import MotionLimits
-from .portrait import (
-    LISTENING_PAD,
-    Onto,
-    autocast,
-    encode_source,
-    extract_appearance,
-    frame_size,
-    generate_motion,
-)
+from .portrait import encode_source, extract_appearance
+from .rendering import Onto, frame_size
 from .settings import LiveSettings, RenderingSettings, SamplingSettings
+from .speaking import LISTENING_PAD, generate_motion
 
 MOST = 80  # frames sampled at once: those that waited, where sampling is slower than the sound
 QUIET = 10 ** (-55 / 20)  # root mean square of a frame that counts as silence: a room is not to be raised to a voice

@@ -13,9 +13,9 @@ from ..media.face_points import FIVE, draw_points, posed_points
 from ..media.faces import find_faces
 from ..media.motion import Motion, fitted_to
 from ..networks.renderer.model import Renderer, Source
-from . import portrait
 from .limits import MotionLimits
 from .regions import motion_to_parameters
+from .rendering import target_motions
 from .settings import STYLES, PoseSettings, RenderingSettings
 
 BATCH = 64  # frames at once
@@ -38,7 +38,7 @@ def pose_pictures(
     own = motion_to_parameters(renderer, source.motion.float().cpu()).numpy()
     scale, place = placed(source.image[0], own)
     count, radius = int(settings.count), settings.radius * settings.size / 512
-    for target in portrait.target_motions(renderer, source, motion, rendering, limits, BATCH):
+    for target in target_motions(renderer, source, motion, rendering, limits, BATCH):
         points = posed_points(motion_to_parameters(renderer, target).numpy())[:, :count]
         pixels = (points * scale + place) * settings.size
         frames = [draw_points(p, (settings.size,) * 2, radius, settings.style == STYLES[1]) for p in pixels]

@@ -24,8 +24,9 @@ from ..media.alpha_video import AlphaVideoWriter
 from ..media.mixed_sound import MixedSound
 from ..media.sound_file import SoundFile
 from ..unfinished import Unfinished
-from .portrait import for_film, frames_a_part, writer_of
+from .rendering import frames_a_part
 from .settings import RenderingSettings
+from .writing import for_film, writer_of
 
 LEAST = 100  # frames in a piece: each begins with a key frame, which x264 would write every 250
 
@@ -36,7 +37,7 @@ def piece_length(part: int = 1) -> int:
 
 
 def rendered_length(renderer: nn.Module, settings: RenderingSettings) -> int:
-    """`piece_length` of what `portrait.render` gives."""
+    """`piece_length` of what `rendering.render` gives."""
     return piece_length(frames_a_part(renderer, settings))
 
 
@@ -81,7 +82,7 @@ def assemble_in_pieces(
     mark: bool = False,
     quality: int = RenderingSettings.quality,
 ) -> Path:
-    """`portrait.assemble` of frames that are made from any piece on. frames_from(n) gives the batches from frame n on;
+    """`writing.assemble` of frames that are made from any piece on. frames_from(n) gives the batches from frame n on;
     it is called once, with the number of frames that are finished. work: `with Unfinished(...)` around the call."""
     RenderingSettings.check("quality", quality)
     path, audio = Path(path), sound if waveform is None else (waveform, rate)

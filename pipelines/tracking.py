@@ -16,7 +16,7 @@ from ..media.faces import Face, apart, choose_face, find_faces, follow_face
 from ..media.finders.face import square
 from ..media.photo import to_uint8
 from ..media.smoothing import smoothed
-from .portrait import Progress
+from .devices import Progress
 from .threads import threads_a_thread
 
 EVERY = 0.08  # seconds from one look at the face to the next; it moves evenly between them

@@ -27,7 +27,7 @@ from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.crop import face_mask
 from ..nodes.examples import ASSETS, PORTRAITS
 from ..nodes.pick_face import PickFace
-from ..pipelines import portrait
+from ..pipelines import portrait, rendering
 from ..pipelines.dubbing import dub
 from ..pipelines.expression import idle, set_mood, still
 from ..pipelines.face_reading import read_face
@@ -207,7 +207,7 @@ def save_alpha(r: Results) -> Picture:
     cells = []
     for motion, colour in ((r.spoken, (0.2, 0.45, 0.35)), (turned, (0.55, 0.35, 0.2))):
         one = replace(motion, values=motion.values[r.moments(r.spoken, 0.9)])
-        (drawn,) = portrait.render(network, source, r.appearance.value, one, RenderingSettings(size=256))
+        (drawn,) = rendering.render(network, source, r.appearance.value, one, RenderingSettings(size=256))
         below = torch.tensor(colour).expand(256, 256, 3)
         cells.append(cell(torch.lerp(below, drawn[0, ..., :3], drawn[0, ..., 3:]), 200, 200))
     return grid(cells)

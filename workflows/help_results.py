@@ -17,7 +17,7 @@ from ..nodes.pick_face import PickFace
 from ..nodes.sample import SampleMotion
 from ..nodes.track import TrackFace
 from ..nodes.two_people import ConversationMotion
-from ..pipelines import portrait
+from ..pipelines import portrait, rendering
 from ..pipelines.framing import FramedPortrait, frame_portrait
 from ..pipelines.regions import motion_to_parameters
 from ..pipelines.settings import RenderingSettings, SamplingSettings
@@ -90,5 +90,5 @@ class Results:
             source = portrait.encode_source(network, face)
             appearance = portrait.extract_appearance(network, source)
         some = replace(motion, values=motion.values[numbers])
-        drawn = portrait.render(network, source, appearance, some, RenderingSettings(size=max(side, 256)))
+        drawn = rendering.render(network, source, appearance, some, RenderingSettings(size=max(side, 256)))
         return [cell(frame, side, side) for batch in drawn for frame in batch]

@@ -26,7 +26,7 @@ from ..nodes.actalker.masks import ACTalkerMasks
 from ..nodes.examples import ASSETS, DRIVING, PORTRAITS, VOICES
 from ..nodes.two_people import two_faces
 from ..nodes.workflow import run_workflow
-from ..pipelines import layers, portrait
+from ..pipelines import layers, rendering
 from ..pipelines.conversation import film_of_people
 from ..pipelines.dubbing import dub
 from ..pipelines.face_reading import read_face
@@ -111,7 +111,7 @@ class Made:
         """These frames of the film only."""
         motion = replace(self["motion"], values=self["motion"].values[numbers])
         portraits = self["source"].value, self["appearance"].value
-        drawn = portrait.render(self["renderer"].on_device(), *portraits, motion, RenderingSettings(size=side))
+        drawn = rendering.render(self["renderer"].on_device(), *portraits, motion, RenderingSettings(size=side))
         return [frame for batch in drawn for frame in batch]
 
 

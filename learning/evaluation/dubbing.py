@@ -29,8 +29,10 @@ from ...pipelines.dub_plan import WEIGHTS, DubbingSettings, voice_parameters
 from ...pipelines.dubbing import dub
 from ...pipelines.face_reading import read_face
 from ...pipelines.lips import OPENING
-from ...pipelines.portrait import encode_source, extract_appearance, prepare_voice, render
+from ...pipelines.portrait import encode_source, extract_appearance
+from ...pipelines.rendering import render
 from ...pipelines.settings import RenderingSettings
+from ...pipelines.speaking import prepare_voice
 from ...pipelines.tracking import FaceTrack, track_face
 from ..datasets.films import measure_lips
 from .judge.mesh import MeshProcess, mesh_process, without_gaps

@@ -14,7 +14,8 @@ from ...media.faces import NoFaceError
 from ...media.video import read_video
 from ...networks.renderer.model import Renderer
 from ...pipelines.framing import frame_video
-from ...pipelines.portrait import encode_driving_video, encode_source, extract_appearance, render
+from ...pipelines.portrait import encode_driving_video, encode_source, extract_appearance
+from ...pipelines.rendering import render
 from ...pipelines.settings import RenderingSettings
 from ...vocabulary import FPS
 from .metrics import psnr

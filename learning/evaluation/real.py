@@ -17,7 +17,7 @@ from ...media.photo import load_photo
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
 from ...pipelines.framing import frame_portrait
-from ...pipelines.portrait import prepare_voice
+from ...pipelines.speaking import prepare_voice
 from ...vocabulary import FPS, SAMPLES_A_FRAME
 from .actalker.mouth_boxes import measure_mouth_box
 from .face_mesh import FaceBoxes, FaceMesh, measure_portrait, media_pipe, media_pipe_faces

@@ -21,14 +21,11 @@ from ...media.photo import to_uint8
 from ...media.video import read_video
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
-from ...pipelines.portrait import (
-    assemble,
-    encode_source,
-    extract_appearance,
-    prepare_voice,
-    render,
-)
+from ...pipelines.portrait import encode_source, extract_appearance
+from ...pipelines.rendering import render
 from ...pipelines.settings import RenderingSettings
+from ...pipelines.speaking import prepare_voice
+from ...pipelines.writing import assemble
 from ...visemes.table import LIP_PER_JAW, PUCKER_PARTS
 from ...vocabulary import FPS, INDEX, SAMPLE_RATE, SAMPLES_A_FRAME
 from .face_mesh import FaceMesh, lips_of

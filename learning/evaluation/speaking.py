@@ -6,8 +6,8 @@ from torch import Tensor
 
 from ...media.motion import Motion
 from ...networks.motion_model.model import MotionModel
-from ...pipelines.portrait import Voice, extract_global_audio, extract_local_audio, generate_motion
 from ...pipelines.settings import SamplingSettings
+from ...pipelines.speaking import Voice, extract_global_audio, extract_local_audio, generate_motion
 from ...vocabulary import SAMPLES_A_FRAME
 
 

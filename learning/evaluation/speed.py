@@ -28,7 +28,7 @@ from ...networks.motion_model.config import MotionModelConfig
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.config import RendererConfig
 from ...networks.renderer.model import Renderer
-from ...pipelines import portrait
+from ...pipelines import portrait, rendering, speaking, writing
 from ...pipelines.framing import frame_portrait
 from ...pipelines.settings import RenderingSettings
 from ...sampling.windows import sample_motion
@@ -233,18 +233,18 @@ def measure_film(bench: Bench, renderer: Renderer, model: MotionModel, precision
     before and after it, so that the load of the machine cancels; medians of the rounds, after one to warm up."""
     photo = frame_portrait(load_photo(ASSETS / "portrait.jpg"), box=FACE).picture
     waveform, rate = load_audio(ASSETS / "greeting.flac")
-    voice = portrait.prepare_voice(waveform[..., : round(rate * FRAMES / FPS)], rate)
+    voice = speaking.prepare_voice(waveform[..., : round(rate * FRAMES / FPS)], rate)
     bf16, settings = precision == "bf16", RenderingSettings(size=PICTURE)
     source = portrait.encode_source(renderer, photo, bf16=bf16, keep_on=bench.device)
     appearance = portrait.extract_appearance(renderer, source, bf16=bf16, keep_on=bench.device)
     model.motion_language = renderer.motion_language  # random networks have none in common
 
     def film(path: Path) -> None:
-        global_audio = portrait.extract_global_audio(model, voice, bf16=bf16, keep_on=bench.device)
-        local_audio = portrait.extract_local_audio(model, voice, bf16=bf16, keep_on=bench.device)
-        motion = portrait.generate_motion(model, global_audio, local_audio, appearance, bf16=bf16)
-        frames = portrait.render(renderer, source, appearance, motion, settings, bf16=bf16)
-        portrait.assemble(path, frames, motion.fps)
+        global_audio = speaking.extract_global_audio(model, voice, bf16=bf16, keep_on=bench.device)
+        local_audio = speaking.extract_local_audio(model, voice, bf16=bf16, keep_on=bench.device)
+        motion = speaking.generate_motion(model, global_audio, local_audio, appearance, bf16=bf16)
+        frames = rendering.render(renderer, source, appearance, motion, settings, bf16=bf16)
+        writing.assemble(path, frames, motion.fps)
 
     seconds, ratios = [], []
     with tempfile.TemporaryDirectory() as folder:

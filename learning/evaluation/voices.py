@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ...networks.motion_model.model import MotionModel
 from ...networks.renderer.model import Renderer
-from ...pipelines.portrait import encode_source, extract_appearance, render
+from ...pipelines.portrait import encode_source, extract_appearance
+from ...pipelines.rendering import render
 from ...pipelines.settings import RenderingSettings
 from ...visemes.table import lips_of
 from ...vocabulary import FPS, INDEX, SAMPLES_A_FRAME

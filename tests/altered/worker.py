@@ -26,7 +26,7 @@ from mamba_portrait.media.video import probe_video, read_video
 from mamba_portrait.model_loaders.checkpoint import load_joint_control, load_motion_model, load_renderer
 from mamba_portrait.networks.joint_control import Source
 from mamba_portrait.nodes.values.video_input import open_video
-from mamba_portrait.pipelines import portrait
+from mamba_portrait.pipelines import portrait, rendering, speaking
 from mamba_portrait.pipelines.settings import RenderingSettings, SamplingSettings
 
 MOST_FRAMES = 100_000  # of a film; one that claims more is cut off here
@@ -76,16 +76,16 @@ def renderer(path: Path) -> None:
     source = portrait.encode_source(network, picture)
     looks = portrait.extract_appearance(network, source)
     motion = portrait.encode_driving_video(network, picture[None], 25)
-    for frames in portrait.render(network, source, looks, motion, RenderingSettings(size=64)):
+    for frames in rendering.render(network, source, looks, motion, RenderingSettings(size=64)):
         assert torch.isfinite(frames).all()
 
 
 def motion_model(path: Path) -> None:
     """As Load Motion Model and the nodes that it is wired to."""
     network = load_motion_model(path)
-    voice = portrait.prepare_voice(torch.rand(1, 3200, generator=torch.Generator().manual_seed(0)) - 0.5, 16_000)
-    heard = portrait.extract_global_audio(network, voice), portrait.extract_local_audio(network, voice)
-    portrait.generate_motion(network, *heard, None, SamplingSettings(steps=1))
+    voice = speaking.prepare_voice(torch.rand(1, 3200, generator=torch.Generator().manual_seed(0)) - 0.5, 16_000)
+    heard = speaking.extract_global_audio(network, voice), speaking.extract_local_audio(network, voice)
+    speaking.generate_motion(network, *heard, None, SamplingSettings(steps=1))
 
 
 def face_finder(path: Path) -> None:

@@ -18,7 +18,7 @@ from mamba_portrait.files import writing
 from mamba_portrait.media.audio import load_audio, write_wav
 from mamba_portrait.media.photo import save_image
 from mamba_portrait.media.video import VideoWriter
-from mamba_portrait.pipelines import forecast, portrait, resuming
+from mamba_portrait.pipelines import forecast, rendering, resuming
 from mamba_portrait.unfinished import folder_of
 
 pytestmark = pytest.mark.usefixtures("shipped_tiny")
@@ -48,7 +48,7 @@ class Rendered(dict):
 
 @pytest.fixture
 def rendered(monkeypatch):
-    render, seen = portrait.render, Rendered()
+    render, seen = rendering.render, Rendered()
 
     def watched(*values, first=0, **more):
         for part in render(*values, first=first, **more):
@@ -58,7 +58,7 @@ def rendered(monkeypatch):
             if seen.stop_after is not None and len(seen) >= seen.stop_after:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(portrait, "render", watched)
+    monkeypatch.setattr(rendering, "render", watched)
     monkeypatch.setattr(forecast, "LEAST_BATCHES", 1000)  # no trial, whose frames would be counted
     monkeypatch.setattr(resuming, "LEAST", PIECE)
     return seen

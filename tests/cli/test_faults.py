@@ -10,7 +10,7 @@ import torch
 from mamba_portrait import cli
 from mamba_portrait.cli.faults import sentence
 from mamba_portrait.host.headless.workflow import NodeError
-from mamba_portrait.pipelines import portrait
+from mamba_portrait.pipelines import rendering
 
 
 def raised_by_a_library(kind: str) -> None:
@@ -81,7 +81,7 @@ def test_errors_of_the_system_name_the_file(tmp_path):
 def test_nothing_half_written_is_left(tmp_path, monkeypatch, capsys, shipped_tiny, samples):
     (tmp_path / "photo.png").write_bytes(samples.picture(".png"))
     (tmp_path / "voice.wav").write_bytes(samples.wav(1, samples=16000))
-    monkeypatch.setattr(portrait, "render", lambda *_, **__: raised_by_a_library("type"))
+    monkeypatch.setattr(rendering, "render", lambda *_, **__: raised_by_a_library("type"))
     arguments = [str(tmp_path / "photo.png"), str(tmp_path / "voice.wav"), "-o", str(tmp_path / "out.mp4")]
     assert cli.main(["animate", *arguments, "--finder", "whole"]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: animate ended with ")

@@ -9,7 +9,7 @@ from mamba_portrait.cli import main
 from mamba_portrait.media.audio import load_audio, write_wav
 from mamba_portrait.media.photo import save_image
 from mamba_portrait.media.video import probe_video, read_video
-from mamba_portrait.pipelines import portrait, resuming
+from mamba_portrait.pipelines import rendering, resuming
 
 pytestmark = pytest.mark.usefixtures("shipped_tiny")
 LEFT, RIGHT = "30,40,90,100", "160,40,220,100"
@@ -36,13 +36,13 @@ def talk(files, out, *more, voices=("first.wav", "second.wav"), boxes=(LEFT, RIG
 @pytest.fixture
 def rendered(monkeypatch):
     """(horizontal place of the face, motion's frames, first frame rendered) of each person."""
-    render, seen = portrait.render, []
+    render, seen = rendering.render, []
 
     def watched(*values, first=0, **more):
         seen.append((values[1].image, values[3], first))
         yield from render(*values, first=first, **more)
 
-    monkeypatch.setattr(portrait, "render", watched)
+    monkeypatch.setattr(rendering, "render", watched)
     return seen
 
 

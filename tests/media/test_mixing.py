@@ -14,7 +14,7 @@ from mamba_portrait.media.audio_feed import AudioFeed
 from mamba_portrait.media.mixing import mix
 from mamba_portrait.media.sound_file import SoundFile
 from mamba_portrait.media.video import VideoWriter
-from mamba_portrait.pipelines.portrait import prepare_voice, prepare_voice_file
+from mamba_portrait.pipelines.speaking import prepare_voice, prepare_voice_file
 
 with_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="the ffmpeg program is not here to compare with")
 LAYOUTS = {"3.0": 3, "4.0": 4, "quad": 4, "5.0": 5, "5.1": 6, "5.1(side)": 6, "6.1": 7, "7.1": 8}

@@ -11,7 +11,8 @@ from mamba_portrait.learning.training.renderer.free_motion import with_space
 from mamba_portrait.media.motion import Motion, fitted_to, load_motion, save_motion
 from mamba_portrait.media.motion_edit import blend_motions
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer, save_checkpoint
-from mamba_portrait.pipelines.portrait import encode_driving_video, encode_source, extract_appearance, render
+from mamba_portrait.pipelines.portrait import encode_driving_video, encode_source, extract_appearance
+from mamba_portrait.pipelines.rendering import render
 from mamba_portrait.vocabulary import INDEX
 
 

@@ -18,7 +18,7 @@ from mamba_portrait.nodes.source import EncodeSource
 from mamba_portrait.nodes.values.cancelling import cancellable, one_by_one
 from mamba_portrait.nodes.values.temporary_film import TemporaryFilm
 from mamba_portrait.nodes.values.video_input import open_video
-from mamba_portrait.pipelines import portrait, resuming
+from mamba_portrait.pipelines import rendering, resuming
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,7 @@ def test_a_cancelled_film_goes_on_when_the_graph_is_queued_again(folder, tiny_we
     names = (network.module.motion_language, network.module.motion_encoder_id)
     motion = Motion(rest.repeat(30, 1), rest, Fraction(25), *names)
     values = (network, source, ExtractAppearance.execute(network, source).args[0], motion, "photo", "relative")
-    render, made = portrait.render, []
+    render, made = rendering.render, []
 
     def watched(*given, first=0, **more):
         for part in render(*given, first=first, **more):
@@ -127,7 +127,7 @@ def test_a_cancelled_film_goes_on_when_the_graph_is_queued_again(folder, tiny_we
                 headless.interrupt()
             yield part
 
-    monkeypatch.setattr(portrait, "render", watched)
+    monkeypatch.setattr(rendering, "render", watched)
     monkeypatch.setattr(resuming, "LEAST", 12)
     cancel_at = 20
     with pytest.raises(Interrupted):

@@ -12,6 +12,7 @@ from mamba_portrait.host import Interrupted, ManagedModel
 from mamba_portrait.host.headless import settings as headless
 from mamba_portrait.media.audio import load_audio, write_wav
 from mamba_portrait.media.crop import Crop
+from mamba_portrait.media.motion import Motion
 from mamba_portrait.media.photo import load_photo, save_image
 from mamba_portrait.media.video import read_video
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
@@ -19,7 +20,7 @@ from mamba_portrait.nodes import assemble, two_people
 from mamba_portrait.nodes.conversation import TwoVoices
 from mamba_portrait.nodes.pick_face import PickFace
 from mamba_portrait.nodes.values.video_input import open_video
-from mamba_portrait.pipelines import portrait, resuming
+from mamba_portrait.pipelines import rendering, resuming
 from mamba_portrait.pipelines.settings import SamplingSettings
 from mamba_portrait.workflows.conversation import CONVERSATION
 
@@ -69,7 +70,7 @@ def moving(networks):
     network = networks[0].module
     rest = network.rest_motion().detach().cpu()
     values = rest + torch.randn(30, len(rest), generator=torch.Generator().manual_seed(3)) * 0.3
-    return portrait.Motion(values, rest, 25, network.motion_language, network.motion_encoder_id)
+    return Motion(values, rest, 25, network.motion_language, network.motion_encoder_id)
 
 
 @pytest.mark.parametrize(("crops", "sides"), [((LEFT, RIGHT), ["right", "left"]), ((RIGHT, LEFT), ["left", "right"])])
@@ -102,7 +103,7 @@ def test_the_first_motion_moves_the_first_face_whichever_side_it_is_on(networks,
 
 
 def test_the_frames_are_written_as_they_are_rendered_and_the_work_is_told(networks, photo, moving, monkeypatch, caplog):
-    render, write, waiting, most = portrait.render, resuming.for_film, [0], [0]
+    render, write, waiting, most = rendering.render, resuming.for_film, [0], [0]
 
     def watched(*values, **more):
         for part in render(*values, **more):
@@ -114,7 +115,7 @@ def test_the_frames_are_written_as_they_are_rendered_and_the_work_is_told(networ
         waiting[0] -= 2
         return write(picture, channels)
 
-    monkeypatch.setattr(portrait, "render", watched)
+    monkeypatch.setattr(rendering, "render", watched)
     monkeypatch.setattr(resuming, "for_film", written)
     caplog.set_level("INFO")
     filmed(networks, photo, (LEFT, RIGHT), (moving, moving))
@@ -123,7 +124,7 @@ def test_the_frames_are_written_as_they_are_rendered_and_the_work_is_told(networ
 
 
 def test_a_cancelled_film_goes_on_when_the_graph_is_queued_again(networks, photo, moving, folder, monkeypatch, caplog):
-    render, seen, cancel_at = portrait.render, [], 20
+    render, seen, cancel_at = rendering.render, [], 20
 
     def watched(*values, first=0, **more):
         done = first
@@ -134,7 +135,7 @@ def test_a_cancelled_film_goes_on_when_the_graph_is_queued_again(networks, photo
                 headless.interrupt()
             yield part
 
-    monkeypatch.setattr(portrait, "render", watched)
+    monkeypatch.setattr(rendering, "render", watched)
     monkeypatch.setattr(resuming, "LEAST", 12)
     with pytest.raises(Interrupted):
         filmed(networks, photo, (LEFT, RIGHT), (moving, moving))

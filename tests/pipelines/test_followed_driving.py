@@ -9,10 +9,11 @@ import torch
 from mamba_portrait.media.faces import NoFaceError
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.networks.renderer.model import Renderer
-from mamba_portrait.pipelines import followed_driving, portrait
+from mamba_portrait.pipelines import followed_driving, rendering
 from mamba_portrait.pipelines.followed_driving import FollowedDriving, follow_driving, held
 from mamba_portrait.pipelines.neutral import EXPRESSION, with_expression_of, with_neutral
 from mamba_portrait.pipelines.regions import motion_to_parameters, parameters_to_motion
+from mamba_portrait.pipelines.settings import RenderingSettings
 from mamba_portrait.pipelines.tracking import FaceTrack, Shot
 from mamba_portrait.vocabulary import COUNT, INDEX
 
@@ -136,9 +137,9 @@ def test_rendering_in_that_mode_gives_the_drivers_expression_in_every_frame(rend
     own = torch.zeros(1, COUNT)
     own[0, JAW], own[0, YAW] = 0.3, -0.1
     source = SimpleNamespace(motion=written(renderer, own))
-    settings = portrait.RenderingSettings(mode="expression")
+    settings = RenderingSettings(mode="expression")
     limits = SimpleNamespace(clamp=lambda motion: motion)
-    targets = torch.cat(list(portrait.target_motions(renderer, source, open_mouthed, settings, limits, 8)))
+    targets = torch.cat(list(rendering.target_motions(renderer, source, open_mouthed, settings, limits, 8)))
     shown, driver = motion_to_parameters(renderer, targets), motion_to_parameters(renderer, open_mouthed.values)
     assert torch.allclose(shown[:, EXPRESSION], driver[:, EXPRESSION], atol=2e-3)
     assert torch.allclose(shown[:, YAW], torch.tensor(-0.1), atol=1e-3)

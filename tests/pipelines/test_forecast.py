@@ -8,7 +8,7 @@ import torch
 
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
-from mamba_portrait.pipelines import forecast, portrait
+from mamba_portrait.pipelines import forecast, portrait, rendering, speaking
 from mamba_portrait.pipelines.forecast import Forecast, length, of_rendering, of_sampling, size
 from mamba_portrait.pipelines.settings import RenderingSettings, SamplingSettings
 
@@ -19,7 +19,7 @@ def nothing_known(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def rendering(tiny_weights):
+def portrayed(tiny_weights):
     """What `of_rendering` and `render` take of a portrait of 64 pixels and 100 frames."""
     renderer = load_renderer(tiny_weights / "renderer_lite.safetensors")
     source = portrait.encode_source(renderer, torch.rand(64, 64, 3, generator=torch.Generator().manual_seed(0)))
@@ -33,8 +33,8 @@ def rendering(tiny_weights):
 def speech(tiny_weights):
     """What `of_sampling` and `generate_motion` take of a voice of 200 frames."""
     model = load_motion_model(tiny_weights / "motion_lite.safetensors")
-    voice = portrait.prepare_voice(torch.randn(1, 640 * 200, generator=torch.Generator().manual_seed(0)), 16000)
-    return model, portrait.extract_global_audio(model, voice), portrait.extract_local_audio(model, voice), None
+    voice = speaking.prepare_voice(torch.randn(1, 640 * 200, generator=torch.Generator().manual_seed(0)), 16000)
+    return model, speaking.extract_global_audio(model, voice), speaking.extract_local_audio(model, voice), None
 
 
 @pytest.fixture
@@ -44,9 +44,9 @@ def clock(monkeypatch):
     return now
 
 
-def slow(monkeypatch, clock, name, seconds_a_batch, made):
-    """portrait.render or its like takes so long for each batch."""
-    work = getattr(portrait, name)
+def slow(monkeypatch, clock, seconds_a_batch, made):
+    """`rendering.render` takes so long for each batch."""
+    work = rendering.render
 
     def timed(*values, **more):
         for part in work(*values, **more):
@@ -54,26 +54,26 @@ def slow(monkeypatch, clock, name, seconds_a_batch, made):
             made.append(len(part))
             yield part
 
-    monkeypatch.setattr(portrait, name, timed)
+    monkeypatch.setattr(rendering, "render", timed)
 
 
-def test_a_film_is_told_before_it_by_a_trial_whose_first_round_does_not_count(rendering, clock, monkeypatch):
+def test_a_film_is_told_before_it_by_a_trial_whose_first_round_does_not_count(portrayed, clock, monkeypatch):
     made = []
-    slow(monkeypatch, clock, "render", 0.8, made)
-    told = of_rendering(*rendering, RenderingSettings(batch=4, size=128))
+    slow(monkeypatch, clock, 0.8, made)
+    told = of_rendering(*portrayed, RenderingSettings(batch=4, size=128))
     torch.set_num_threads(1)
     assert told.text() == "Rendering, about 20 s: 100 frames of 128x128, 4 at once, about 91 MB of memory."
     assert sum(made) == 8  # two batches
     assert told.text().startswith("Rendering, about 20 s:") and sum(made) == 8
 
 
-def test_the_pace_of_the_last_film_is_taken_and_another_size_has_its_own(rendering, clock, monkeypatch):
-    told = of_rendering(*rendering, RenderingSettings(batch=4, size=128))
+def test_the_pace_of_the_last_film_is_taken_and_another_size_has_its_own(portrayed, clock, monkeypatch):
+    told = of_rendering(*portrayed, RenderingSettings(batch=4, size=128))
     parts = iter([torch.zeros(60, 1), torch.zeros(40, 1)])
     for _ in told.timed(parts):
         clock["time"] += 30.0
-    monkeypatch.setattr(portrait, "render", lambda *_, **__: pytest.fail("a trial"))
-    *values, motion = rendering
+    monkeypatch.setattr(rendering, "render", lambda *_, **__: pytest.fail("a trial"))
+    *values, motion = portrayed
     short = of_rendering(*values, replace(motion, values=motion.values[:50]), RenderingSettings(batch=4, size=128))
     assert short.text().startswith("Rendering, about 30 s:")
     other = of_rendering(*values, replace(motion, values=motion.values[:99]), RenderingSettings(batch=4, size=64))
@@ -82,8 +82,8 @@ def test_the_pace_of_the_last_film_is_taken_and_another_size_has_its_own(renderi
     )  # too short for a trial, and nothing known
 
 
-def test_a_film_that_is_broken_off_leaves_no_pace(rendering):
-    told = of_rendering(*rendering, RenderingSettings(size=128))
+def test_a_film_that_is_broken_off_leaves_no_pace(portrayed):
+    told = of_rendering(*portrayed, RenderingSettings(size=128))
     parts = told.timed(iter([torch.zeros(4, 1)] * 25))
     next(parts)
     parts.close()
@@ -100,14 +100,14 @@ def test_windows_and_steps_of_a_voice_are_counted_as_they_are_sampled(speech, cl
     told = of_sampling(*speech, settings)
     with told.told(said.append):
         assert len(said) == 1 and "200 frames (8.0 s) in 3 windows of 12 steps" in said[0]
-        portrait.generate_motion(*speech, settings, progress=step)
+        speaking.generate_motion(*speech, settings, progress=step)
     assert told.units == len(calls) == calls[0] and forecast._paces[told.kind] == pytest.approx(0.5)
     assert of_sampling(*speech, settings).text().startswith("Sampling, about 18 s:")
 
 
 def test_a_voice_has_a_trial_of_one_window(speech, clock, monkeypatch):
     asked = []
-    generate = portrait.generate_motion
+    generate = speaking.generate_motion
 
     def watched(*values, progress, **more):
         asked.append(values[2].shape[1])
@@ -118,17 +118,17 @@ def test_a_voice_has_a_trial_of_one_window(speech, clock, monkeypatch):
 
         return generate(*values, progress=step, **more)
 
-    monkeypatch.setattr(portrait, "generate_motion", watched)
+    monkeypatch.setattr(speaking, "generate_motion", watched)
     assert of_sampling(*speech, SamplingSettings(steps=12, window=80)).text().startswith("Sampling, about 9 s:")
     assert asked == [72]  # and the silence before it: one window
     assert of_sampling(*speech, SamplingSettings(steps=2, window=40)).seconds() is None and len(asked) == 1
 
 
-def test_the_trial_changes_neither_motion_nor_frames(speech, rendering):
+def test_the_trial_changes_neither_motion_nor_frames(speech, portrayed):
     settings = SamplingSettings(steps=12)
-    before = portrait.generate_motion(*speech, settings).values
+    before = speaking.generate_motion(*speech, settings).values
     assert of_sampling(*speech, settings).seconds() > 0
-    assert torch.equal(portrait.generate_motion(*speech, settings).values, before)
+    assert torch.equal(speaking.generate_motion(*speech, settings).values, before)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mamba_portrait.model_loaders.checkpoint import load_renderer
-from mamba_portrait.pipelines import portrait
+from mamba_portrait.pipelines import portrait, rendering
 from mamba_portrait.pipelines.halving import Halving, out_of_memory
 from mamba_portrait.pipelines.settings import RenderingSettings
 
@@ -60,7 +60,7 @@ def test_a_film_is_the_same_after_memory_ran_out(shipped_tiny, monkeypatch):
     frames = photo[None] * torch.linspace(0.5, 1, 5)[:, None, None, None]
     motion = portrait.encode_driving_video(renderer, iter(frames), 25)
     settings = RenderingSettings(size=64, batch=4)
-    whole = torch.cat(list(portrait.render(renderer, source, look, motion, settings)))
+    whole = torch.cat(list(rendering.render(renderer, source, look, motion, settings)))
     decode = renderer.decode
 
     def short(source, appearance, target, **more):
@@ -69,4 +69,4 @@ def test_a_film_is_the_same_after_memory_ran_out(shipped_tiny, monkeypatch):
         return decode(source, appearance, target, **more)
 
     monkeypatch.setattr(renderer, "decode", short)
-    assert torch.cat(list(portrait.render(renderer, source, look, motion, settings))) == pytest.approx(whole, abs=1e-5)
+    assert torch.cat(list(rendering.render(renderer, source, look, motion, settings))) == pytest.approx(whole, abs=1e-5)

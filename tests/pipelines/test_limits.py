@@ -11,7 +11,7 @@ from mamba_portrait.learning.training.renderer.free_motion import with_space
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.model_loaders.checkpoint import load_renderer
-from mamba_portrait.pipelines import limits, portrait
+from mamba_portrait.pipelines import limits, portrait, rendering
 from mamba_portrait.pipelines.joint import join_motions
 from mamba_portrait.pipelines.limits import LIMITS, MotionLimits
 from mamba_portrait.pipelines.lips import lip_opening
@@ -109,22 +109,22 @@ def test_motion_of_a_portrait_is_clamped_and_rendered_whole(renderer, photo, cap
     assert read(renderer, source.motion)[0, INDEX["jaw"]] < 3
     motion = portrait.encode_driving_video(renderer, [photo], Fraction(25))
     appearance = portrait.extract_appearance(renderer, source)
-    (frame,) = portrait.render(renderer, source, appearance, motion, RenderingSettings(size=200))
+    (frame,) = rendering.render(renderer, source, appearance, motion, RenderingSettings(size=200))
     assert (frame[0] - photo).abs().mean() < 0.02  # at rest it is the photo
 
 
 def test_render_clamps_motion_with_too_high_a_gain(renderer, photo, caplog):
     source = portrait.encode_source(renderer, photo)
     appearance = portrait.extract_appearance(renderer, source)
-    motion = portrait.Motion(
+    motion = Motion(
         written(renderer, jaw=[0.0, 1.1]), renderer.rest_motion().detach(), Fraction(25), renderer.motion_language
     )
-    list(portrait.render(renderer, source, appearance, motion))
+    list(rendering.render(renderer, source, appearance, motion))
     assert not caplog.records
-    wild = torch.cat(list(portrait.render(renderer, source, appearance, motion, RenderingSettings(gain=3.0))))
+    wild = torch.cat(list(rendering.render(renderer, source, appearance, motion, RenderingSettings(gain=3.0))))
     assert len(caplog.records) == 1 and "The motion gives" in caplog.text and "frame 1 of 2" in caplog.text
     far = replace(motion, values=written(renderer, jaw=[0.0, 2.9]))
-    assert (wild - torch.cat(list(portrait.render(renderer, source, appearance, far)))).abs().max() < 0.02
+    assert (wild - torch.cat(list(rendering.render(renderer, source, appearance, far)))).abs().max() < 0.02
 
 
 def test_runs_of_frames_are_named():

@@ -8,7 +8,7 @@ import torch
 
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.networks.renderer.model import Renderer
-from mamba_portrait.pipelines import lips, portrait
+from mamba_portrait.pipelines import lips, rendering
 from mamba_portrait.pipelines.regions import motion_to_parameters, parameters_to_motion
 from mamba_portrait.pipelines.settings import RenderingSettings
 from mamba_portrait.pipelines.threads import threads_a_thread
@@ -47,7 +47,7 @@ def shown(renderer, photo, motion, **settings):
     watched.decode, source.to, source.at_size = decode, lambda device: source, lambda size: source
     watched.within_limits = lambda motion, source: motion
     with threads_a_thread(1):  # several would decode in any order
-        list(portrait.render(watched, source, torch.zeros(1, 4), motion, RenderingSettings(**settings)))
+        list(rendering.render(watched, source, torch.zeros(1, 4), motion, RenderingSettings(**settings)))
     return motion_to_parameters(renderer, torch.cat(wanted))
 
 

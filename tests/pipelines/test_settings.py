@@ -11,8 +11,8 @@ from mamba_portrait.cli import main, parser
 from mamba_portrait.cli.settings import chosen
 from mamba_portrait.locales.build import own_schemas
 from mamba_portrait.nodes.sample import SampleMotion
-from mamba_portrait.pipelines.portrait import assemble
 from mamba_portrait.pipelines.settings import Choice, RenderingSettings, SamplingSettings
+from mamba_portrait.pipelines.writing import assemble
 
 NAMES = [(kind, field.name) for kind in (SamplingSettings, RenderingSettings) for field in fields(kind)]
 FLAGS = {

@@ -8,7 +8,7 @@ import torch
 
 from mamba_portrait.media.motion import Motion
 from mamba_portrait.model_loaders.checkpoint import load_renderer
-from mamba_portrait.pipelines import portrait
+from mamba_portrait.pipelines import portrait, rendering
 from mamba_portrait.pipelines.settings import RenderingSettings
 from mamba_portrait.pipelines.threads import in_order, threads_a_thread, worker_count
 
@@ -97,7 +97,7 @@ def test_frames_do_not_depend_on_the_number_of_workers(tiny_weights):
     frames, reports = {}, []
     for threads in (1, 4):
         with threads_a_thread(threads):
-            batches = portrait.render(
+            batches = rendering.render(
                 tiny_renderer,
                 source,
                 appearance,

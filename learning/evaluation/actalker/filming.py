@@ -16,7 +16,7 @@ from ....pipelines.actalker.driving import encode_driving_stream
 from ....pipelines.actalker.follower import Follower
 from ....pipelines.actalker.masks import face_masks, five_points, mouth_box
 from ....pipelines.actalker.stages import decode, encode_identity, encode_voice, sample
-from ....pipelines.portrait import assemble
+from ....pipelines.writing import assemble
 from ....vocabulary import ACTALKER_FPS, FPS, SAMPLE_RATE
 from ..judge.filming import QUALITY, check_same, fingerprint
 from ..judge.protocols import VIDEO

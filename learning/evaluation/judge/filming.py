@@ -16,8 +16,10 @@ from ....files import whole_file
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
 from ....pipelines.phones import phones_to_motion
-from ....pipelines.portrait import assemble, encode_driving_video, encode_source, extract_appearance, render
+from ....pipelines.portrait import encode_driving_video, encode_source, extract_appearance
+from ....pipelines.rendering import render
 from ....pipelines.settings import RenderingSettings
+from ....pipelines.writing import assemble
 from ....visemes.phones import Phone
 from ....visemes.textgrid import read_phones
 from ....vocabulary import FPS, SAMPLE_RATE

@@ -12,7 +12,7 @@ from ....media.crop import resize
 from ....media.photo import load_photo, to_uint8
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
-from ....pipelines.portrait import prepare_voice
+from ....pipelines.speaking import prepare_voice
 from ....vocabulary import FPS, SAMPLES_A_FRAME
 from ..real import SPEAKER, VOICE
 from ..speed import describe_machine

@@ -11,7 +11,7 @@ from torch import Tensor
 from ....media.audio import load_audio
 from ....media.video import read_video
 from ....model_loaders.checkpoint import load_network
-from ....pipelines.portrait import prepare_voice
+from ....pipelines.speaking import prepare_voice
 from ....vocabulary import FPS, SAMPLES_A_FRAME
 from .mouths import find_mouths
 from .network import SyncConfig, SyncNetwork, by_shift

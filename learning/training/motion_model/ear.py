@@ -26,7 +26,7 @@ from tqdm import tqdm
 from ....model_loaders.checkpoint import load_motion_model, load_renderer
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
-from ....pipelines.portrait import Voice, extract_global_audio, extract_local_audio
+from ....pipelines.speaking import Voice, extract_global_audio, extract_local_audio
 from ....sampling.settings import Range
 from ....vocabulary import INDEX, SAMPLES_A_FRAME
 from ...corpus.speech.augment import augment

@@ -12,7 +12,8 @@ from ....media.photo import to_uint8
 from ....networks.motion_model.config import MotionModelConfig
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
-from ....pipelines.portrait import encode_source, extract_appearance, render
+from ....pipelines.portrait import encode_source, extract_appearance
+from ....pipelines.rendering import render
 from ....pipelines.settings import RenderingSettings
 from ....vocabulary import FPS, SAMPLE_RATE
 from ...datasets.tracks import load_tracks

@@ -18,7 +18,7 @@ from ....media.crop import Crop, cut, resize
 from ....media.photo import to_uint8
 from ....media.sound_file import film_sound
 from ....media.video import probe_video, read_video
-from ....pipelines.portrait import Voice
+from ....pipelines.speaking import Voice
 from ....vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
 from ...datasets.manifest import SUFFIXES as LISTS
 from ...datasets.manifest import read_manifest

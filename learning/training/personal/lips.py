@@ -23,15 +23,10 @@ from ....media.motion import Motion
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
 from ....pipelines.neutral import neutral_frames
-from ....pipelines.portrait import (
-    Voice,
-    encode_source,
-    extract_appearance,
-    extract_global_audio,
-    extract_local_audio,
-    render,
-)
+from ....pipelines.portrait import encode_source, extract_appearance
+from ....pipelines.rendering import render
 from ....pipelines.settings import RenderingSettings
+from ....pipelines.speaking import Voice, extract_global_audio, extract_local_audio
 from ....visemes.table import WIDE_OPENING, lips_of
 from ....vocabulary import FPS, INDEX, LANDMARKS, SAMPLES_A_FRAME
 from ...datasets.tracks import MOUTH

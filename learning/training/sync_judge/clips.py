@@ -15,7 +15,7 @@ from ....files import whole_file
 from ....media.audio import load_audio
 from ....media.photo import to_uint8
 from ....media.video import read_video
-from ....pipelines.portrait import prepare_voice
+from ....pipelines.speaking import prepare_voice
 from ....vocabulary import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
 from ...evaluation.sync.mouths import find_mouths
 

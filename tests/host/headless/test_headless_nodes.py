@@ -25,7 +25,7 @@ from mamba_portrait.nodes import (
     source,
 )
 from mamba_portrait.nodes.values.sockets import Encoded
-from mamba_portrait.pipelines import portrait
+from mamba_portrait.pipelines import portrait, speaking
 from mamba_portrait.pipelines.settings import SamplingSettings
 
 
@@ -58,16 +58,16 @@ def encoded(renderer, height=48, width=48):
 
 @pytest.mark.parametrize(("samples", "frames"), [(640, 1), (320, 1), (959, 1), (960, 2), (16000, 25), (16319, 25)])
 def test_a_voice_of_n_samples_has_f_of_n_frames(samples, frames):
-    heard = portrait.prepare_voice(torch.zeros(1, samples), 16000)
+    heard = speaking.prepare_voice(torch.zeros(1, samples), 16000)
     assert heard.frames == frames == (samples * 25 * 2 + 16000) // 32000
     assert heard.waveform.shape == (1, 640 * frames)
 
 
 def test_too_short_or_empty_audio_is_told():
     with pytest.raises(ValueError, match="less than half a video frame"):
-        portrait.prepare_voice(torch.zeros(1, 100), 16000)
+        speaking.prepare_voice(torch.zeros(1, 100), 16000)
     with pytest.raises(ValueError, match="The audio is empty"):
-        portrait.prepare_voice(torch.zeros(2, 0), 44100)
+        speaking.prepare_voice(torch.zeros(2, 0), 44100)
     with pytest.raises(ValueError, match="the video has no sound track"):
         audio_features.voice_of(None)
 
@@ -106,7 +106,7 @@ def test_decoding_in_batches_equals_one_by_one(renderer):
 def spoken(motion_model):
     nodes = audio_features.GlobalAudio, audio_features.LocalAudio
     features = (node.execute(motion_model, voice(0.2))[0].value for node in nodes)
-    return portrait.generate_motion(motion_model.module, *features, None, SamplingSettings(steps=1))
+    return speaking.generate_motion(motion_model.module, *features, None, SamplingSettings(steps=1))
 
 
 def watched(renderer):

@@ -103,7 +103,7 @@ def test_shipped_judge_finds_by_how_much_a_sound_was_moved():
     """On a film of ours, two seconds at a time; another moment's sound scores lower than its own."""
     from mamba_portrait.media.audio import load_audio
     from mamba_portrait.media.video import read_video
-    from mamba_portrait.pipelines.portrait import prepare_voice
+    from mamba_portrait.pipelines.speaking import prepare_voice
 
     film = WEIGHTS.parent / "docs" / "greeting.mp4"
     network = load_sync_judge(WEIGHTS / "sync_judge.safetensors")
