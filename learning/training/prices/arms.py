@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ....files import whole_file
@@ -17,6 +18,7 @@ from ....model_loaders.checkpoint import load_motion_model, load_renderer, shipp
 from ....model_loaders.pickles import read_pickle
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
+from ....precision import has_bf16
 from ...corpus.speech.augment import augment
 from ...datasets.stills import StillSet
 from ...datasets.tracks import Track
@@ -51,7 +53,7 @@ class Setting:
     groups: int = 86  # measured: six frames each, 516
     pieces: int = 512  # measured: of held-out voices
     sampled: int = 24  # of them
-    precision: str = "bf16"
+    precision: str = field(default_factory=lambda: "bf16" if has_bf16(torch.device("cpu")) else "fp32")
     vgg: Path | None = None
     report: Callable[[str], None] = print
 
