@@ -20,6 +20,7 @@ from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
 from ....precision import has_bf16
 from ...corpus.speech.augment import augment
+from ...datasets.framing import check_framing
 from ...datasets.stills import StillSet
 from ...datasets.tracks import Track
 from ...evaluation.judge.weights import sha256
@@ -30,9 +31,9 @@ from ..recipe import appearances
 from ..renderer.losses import Stage1Weights
 from ..renderer.schedule import SCHEDULE, Part, printed
 from ..renderer.train import Stage1Settings, averaged_renderer, train_stage1
-from .comparisons import Arm
+from .comparisons import Arm, lacking_branches
 from .pictures import measure_pictures
-from .voices import measure_voices
+from .voices import measure_gestures, measure_voices
 
 FIGURES, COMMON = "figures.json", "common.json"
 RATES = {1: 4e-4, 2: 3e-4}  # half of those of new weights: some layers are new, others go on
@@ -53,6 +54,7 @@ class Setting:
     groups: int = 86  # measured: six frames each, 516
     pieces: int = 512  # measured: of held-out voices
     sampled: int = 24  # of them
+    gestures: int = 40  # clips of them whose gestures are measured
     precision: str = field(default_factory=lambda: "bf16" if has_bf16(torch.device("cpu")) else "fp32")
     vgg: Path | None = None
     report: Callable[[str], None] = print
@@ -63,14 +65,26 @@ class Setting:
         return load_renderer(self.renderer)
 
     @cached_property
-    def looks(self) -> Tensor:
-        """F_A of drawn stills, given to clips at random."""
-        return appearances(self.common_renderer, self.data)
+    def half(self) -> bool:
+        """Whether the common weights are of half bodies."""
+        return bool(self.common_renderer.config.arms)
+
+    @cached_property
+    def lacking(self) -> frozenset[str]:
+        """Branches that the common weights have not."""
+        return lacking_branches(self.common_renderer.config, load_motion_model(self.motion_model).config)
+
+    @cached_property
+    def looks(self) -> Tensor | None:
+        """F_A of drawn stills, given to clips at random; None where it has no say."""
+        return None if "appearance" in self.lacking else appearances(self.common_renderer, self.data)
 
     @cached_property
     def stills(self) -> StillSet:
-        """Held-out people."""
-        return StillSet(self.held_out)
+        """Held-out people. ValueError where they are not of the weights' framing."""
+        stills = StillSet(self.held_out)
+        check_framing(self.held_out, stills.parameters().shape[-1], self.common_renderer.config.arms)
+        return stills
 
     @cached_property
     def voices(self) -> list[Track]:
@@ -112,6 +126,8 @@ def run_arm(arm: Arm, seed: int, setting: Setting) -> None:
     else:
         renderer = setting.common_renderer.eval()
         values = measure_voices(renderer, network, setting.voices, setting.pieces, setting.sampled)
+        if setting.half:
+            values |= measure_gestures(renderer, network, setting.voices, setting.gestures)
     facts = {"arm": asdict(arm), "seed": seed, "steps": setting.steps[arm.stage], "batch": setting.batch[arm.stage]}
     with whole_file(folder / FIGURES) as partial:
         partial.write_text(json.dumps(facts | {"minutes": minutes, "values": values}), "utf8")
