@@ -22,10 +22,11 @@ from ....precision import has_bf16
 from ...corpus.speech.augment import augment
 from ...datasets.framing import check_framing
 from ...datasets.stills import StillSet
-from ...datasets.tracks import Track
+from ...datasets.tracks import Track, load_tracks
 from ...evaluation.judge.weights import sha256
 from ...evaluation.report import held_out_tracks
 from ..loop import Plan
+from ..motion_model.ear import solve_ear
 from ..motion_model.train import Stage2Settings, averaged_motion_model, train_stage2
 from ..recipe import appearances
 from ..renderer.losses import Stage1Weights
@@ -161,7 +162,7 @@ def _renderer(arm: Arm, folder: Path, seed: int, setting: Setting) -> tuple[Rend
 
 
 def _motion_model(arm: Arm, folder: Path, seed: int, setting: Setting) -> tuple[MotionModel, float, list[Path]]:
-    """The same of stage 2."""
+    """The same of stage 2. The regression that leads half bodies is solved at the end, as theirs was."""
     own = load_motion_model(setting.motion_model)
     if not arm.trained:
         return own.eval(), 0.0, []
@@ -177,4 +178,7 @@ def _motion_model(arm: Arm, folder: Path, seed: int, setting: Setting) -> tuple[
         renew=arm.renew,
     )
     file = train_stage2(setting.data, folder, _plan(arm, seed, setting), settings, setting.common_renderer)
-    return averaged_motion_model(file), read_pickle(file)["spent"] / 60, [file]
+    network = averaged_motion_model(file)
+    if setting.half:
+        solve_ear(network, setting.common_renderer, load_tracks(setting.data))
+    return network, read_pickle(file)["spent"] / 60, [file]

@@ -68,7 +68,7 @@ def voices(drawn_half, tmp_path):
 def run(half, tiny_motion_config, voices, tmp_path):
     """The command at toy widths."""
     torch.manual_seed(0)
-    renderer, config = load_renderer(half), replace(tiny_motion_config, mouth=LED, prediction="x0", smoothing=1.0)
+    renderer, config = load_renderer(half), replace(tiny_motion_config, mouth=LED, width=24, smoothing=1.0)
     model = MotionModel(config, renderer.motion_language)
     model.rest_motion.copy_(renderer.rest_motion())
     file = save_checkpoint(tmp_path / "motion_half.safetensors", model, "motion_model", config)
