@@ -20,6 +20,7 @@ from ...evaluation.metrics import psnr, ssim
 GROUPS = 4  # looked at together
 HANDS = [1 + i for i, bone in enumerate(ARM_BONES) if bone.endswith("hand")]
 POINTS = [i for i, point in enumerate(ARM_LANDMARKS) if point.endswith(("wrist", "tip"))]
+MOVED = 2.0  # pixels, in the mean over these points: hands that stay are copied best
 
 
 @torch.inference_mode()
@@ -27,8 +28,8 @@ def measure_pictures(renderer: Renderer, stills: StillSet, groups: int) -> dict[
     """Of at most `groups` groups (two people, each driven to three frames, at 128 pixels): means {metric: one value a
     person}. gain: PSNR over copying the source, dB; psnr, ssim; mouth, uncovered: PSNR inside the open mouth and where
     the photo shows nothing, NaN where there is no such place; flow: error of the motion field, pixels. Of half bodies,
-    whose field is that of the body without arms: hands: gain where the true hands are; points: error of wrists and
-    tips, pixels."""
+    whose field is that of the body without arms: hands: gain where the true hands are, of those that move; points:
+    error of wrists and tips, pixels."""
     count = min(groups, len(stills))
     people = stills.people()
     numbers = np.arange(2 * count).reshape(-1, 2) if people is None else people[:count]
@@ -75,13 +76,15 @@ def _compared(rendered: Rendered, truth: Truth, copied: Tensor) -> dict[str, Ten
 
 def _of_hands(rendered: Rendered, truth: Truth, copied: Tensor, given: Groups) -> dict[str, Tensor]:
     """(N,) of the metrics of the first people's hands."""
-    bones, marks = (x[:, 0, 1:].flatten(0, 1).to(copied.device) for x in (given.bone, given.mark))
+    bones = given.bone[:, 0, 1:].flatten(0, 1).to(copied.device)
+    points = SIZE * given.mark[:, 0, :, len(LANDMARKS) :][:, :, POINTS].to(copied.device)  # (N,1+FRAMES,4,2)
+    moved = (points[:, 1:] - points[:, :1]).norm(dim=-1).mean(-1).flatten() > MOVED
     shown = torch.isin(bones, torch.tensor(HANDS).to(bones))[:, None].float()
     made, stays = ((x.float() - truth.image).square().mean(1, keepdim=True) for x in (rendered.image, copied))
-    off = rendered.motion.arms.float() - (2 * marks[:, len(LANDMARKS) :] - 1)
+    reached = SIZE / 2 * (rendered.motion.arms[:, POINTS].float() + 1)
     values = {
-        "hands": decibels(made, shown) - decibels(stays, shown),
-        "points": SIZE / 2 * off[:, POINTS].norm(dim=-1).mean(1),
+        "hands": torch.where(moved, decibels(made, shown) - decibels(stays, shown), torch.nan),
+        "points": (reached - points[:, 1:].flatten(0, 1)).norm(dim=-1).mean(1),
     }
     return {name: people_first(value, FRAMES).cpu() for name, value in values.items()}
 

@@ -128,6 +128,8 @@ def ablation_table(figures: Figures, seeds: Sequence[int], half: bool = False, l
         theirs = ["-" if value is None else f"{value:.3f}" for value in PATS_ABLATION.rows[row.title]]
         ours = [_seeds(row.arm(stage, lacking), name, digits, figures, seeds) for stage, name, _, digits in columns]
         lines.append(f"| {_title(row, lacking)} | {' | '.join(theirs)} | {' | '.join(ours)} |")
+    common = [_seeds(SHIPPED[stage], name, digits, figures, seeds[:1]) for stage, name, _, digits in columns]
+    lines.append(f"| the common weights |{' - |' * len(PATS_ABLATION.columns)} {' | '.join(common)} |")
     return "\n".join(lines) + "\n"
 
 
