@@ -198,16 +198,16 @@ class Truth:
         field = resize(rendered.motion.field.float(), self.displacement.shape[-1])
         off = ((field - self.displacement) * (field.shape[-1] / 2)).square().sum(1, keepdim=True).sqrt()
         values = {
-            "picture": _db(error, torch.ones_like(error)),
-            "painted": _db(error, resize(painted.float(), error.shape[-1])),
-            "mouth": _db(error, F.interpolate(self.mouth, size=error.shape[-2:])),
-            "uncovered": _db(error, F.interpolate(1 - self.visible, size=error.shape[-2:])),
+            "picture": decibels(error, torch.ones_like(error)),
+            "painted": decibels(error, resize(painted.float(), error.shape[-1])),
+            "mouth": decibels(error, F.interpolate(self.mouth, size=error.shape[-2:])),
+            "uncovered": decibels(error, F.interpolate(1 - self.visible, size=error.shape[-2:])),
             "flow": (off * self.visible).mean((1, 2, 3)) / self.visible.mean((1, 2, 3)),
         }
         return {name: people_first(value, FRAMES).cpu() for name, value in values.items()}
 
 
-def _db(error: Tensor, weight: Tensor) -> Tensor:
+def decibels(error: Tensor, weight: Tensor) -> Tensor:
     """(B,) PSNR over weighed pixels; NaN where there are hardly any."""
     mass = weight.sum((1, 2, 3))
     mean = (error * weight).sum((1, 2, 3)) / mass.clamp_min(1e-6)

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ....files import whole_file
@@ -17,20 +18,23 @@ from ....model_loaders.checkpoint import load_motion_model, load_renderer, shipp
 from ....model_loaders.pickles import read_pickle
 from ....networks.motion_model.model import MotionModel
 from ....networks.renderer.model import Renderer
+from ....precision import has_bf16
 from ...corpus.speech.augment import augment
+from ...datasets.framing import check_framing
 from ...datasets.stills import StillSet
-from ...datasets.tracks import Track
+from ...datasets.tracks import Track, load_tracks
 from ...evaluation.judge.weights import sha256
 from ...evaluation.report import held_out_tracks
 from ..loop import Plan
+from ..motion_model.ear import solve_ear
 from ..motion_model.train import Stage2Settings, averaged_motion_model, train_stage2
 from ..recipe import appearances
 from ..renderer.losses import Stage1Weights
 from ..renderer.schedule import SCHEDULE, Part, printed
 from ..renderer.train import Stage1Settings, averaged_renderer, train_stage1
-from .comparisons import Arm
+from .comparisons import Arm, lacking_branches
 from .pictures import measure_pictures
-from .voices import measure_voices
+from .voices import measure_gestures, measure_voices
 
 FIGURES, COMMON = "figures.json", "common.json"
 RATES = {1: 4e-4, 2: 3e-4}  # half of those of new weights: some layers are new, others go on
@@ -51,7 +55,8 @@ class Setting:
     groups: int = 86  # measured: six frames each, 516
     pieces: int = 512  # measured: of held-out voices
     sampled: int = 24  # of them
-    precision: str = "bf16"
+    gestures: int = 40  # clips of them whose gestures are measured
+    precision: str = field(default_factory=lambda: "bf16" if has_bf16(torch.device("cpu")) else "fp32")
     vgg: Path | None = None
     report: Callable[[str], None] = print
 
@@ -61,14 +66,26 @@ class Setting:
         return load_renderer(self.renderer)
 
     @cached_property
-    def looks(self) -> Tensor:
-        """F_A of drawn stills, given to clips at random."""
-        return appearances(self.common_renderer, self.data)
+    def half(self) -> bool:
+        """Whether the common weights are of half bodies."""
+        return bool(self.common_renderer.config.arms)
+
+    @cached_property
+    def lacking(self) -> frozenset[str]:
+        """Branches that the common weights have not."""
+        return lacking_branches(self.common_renderer.config, load_motion_model(self.motion_model).config)
+
+    @cached_property
+    def looks(self) -> Tensor | None:
+        """F_A of drawn stills, given to clips at random; None where it has no say."""
+        return None if "appearance" in self.lacking else appearances(self.common_renderer, self.data)
 
     @cached_property
     def stills(self) -> StillSet:
-        """Held-out people."""
-        return StillSet(self.held_out)
+        """Held-out people. ValueError where they are not of the weights' framing."""
+        stills = StillSet(self.held_out)
+        check_framing(self.held_out, stills.parameters().shape[-1], self.common_renderer.config.arms)
+        return stills
 
     @cached_property
     def voices(self) -> list[Track]:
@@ -110,6 +127,8 @@ def run_arm(arm: Arm, seed: int, setting: Setting) -> None:
     else:
         renderer = setting.common_renderer.eval()
         values = measure_voices(renderer, network, setting.voices, setting.pieces, setting.sampled)
+        if setting.half:
+            values |= measure_gestures(renderer, network, setting.voices, setting.gestures)
     facts = {"arm": asdict(arm), "seed": seed, "steps": setting.steps[arm.stage], "batch": setting.batch[arm.stage]}
     with whole_file(folder / FIGURES) as partial:
         partial.write_text(json.dumps(facts | {"minutes": minutes, "values": values}), "utf8")
@@ -143,7 +162,7 @@ def _renderer(arm: Arm, folder: Path, seed: int, setting: Setting) -> tuple[Rend
 
 
 def _motion_model(arm: Arm, folder: Path, seed: int, setting: Setting) -> tuple[MotionModel, float, list[Path]]:
-    """The same of stage 2."""
+    """The same of stage 2. The regression that leads half bodies is solved at the end, as theirs was."""
     own = load_motion_model(setting.motion_model)
     if not arm.trained:
         return own.eval(), 0.0, []
@@ -159,4 +178,7 @@ def _motion_model(arm: Arm, folder: Path, seed: int, setting: Setting) -> tuple[
         renew=arm.renew,
     )
     file = train_stage2(setting.data, folder, _plan(arm, seed, setting), settings, setting.common_renderer)
-    return averaged_motion_model(file), read_pickle(file)["spent"] / 60, [file]
+    network = averaged_motion_model(file)
+    if setting.half:
+        solve_ear(network, setting.common_renderer, load_tracks(setting.data))
+    return network, read_pickle(file)["spent"] / 60, [file]

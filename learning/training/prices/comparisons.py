@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ....networks.motion_model.config import MotionModelConfig
 from ....networks.renderer.config import RendererConfig
 from ...evaluation.method_cost import GROUPS
+from ..ablation import STAGE1, STAGE2
 
 METHODS = {1: RendererConfig.method(), 2: MotionModelConfig.method()}
 
@@ -21,8 +23,14 @@ WHOLE = ("depth", "deviation", "lmdd", "decoder")  # all but image encoder, appe
 MAPS = ("deviation.to_maps", "deviation.linear_shift")  # in ours a response follows them, in the printed form none
 HEARING = ("mamba_global", "mamba_local")
 SPEAKING = ("denoiser", "ear")
-# A branch that is cut has no layer that could begin anew, so in the row with all branches only theirs do.
-BRANCHES = {1: ("appearance", "decoder.appearance", "deviation.blocks", "lmdd.focus"), 2: HEARING}
+MODULES = {
+    "appearance": ("appearance", "decoder.appearance"),
+    "transformer": ("deviation.blocks",),
+    "attention": ("lmdd.focus",),
+    "mamba-g": ("mamba_global",),
+    "mamba-l": ("mamba_local",),
+}
+"""Of each branch. One that is cut has no layer to begin anew, so in the row with all branches only theirs do."""
 WIDE = {"width": 768, "heads": 12}
 
 
@@ -100,11 +108,14 @@ class Ablation:
     stage: int = 0
     cut: str = ""
 
-    def arm(self, stage: int) -> Arm | None:
-        """What is trained for this row in a stage; None where it says nothing about it."""
-        if self.stage not in (0, stage):
+    def arm(self, stage: int, lacking: Collection[str] = ()) -> Arm | None:
+        """What is trained for this row in a stage; None where it says nothing about it, or cuts a branch that the
+        common weights are lacking."""
+        if self.stage not in (0, stage) or self.cut in lacking:
             return None
-        return Arm(stage, (), BRANCHES[stage], (self.cut,) if self.cut else ())
+        branches = [row.cut for row in ABLATIONS if row.stage == stage and row.cut not in lacking]
+        anew = tuple(module for branch in branches for module in MODULES[branch])
+        return Arm(stage, (), anew, (self.cut,) if self.cut else ())
 
 
 ABLATIONS = (
@@ -120,8 +131,16 @@ ABLATED = "ablations"
 NAMES = (*(comparison.name for comparison in COMPARISONS), ABLATED)
 
 
-def arms_of(names: tuple[str, ...]) -> list[Arm]:
-    """The arms of some comparisons, each once and in their order, after the trained weights as they are.
+def lacking_branches(renderer: RendererConfig, motion_model: MotionModelConfig) -> frozenset[str]:
+    """The branches of `ABLATIONS` that networks of these configs have not."""
+    switches = {1: (renderer, STAGE1), 2: (motion_model, STAGE2)}
+    rows = [(row.cut, *switches[row.stage]) for row in ABLATIONS if row.cut]
+    return frozenset(cut for cut, config, names in rows if not getattr(config, names[cut]))
+
+
+def arms_of(names: tuple[str, ...], lacking: Collection[str] = ()) -> list[Arm]:
+    """The arms of some comparisons, each once and in their order, after the trained weights as they are; branches that
+    these are lacking are not cut.
 
     ValueError for a name that there is not."""
     if unknown := [name for name in names if name not in NAMES]:
@@ -131,6 +150,6 @@ def arms_of(names: tuple[str, ...]) -> list[Arm]:
         if comparison.name in names:
             arms += [comparison.ours, comparison.printed]
     if ABLATED in names:
-        arms += [arm for row in reversed(ABLATIONS) for stage in (1, 2) if (arm := row.arm(stage))]
+        arms += [arm for row in reversed(ABLATIONS) for stage in (1, 2) if (arm := row.arm(stage, lacking))]
     stages = {arm.stage for arm in arms}
     return [*(SHIPPED[stage] for stage in sorted(stages)), *dict.fromkeys(arms)]

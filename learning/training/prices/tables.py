@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
 
 from ...evaluation.judge.papers import PATS_ABLATION
 from ...evaluation.method_findings import interval
-from .comparisons import ABLATIONS, COMPARISONS, SHIPPED, Arm, Comparison
+from .comparisons import ABLATIONS, COMPARISONS, SHIPPED, Ablation, Arm, Comparison
 
 METRICS = {
     1: {
@@ -26,8 +26,8 @@ METRICS = {
         "heard_lips": ("lips as regressed, r", 3),
     },
 }
-LOWER_IS_BETTER = ("flow",)
-IDEAL = {"reach": 1.0, "velocity": 1.0}  # ratios, which are better the nearer they are
+LOWER_IS_BETTER = ("flow", "points", "tgd")
+IDEAL = {"reach": 1.0, "velocity": 1.0, "hand_reach": 1.0}  # ratios, which are better the nearer they are
 
 Figures = Callable[[Arm, int], dict[str, Any] | None]
 """What was measured of an arm with a seed; None where it is not done."""
@@ -76,9 +76,13 @@ def _cell(name: str, digits: int, ours: dict, printed: dict) -> str:
     before, after = _mean(ours, name, digits), _mean(printed, name, digits)
     if not before or not after:
         return f"{before or 'none'} -> {after or 'none'}" if before or after else ""
-    parts = difference(name, ours["values"][name], printed["values"][name])
-    mean, low, high = (f"{value:+.{digits}f}" for value in parts)
-    return f"{before} -> {after}: {mean} [{low}, {high}]"
+    return f"{before} -> {after}: {_gap(name, digits, ours, printed)}"
+
+
+def _gap(name: str, digits: int, ours: dict, other: dict) -> str:
+    """By how much the other is better [interval]; "-" where nothing was measured."""
+    mean, low, high = difference(name, *(found["values"].get(name, []) for found in (ours, other)))
+    return "-" if math.isnan(mean) else f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
 def _mean(figures: dict[str, Any], name: str, digits: int) -> str:
@@ -91,21 +95,73 @@ def _mean(figures: dict[str, Any], name: str, digits: int) -> str:
     return f"{sum(values) / len(values):.{digits}f}"
 
 
-OURS = {1: {"psnr": 2, "ssim": 3, "gain": 2, "flow": 2}, 2: {"lips": 3, "reach": 2, "velocity": 2, "heard_lips": 3}}
-HEADS = ("PSNR", "SSIM", "over copying, dB", "field, px", "lips, r", "reach", "velocity", "lips as regressed, r")
+OURS = {
+    1: {"psnr": ("PSNR", 2), "ssim": ("SSIM", 3), "gain": ("over copying, dB", 2), "flow": ("field, px", 2)},
+    2: {
+        "lips": ("lips, r", 3),
+        "reach": ("reach", 2),
+        "velocity": ("velocity", 2),
+        "heard_lips": ("lips as regressed, r", 3),
+    },
+}
+GESTURES = {
+    1: {"hands": ("hands over copying, dB", 2), "points": ("their points, px", 2)},
+    2: {
+        "beats": ("beats near stress", 2),
+        "beats_gain": ("more than other voices'", 2),
+        "hand_reach": ("hands' reach", 2),
+        "div": ("DIV", 1),
+        "tgd": ("TGD", 2),
+    },
+}
+"""Of half bodies besides."""
 
 
-def ablation_table(figures: Figures, seeds: Sequence[int]) -> str:
-    """Markdown in the layout of the paper's table: its figures as printed, of gestures, then ours, a value a seed."""
-    lines = ["| | " + " | ".join(PATS_ABLATION.columns) + " | ours: " + " | ".join(HEADS) + " |"]
-    lines.append("|" + "---|" * (1 + len(PATS_ABLATION.columns) + len(HEADS)))
+def ablation_table(figures: Figures, seeds: Sequence[int], half: bool = False, lacking: Collection[str] = ()) -> str:
+    """Markdown in the layout of the paper's table: its figures as printed, of gestures, then ours, a value a seed; of
+    `half` bodies with those of their gestures. lacking: branches that the common weights have not."""
+    columns = _columns(half)
+    heads = [title for _, _, title, _ in columns]
+    lines = ["| | " + " | ".join(PATS_ABLATION.columns) + " | ours: " + " | ".join(heads) + " |"]
+    lines.append("|" + "---|" * (1 + len(PATS_ABLATION.columns) + len(heads)))
     for row in ABLATIONS:
         theirs = ["-" if value is None else f"{value:.3f}" for value in PATS_ABLATION.rows[row.title]]
-        ours = [_seeds(row.arm(stage), name, digits, figures, seeds) for stage, names in OURS.items()
-                for name, digits in names.items()]  # fmt: skip
-        title = "all of it" if not row.cut else row.title
-        lines.append(f"| {title} | {' | '.join(theirs)} | {' | '.join(ours)} |")
+        ours = [_seeds(row.arm(stage, lacking), name, digits, figures, seeds) for stage, name, _, digits in columns]
+        lines.append(f"| {_title(row, lacking)} | {' | '.join(theirs)} | {' | '.join(ours)} |")
+    common = [_seeds(SHIPPED[stage], name, digits, figures, seeds[:1]) for stage, name, _, digits in columns]
+    lines.append(f"| the common weights |{' - |' * len(PATS_ABLATION.columns)} {' | '.join(common)} |")
     return "\n".join(lines) + "\n"
+
+
+def branch_table(figures: Figures, seeds: Sequence[int], half: bool = False, lacking: Collection[str] = ()) -> str:
+    """Markdown: by how much the whole is better than each row without a branch, with the 95 % interval, a line a
+    seed; DIV by how much it is higher."""
+    columns = _columns(half)
+    lines = ["| the whole against | " + " | ".join(title for _, _, title, _ in columns) + " |"]
+    lines.append("|" + "---|" * (1 + len(columns)))
+    for row in ABLATIONS[:-1]:
+        cells = []
+        for stage, name, _, digits in columns:
+            arm, whole = row.arm(stage, lacking), ABLATIONS[-1].arm(stage, lacking)
+            pairs = [] if arm is None else [(figures(arm, seed), figures(whole, seed)) for seed in seeds]
+            cells.append("<br>".join(_gap(name, digits, *pair) for pair in pairs if None not in pair) or "-")
+        lines.append(f"| {_title(row, lacking)} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _columns(half: bool) -> list[tuple[int, str, str, int]]:
+    """Stage, metric, title and digits of each column of ours."""
+    return [
+        (stage, name, *column)
+        for stage, metrics in OURS.items()
+        for name, column in (metrics | (GESTURES[stage] if half else {})).items()
+    ]
+
+
+def _title(row: Ablation, lacking: Collection[str]) -> str:
+    if not row.cut:
+        return "all of it"
+    return f"{row.title} (ours have none)" if row.cut in lacking else row.title
 
 
 def _seeds(arm: Arm | None, name: str, digits: int, figures: Figures, seeds: Sequence[int]) -> str:

@@ -1,7 +1,6 @@
 """Half bodies are trained like heads, and may go on from a head's weights."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -17,51 +16,11 @@ from mamba_portrait.learning.training.renderer.schedule import Part
 from mamba_portrait.learning.training.renderer.train import Stage1Settings, averaged_renderer, train_stage1
 from mamba_portrait.learning.training.renderer.train_films import FilmSettings, Source, train_films
 from mamba_portrait.media.video import VideoWriter
-from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer, save_checkpoint
+from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
 from mamba_portrait.vocabulary import ARMS, COUNT
 
 WHOLE = COUNT + len(ARMS)
 PLAN = Plan(steps=2, report=lambda _: None)
-
-
-@pytest.fixture(scope="module")
-def half_config(tiny_config):
-    return replace(tiny_config, arms=len(ARMS), motion_widths=(4, 4, 4))
-
-
-@pytest.fixture(scope="module")
-def drawn(drawn_clips, tmp_path_factory):
-    """The discs and the toy clips, whose parameters are followed by those of arms."""
-    root = tmp_path_factory.mktemp("half")
-    shutil.copytree(drawn_clips / "stills", root / "stills")
-    shutil.copytree(drawn_clips / "clips", root / "clips")
-    rng = np.random.default_rng(0)
-    for file in root.glob("stills/*_param.npy"):
-        known = np.load(file)
-        arms = rng.normal(size=(*known.shape[:-1], len(ARMS))).astype(np.float32)
-        np.save(file, np.concatenate([known, arms], -1))
-    for file in root.glob("stills/*_mark.npy"):
-        known = np.load(file)
-        np.save(file, np.concatenate([known, rng.uniform(size=(*known.shape[:-2], 8, 2)).astype(np.float32)], -2))
-    for file in root.glob("stills/*_rgb.npy"):
-        rgb = np.load(file)
-        np.save(str(file).replace("_rgb", "_bare"), rgb[..., ::-1])
-        bone = rng.integers(0, 7, (*rgb.shape[:3], 128, 128), dtype=np.uint8)
-        np.save(str(file).replace("_rgb", "_bone"), bone)
-        np.save(str(file).replace("_rgb", "_part0"), bone[:, :, 0])
-    for file in root.glob("clips/*/labels.npz"):
-        known = np.load(file)["parameters"]
-        np.savez(file, parameters=np.concatenate([known, np.repeat(known[:, :1], len(ARMS), 1)], 1))
-    return root
-
-
-@pytest.fixture(scope="module")
-def half(tiny_weights, half_config, tmp_path_factory):
-    """A checkpoint of a half body that goes on from the tiny head."""
-    torch.manual_seed(0)
-    network = half_body_start(load_renderer(tiny_weights / "renderer_lite.safetensors"), half_config)
-    file = tmp_path_factory.mktemp("start") / "renderer_half.safetensors"
-    return save_checkpoint(file, network, "renderer", network.config)
 
 
 def test_a_half_body_begins_with_the_rendering_and_the_names_of_a_head(tiny_weights, half):
@@ -90,11 +49,11 @@ def test_arms_are_read_apart_from_a_head_whose_reader_was_trained(tiny_weights, 
 
 
 @pytest.mark.parametrize("part", ["arms", "motion", "coarse"])
-def test_a_step_of_each_part_reaches_what_it_teaches(part, drawn, tiny_weights, half_config, tmp_path):
+def test_a_step_of_each_part_reaches_what_it_teaches(part, drawn_half, tiny_weights, half_config, tmp_path):
     schedule = (Part(part, 1.0, 64, 2, 1e-2, written=1.0),)
     init = tiny_weights / "renderer_lite.safetensors"
-    settings = Stage1Settings(drawn, "half", half_config, init, schedule)
-    trained = averaged_renderer(train_stage1(drawn, tmp_path, PLAN, settings))
+    settings = Stage1Settings(drawn_half, "half", half_config, init, schedule)
+    trained = averaged_renderer(train_stage1(drawn_half, tmp_path, PLAN, settings))
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines() if '"loss"' in line]
     assert np.isfinite(rows[-1]["loss"])
     begun = half_body_start(load_renderer(init), half_config)
@@ -104,21 +63,23 @@ def test_a_step_of_each_part_reaches_what_it_teaches(part, drawn, tiny_weights, 
     assert torch.allclose(trained.state_dict()[key], begun.state_dict()[key]) == (part != "coarse")
 
 
-def test_a_corpus_of_another_framing_is_refused(drawn, drawn_clips, half, tiny_weights, tmp_path):
+def test_a_corpus_of_another_framing_is_refused(drawn_half, drawn_clips, half, tiny_weights, tmp_path):
     with pytest.raises(ValueError, match="shows heads, and this renderer is for half bodies: draw with"):
         train_stage1(drawn_clips, tmp_path / "a", PLAN, Stage1Settings(init=half, parts=("coarse",)))
     heads = load_renderer(tiny_weights / "renderer_lite.safetensors")
     with pytest.raises(ValueError, match="shows half bodies, and this renderer is for heads"):
-        train_stage2(drawn, tmp_path / "b", PLAN, None, heads)
+        train_stage2(drawn_half, tmp_path / "b", PLAN, None, heads)
     with pytest.raises(ValueError, match="shows heads"):
         train_stage2(drawn_clips, tmp_path / "c", PLAN, None, load_renderer(half))
 
 
-def test_a_motion_model_goes_on_with_the_extractors_of_a_head(drawn, half, tiny_weights, tiny_motion_config, tmp_path):
+def test_a_motion_model_goes_on_with_the_extractors_of_a_head(
+    drawn_half, half, tiny_weights, tiny_motion_config, tmp_path
+):
     init, renderer = tiny_weights / "motion_lite.safetensors", load_renderer(half)
     config = replace(tiny_motion_config, width=8, prediction="x0")
     settings = Stage2Settings("half", config, init, batch=2, audio_first=0.0)
-    run = train_stage2(drawn, tmp_path, Plan(steps=1, report=lambda _: None), settings, renderer)
+    run = train_stage2(drawn_half, tmp_path, Plan(steps=1, report=lambda _: None), settings, renderer)
     model, heads = averaged_motion_model(run), load_motion_model(init)
     assert model.motion_language == renderer.motion_language and model.config.width == 8
     assert torch.allclose(model.rest_motion, renderer.rest_motion(), atol=1e-3)
@@ -147,8 +108,8 @@ def test_films_without_labels_teach_a_half_body(half, tmp_path):
     assert np.isfinite(rows[-1]["loss"]) and averaged_renderer(run).config.arms == len(ARMS)
 
 
-def test_the_command_takes_the_preset(drawn, tmp_path, capsys):
+def test_the_command_takes_the_preset(drawn_half, tmp_path, capsys):
     """From nothing, without any weights, at the preset's own size."""
-    assert main(["train", "stage1", "--preset", "half", "--data", str(drawn), "--out", str(tmp_path), "--steps", "1",
-                 "--parts", "space", "--device", "cpu"]) == 0  # fmt: skip
+    assert main(["train", "stage1", "--preset", "half", "--data", str(drawn_half), "--out", str(tmp_path),
+                 "--steps", "1", "--parts", "space", "--device", "cpu"]) == 0  # fmt: skip
     assert averaged_renderer(tmp_path / "stage1.pt").config.image_size == 128

@@ -15,14 +15,13 @@ from mamba_portrait.learning.training.prices import __main__ as command
 from mamba_portrait.learning.training.prices import arms as training
 from mamba_portrait.learning.training.prices.comparisons import (
     ABLATIONS,
-    BRANCHES,
     COMPARISONS,
     SHIPPED,
     Comparison,
     arms_of,
 )
 from mamba_portrait.learning.training.prices.pictures import by_person, measure_pictures
-from mamba_portrait.learning.training.prices.tables import difference, price_table
+from mamba_portrait.learning.training.prices.tables import branch_table, difference, price_table
 from mamba_portrait.model_loaders.checkpoint import load_motion_model, load_renderer
 from mamba_portrait.networks.motion_model.config import MotionModelConfig
 from mamba_portrait.networks.motion_model.model import MotionModel
@@ -62,7 +61,8 @@ def test_the_row_with_all_branches_begins_anew_what_the_others_lack(row):
             cut = cut_config(OWN[stage], arm.cut, BRANCHES_OF[stage])
             lacking = differing(shapes(stage, OWN[stage]), shapes(stage, cut))
             assert bool(lacking) == bool(arm.cut)
-            assert all(name.startswith(tuple(f"{module}." for module in BRANCHES[stage])) for name in lacking)
+            assert all(name.startswith(tuple(f"{module}." for module in arm.renew)) for name in lacking)
+            assert arm.renew == ABLATIONS[-1].arm(stage).renew
 
 
 @pytest.mark.parametrize("stage", [1, 2])
@@ -86,6 +86,17 @@ def test_a_difference_is_positive_where_the_printed_form_is_better():
     assert difference("flow", ours, printed)[0] == -1.0
     assert difference("reach", [0.5], [2.0])[0] == pytest.approx(0.0)  # half and double are equally far
     assert difference("reach", [0.5], [1.0])[0] == pytest.approx(math.log(2))
+
+
+def test_a_branch_is_worth_what_the_whole_has_more():
+    def figures(arm, seed):
+        return {"values": {"psnr": [20.0 - len(arm.cut) + 2 * seed, 21.0 - len(arm.cut)], "flow": [1.0 + len(arm.cut)]}}
+
+    rows = {line.split("|")[1].strip(): line.split("|")[2:] for line in branch_table(figures, [0, 1]).splitlines()}
+    psnr, ssim, _, flow, lips, *_ = (cell.strip() for cell in rows["w/o attention map"])
+    assert psnr == "+1.00 [+1.00, +1.00]<br>+1.00 [+1.00, +1.00]"
+    assert lips == "-" and ssim == "-<br>-"  # of the other stage, and not measured
+    assert flow.startswith("+1.00 [")  # an error: the whole has less
 
 
 def test_figures_are_of_people_not_of_pictures(tiny_weights, drawn_discs):
