@@ -103,6 +103,26 @@ def told_by_changes(renderer: Renderer, clips: Sequence[np.ndarray]) -> dict[str
     return {name: round(value, 4) for name, value in values.items()}
 
 
+@torch.no_grad()
+def told_elsewhere(renderer: Renderer, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> dict[str, float]:
+    """As `told_apart`, by who somebody is alone. The frames of a clip have its light, clothes, framing and often one
+    pose in common, so that motion without any identity finds them; here clip n of `first` and of `second` show the same
+    person in two scenes, and the nearest frame is looked for in the other scene. Share of frames of both."""
+    both = [[_encoded(renderer, clip) for clip in clips] for clips in (first, second)]
+    who = [torch.tensor([n for n, clip in enumerate(clips) for _ in clip]) for clips in both]
+    motion = [torch.cat(clips) - torch.cat(clips).mean(0) for clips in both]
+    parts = {"whole": motion}
+    if has_parts(renderer):
+        free = [renderer.free_part(x) for x in motion]
+        parts |= {"named": [x - y for x, y in zip(motion, free, strict=True)], "free": free}
+    values = {"chance": 1 / len(first)}
+    for name, (a, b) in parts.items():
+        apart = torch.cdist(a, b).cpu()
+        hits = who[1][apart.argmin(1)] == who[0], who[0][apart.argmin(0)] == who[1]
+        values[name] = float(torch.cat(hits).float().mean())
+    return {name: round(value, 4) for name, value in values.items()}
+
+
 def _encoded(renderer: Renderer, clip: np.ndarray) -> Tensor:
     """Motion (N,768) of a clip's frames (N,S,S,3) uint8."""
     pictures = torch.from_numpy(clip).to(next(renderer.parameters()).device).permute(0, 3, 1, 2).float() / 255
@@ -141,6 +161,14 @@ def _people_of(place: str | Path) -> list[int]:
     return list(range(2 * len(stills))) if people is None else people.flatten().tolist()
 
 
+def _two_scenes(people: Sequence[int], clips: Sequence[np.ndarray]) -> list[tuple[np.ndarray, ...]]:
+    """The first and the second clip of each person who has two."""
+    of_person: dict[int, list[np.ndarray]] = {}
+    for person, clip in zip(people, clips, strict=True):
+        of_person.setdefault(person, []).append(clip)
+    return list(zip(*(found[:2] for found in of_person.values() if len(found) > 1), strict=True))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Measure motion learnt from video.")
@@ -162,6 +190,8 @@ def main(arguments: list[str] | None = None) -> None:
                 once = list(dict(zip(people, clips, strict=True)).values())  # one scene of each
                 print(name, "people told apart", told_apart(renderer, once), flush=True)
                 print(name, "people told apart by changes", told_by_changes(renderer, once), flush=True)
+                if scenes := _two_scenes(people, clips):
+                    print(name, "people told in another scene", told_elsewhere(renderer, *scenes), flush=True)
 
 
 if __name__ == "__main__":

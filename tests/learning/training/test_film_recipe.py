@@ -8,7 +8,7 @@ import torch
 
 pytest.importorskip("moderngl")
 
-from mamba_portrait.learning.evaluation.video_motion import told_apart, told_by_changes  # noqa: E402
+from mamba_portrait.learning.evaluation.video_motion import told_apart, told_by_changes, told_elsewhere  # noqa: E402
 from mamba_portrait.learning.training import film_recipe  # noqa: E402
 from mamba_portrait.learning.training.film_recipe import FilmRecipe, train_from_seeds  # noqa: E402
 from mamba_portrait.learning.training.parts import unpack  # noqa: E402
@@ -64,3 +64,20 @@ def test_who_moves_is_told_by_changes_where_these_have_a_manner_of_their_own(tin
     still, own_manner = told(0.0), told(4.0)
     assert still["chance"] == 0.125 and still["whole"] <= 0.4 and own_manner["whole"] == 1
     assert set(still) == {"chance", "whole", "named", "free"} and own_manner["free"] > 0.6 > still["free"]
+
+
+def test_what_a_clip_has_in_common_is_not_who_somebody_is(tiny_weights, monkeypatch):
+    """A clip's light or pose finds its own frames; another scene of the person is found by his own share alone."""
+    semi = with_space(load_renderer(tiny_weights / "renderer_lite.safetensors"), "semi")
+    clips, g = [np.zeros((4, 64, 64, 3), np.uint8)] * 8, torch.Generator().manual_seed(0)
+    own, light, frames = (torch.randn(*shape, 768, generator=g) for shape in ((8, 1), (16, 1), (16, 4)))
+
+    def told(share):
+        motion = frames + 3 * light + share * own.repeat(2, 1, 1)
+        rows = iter([*motion[:8], *motion])
+        monkeypatch.setattr(semi, "encode_motion", lambda pictures: next(rows))
+        return told_apart(semi, clips)["free"], told_elsewhere(semi, clips, clips)
+
+    (frames_alike, nobody), (_, somebody) = told(0.0), told(6.0)
+    assert frames_alike == 1 and nobody["free"] < 0.4 and nobody["chance"] == 0.125
+    assert somebody["free"] == somebody["whole"] == 1
