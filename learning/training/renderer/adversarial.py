@@ -58,13 +58,14 @@ class Adversary(nn.Module):
 
     `terms` is what the renderer descends on, `mistakes` what the discriminators do."""
 
-    def __init__(self, width: int = 32, names: tuple[str, ...] = REGIONS):
+    def __init__(self, width: int = 32, names: tuple[str, ...] = REGIONS, rate: float = 2e-4):
         super().__init__()
+        self.rate = rate
         self.discriminators = nn.ModuleDict({name: PatchDiscriminator(width) for name in names})
 
-    def optimizer(self, rate: float = 2e-4) -> torch.optim.Optimizer:
+    def optimizer(self) -> torch.optim.Optimizer:
         """For the discriminators."""
-        return torch.optim.AdamW(self.parameters(), lr=rate, betas=(0.5, 0.99), weight_decay=0.0)
+        return torch.optim.AdamW(self.parameters(), lr=self.rate, betas=(0.5, 0.99), weight_decay=0.0)
 
     def terms(self, fake: Tensor, real: Tensor, landmarks: Tensor | None, progress: float) -> dict[str, Tensor]:
         """Hinge loss of the renderer and the distance of features, over regions; (N,3,H,W) and landmarks (N,K,2).

@@ -26,7 +26,7 @@ from ...datasets.batch_slice import BatchSlice, Draws
 from ...datasets.face_groups import LOOKS, FaceGroups
 from ...datasets.stills import StillSet
 from .adversarial import Adversary, regions
-from .augment import vary
+from .augment import recoloured, vary
 from .film_losses import picture_losses
 from .films import features_of
 from .losses import total
@@ -34,12 +34,13 @@ from .rendering import Batch, RenderingTask
 from .stills_task import StillsTask
 
 DRAWN = 0.25  # share of the steps that are of drawn people, with their labels
-KINDS = (0.5, 0.2)  # shares of the other samples: portraits brought back, frames of films; the rest is held
+KINDS = (0.45, 0.15)  # shares of the other samples: portraits brought back, frames of films; the rest is held
 PARTED = 0.05  # opening of the lips, in distances of the eyes, from which on a portrait shows what is behind them
 LEFT = 0.6  # of what opens a mouth so much is left at most where it is to be brought back
-COARSE = 8  # pixels over which a crop that is held is averaged, where a discriminator judges the rest
+COARSE = (4, 8)  # pixels over which mouths and eyes that are held are averaged: their detail was a blur
 SHUT = 0.8  # of a blink, from which on no iris may show
 SIDE = 80  # pixels of a crop
+RATE = 1.5e-3  # of the discriminators, which must catch up with a trained decoder in a short run
 FEATURES = 10.0  # weight of the discriminators' features for one of L_adv
 NAMES = ("mouth", "eyes")
 MOUTH = tuple(INDEX[name] for name in REGIONS["mouth"])
@@ -62,7 +63,8 @@ class ReturnedWeights:
     pooled: float = 5.0
     gradient: float = 5.0
     synthesis: float = 3.0
-    held: float = 1.0  # everything of motions that are held, in the same terms
+    held: float = 1.0  # pictures of motions that are held, but for mouths and eyes, in the same terms
+    coarse: float = 20.0  # what is coarse of their mouths and eyes
     iris: float = 1.0  # share of the eyes' openings that shows through closed lids
     perceptual: float = 0.0  # L_per of crops
     adversarial: float = 0.0  # L_adv of crops
@@ -116,7 +118,7 @@ class ReturnedTask(StillsTask):
         spread = torch.tensor([0.0 if i in FRAMING else parameter.spread for i, parameter in enumerate(MOTION)])
         self.spread = spread.to(self.device)
         self.of_features = features_of(None) if self.terms.perceptual else None
-        self.adversary = Adversary(names=NAMES).to(self.device) if self.terms.adversarial else None
+        self.adversary = Adversary(names=NAMES, rate=RATE).to(self.device) if self.terms.adversarial else None
 
     def parameters(self) -> list[Tensor]:
         return self.drawn.parameters()
@@ -136,12 +138,18 @@ class ReturnedTask(StillsTask):
         for rng in rngs:
             lot = rng.random() - KINDS[0]
             if lot < 0:
-                rows.append(self._brought_back(rng))
+                rows.append(self._recoloured(self._brought_back(rng), rng))
             elif lot < KINDS[1] and len(self.films[0]):
-                rows.append(self._filmed(rng))
+                rows.append(self._recoloured(self._filmed(rng), rng))
             else:
                 rows.append(self._held(rng, draws))
         return Pictures(*(torch.cat(column) for column in zip(*rows, strict=True)))
+
+    def _recoloured(self, pair: Pictures, rng: np.random.Generator) -> Pictures:
+        """As another camera's colours: films are of three people, and their lids must not be everybody's."""
+        draws = Draws([torch.Generator(self.device).manual_seed(int(rng.integers(1 << 31)))])
+        both = recoloured(torch.cat([pair.source, pair.target]), draws, shared=2).clamp(0, 1)
+        return pair._replace(source=both[:1], target=both[1:])
 
     def _brought_back(self, rng: np.random.Generator) -> Pictures:
         photo, marks, _ = self._seen(self.portraits, [int(rng.choice(self.parted))], rng.random() < 0.5)
@@ -209,7 +217,7 @@ class ReturnedTask(StillsTask):
             return {name if name == "loss" else f"labelled/{name}": value for name, value in losses.items()}
         rendered = self.rendered(batch)
         losses = self._told(rendered, batch)
-        losses["held"] = self._held_loss(rendered, batch)
+        losses |= self._held_losses(rendered, batch)
         losses["iris"] = self.iris(rendered, batch)
         losses |= self._judged(rendered.image, batch, progress) if self.adversary is not None else {}
         mistakes = losses.pop("discriminator", None)
@@ -252,23 +260,28 @@ class ReturnedTask(StillsTask):
                 terms["perceptual"] = terms["perceptual"] + share * self.of_features(image, truth)
         return terms
 
-    def _held_loss(self, rendered: Rendered, batch: Pictures) -> Tensor:
-        """Whole pictures of motions that are held; where a discriminator judges, mouths by and large."""
+    def _held_losses(self, rendered: Rendered, batch: Pictures) -> dict[str, Tensor]:
+        """Of motions that are held: whole pictures but for mouths and eyes, and of those what is coarse."""
         held = batch.told.sum(1) == 0
         if not held.any():
-            return rendered.image.sum() * 0
-        image, target = rendered.image[held], batch.target[held]
-        if self.adversary is not None:
-            inside = _boxes(batch.marks[held], self.size)
-            image, target = (torch.lerp(x, _coarse(x), inside) for x in (image, target))
+            return dict.fromkeys(("held", "coarse"), rendered.image.sum() * 0)
+        image, target, marks = rendered.image[held], batch.target[held], batch.marks[held]
+        free = _free(marks, self.size)
+        made, given = (regions(x, marks, SIDE) for x in (image, target))
+        coarse = [
+            F.l1_loss(F.avg_pool2d(made[name], size), F.avg_pool2d(given[name], size))
+            for name in NAMES
+            for size in COARSE
+        ]
+        image = torch.lerp(image, target, free)
         part = rendered._replace(
-            image=image,
-            warped=target,
-            synthesis=rendered.synthesis._replace(image=rendered.synthesis.image[held]),
+            image=image, warped=target, synthesis=rendered.synthesis._replace(image=rendered.synthesis.image[held])
         )
         losses = picture_losses(part, target)
         weights = {"pixels": 10.0, "pooled": 5.0, "gradient": 5.0}
-        return held.float().mean() * sum(weight * losses[name] for name, weight in weights.items())
+        share = held.float().mean()
+        whole = sum(weight * losses[name] for name, weight in weights.items())
+        return {"held": share * whole, "coarse": share * torch.stack(coarse).mean()}
 
     def iris(self, rendered: Rendered, batch: Pictures) -> Tensor:
         """Share of the source's eyes between their lids that shows where lids are to be shut."""
@@ -300,17 +313,18 @@ class ReturnedTask(StillsTask):
             self.adversary.load_state_dict(state["adversary"])
 
 
-def _coarse(x: Tensor) -> Tensor:
-    small = F.avg_pool2d(x, COARSE)
-    return F.interpolate(small, scale_factor=COARSE, mode="bilinear", align_corners=False)
-
-
-def _boxes(marks: Tensor, size: int) -> Tensor:
-    """(N,1,size,size): 1 in an ellipse around the mouth."""
-    left, right, chin = (marks[:, LANDMARKS.index(name)] for name in ("mouth_left", "mouth_right", "chin"))
+def _free(marks: Tensor, size: int) -> Tensor:
+    """(N,1,size,size): 1 in ellipses around mouth and eyes."""
+    points = {name: marks[:, i] for i, name in enumerate(LANDMARKS)}
+    left, right, chin = points["mouth_left"], points["mouth_right"], points["chin"]
     middle, across = (left + right) / 2, (right - left).norm(dim=1)
-    centre = middle + 0.25 * (chin - middle)
-    return _ellipse(centre, 0.6 * across, 0.5 * across.maximum((chin - middle).norm(dim=1)), size)[:, None]
+    down = (chin - middle).norm(dim=1)
+    shapes = [_ellipse(middle + 0.25 * (chin - middle), 0.6 * across, 0.5 * across.maximum(down), size)]
+    for side in ("left", "right"):
+        outer, inner = points[f"{side}_eye_outer"], points[f"{side}_eye_inner"]
+        wide = (outer - inner).norm(dim=1)
+        shapes.append(_ellipse((outer + inner) / 2, 0.8 * wide, 0.5 * wide, size))
+    return torch.stack(shapes, 1).amax(1, keepdim=True)
 
 
 def _openings(marks: Tensor, size: int) -> Tensor:

@@ -29,7 +29,7 @@ SCHEDULE = (
 
 MATTE = Part("matte", 1.0, 128, 8, 2e-3)
 """On demand, and by itself: it holds the rest of the renderer."""
-PORTRAITS = Part("portraits", 1.0, 256, 3, 2e-4)
+PORTRAITS = Part("portraits", 1.0, 256, 3, 1.5e-4)
 """Likewise, of the decoder."""
 
 # On a GPU small steps wait for their launch: large batches, and time enough for the paper's other two losses.

@@ -82,10 +82,15 @@ def test_photographs_are_the_truth_and_only_the_decoder_hears_it(task):
 def test_other_motions_are_held(task):
     batch = batch_of(task, "held", 4)
     losses = task.losses(batch, 1.0)
-    assert float(losses["held"].detach()) < 1e-5 and losses["pixels"] == 0 and losses["discriminator"] == 0
+    assert (
+        float((losses["held"] + losses["coarse"]).detach()) < 1e-5
+        and losses["pixels"] == 0
+        and losses["discriminator"] == 0
+    )
     with torch.no_grad():
         task.renderer.decoder.leave.bias.add_(1.0)
-    assert float(task.losses(batch, 1.0)["held"].detach()) > 1e-4
+    changed = task.losses(batch, 1.0)
+    assert float(changed["held"].detach()) > 1e-4 and float(changed["coarse"].detach()) > 1e-4
 
 
 def test_eyes_show_through_closed_lids_as_far_as_the_photo_is_kept(task):
