@@ -66,6 +66,7 @@ class ReturnedWeights:
     held: float = 1.0  # pictures of motions that are held, but for mouths and eyes, in the same terms
     coarse: float = 20.0  # what is coarse of their mouths and eyes
     iris: float = 1.0  # share of the eyes' openings that shows through closed lids
+    lids: float = 3.0  # colour of closed lids, which is that of the skin around them
     perceptual: float = 0.0  # L_per of crops
     adversarial: float = 0.0  # L_adv of crops
     features: float = 0.0  # distance of the discriminators' features
@@ -183,6 +184,8 @@ class ReturnedTask(StillsTask):
             named[list(BLINKS)] = float(rng.uniform(SHUT, 1.1))
         base = self.before.centred(self.before.encode_motion(photo))
         target, marks = self._moved(photo, base, named[None])
+        if shut:
+            target = _covered(target, marks)
         motion = base + self._written(named[None])
         return Pictures(photo, base, motion, target, marks, own, *self._flags(told=(0, 0), shut=shut))
 
@@ -218,7 +221,7 @@ class ReturnedTask(StillsTask):
         rendered = self.rendered(batch)
         losses = self._told(rendered, batch)
         losses |= self._held_losses(rendered, batch)
-        losses["iris"] = self.iris(rendered, batch)
+        losses |= {"iris": self.iris(rendered, batch), "lids": self.lids(rendered, batch)}
         losses |= self._judged(rendered.image, batch, progress) if self.adversary is not None else {}
         mistakes = losses.pop("discriminator", None)
         loss = total(losses, self.terms)
@@ -289,6 +292,15 @@ class ReturnedTask(StillsTask):
         shown = rendered.keep * warp(opening, rendered.motion.field).amax(1, keepdim=True)
         return shown.sum() / opening.sum().clamp_min(1)
 
+    def lids(self, rendered: Rendered, batch: Pictures) -> Tensor:
+        """Mean distance of closed lids' colours, in the frame and in what U paints, from those of the target."""
+        inside = _closed(batch.marks, self.size) * batch.shut[:, :1, None, None]
+        apart = [
+            (F.avg_pool2d(image, 5, 1, 2) - F.avg_pool2d(batch.target, 5, 1, 2)).abs().mean(1, keepdim=True)
+            for image in (rendered.image, resize(rendered.synthesis.image, self.size))
+        ]
+        return (sum(apart) * inside).sum() / inside.sum().clamp_min(1) * batch.shut[:, 0].mean()
+
     def _judged(self, image: Tensor, batch: Pictures, progress: float) -> dict[str, Tensor]:
         """L_adv of the crops; discriminators learn from those that photographs tell alone."""
         made, given = (regions(x.float(), batch.marks, SIDE) for x in (image, batch.target))
@@ -325,6 +337,29 @@ def _free(marks: Tensor, size: int) -> Tensor:
         wide = (outer - inner).norm(dim=1)
         shapes.append(_ellipse((outer + inner) / 2, 0.8 * wide, 0.5 * wide, size))
     return torch.stack(shapes, 1).amax(1, keepdim=True)
+
+
+def _closed(marks: Tensor, size: int, wide: float = 0.55, high: float = 0.3, down: float = 0.0) -> Tensor:
+    """(N,1,size,size): 1 on both eyes, in ellipses of so many widths of an eye."""
+    eyes = []
+    for outer, inner, *_ in (marks[:, list(points)].unbind(1) for points in APERTURES):
+        across = (outer - inner).norm(dim=1)
+        below = torch.stack([torch.zeros_like(across), down * across], 1)
+        eyes.append(_ellipse((outer + inner) / 2 + below, wide * across, high * across, size))
+    return torch.stack(eyes, 1).amax(1, keepdim=True)
+
+
+def _covered(picture: Tensor, marks: Tensor) -> Tensor:
+    """The picture (N,3,S,S) with the skin below its eyes over them."""
+    size = picture.shape[-1]
+    eyes = _closed(marks, size)
+    around = _closed(marks, size, 0.8, 0.4, 0.35) * (1 - eyes)
+
+    def spread(x: Tensor, reach: int) -> Tensor:
+        return F.avg_pool2d(x, 2 * reach + 1, 1, reach)
+
+    skin = spread(picture * around, size // 12) / spread(around, size // 12).clamp_min(1e-3)
+    return torch.lerp(picture, skin, spread(eyes, size // 64))
 
 
 def _openings(marks: Tensor, size: int) -> Tensor:

@@ -80,7 +80,10 @@ def test_photographs_are_the_truth_and_only_the_decoder_hears_it(task):
 
 
 def test_other_motions_are_held(task):
-    batch = batch_of(task, "held", 4)
+    batch = batch_of(task, "held", 12)
+    assert batch.shut.any() and not batch.shut.all()
+    open_eyes = batch.shut[:, 0] == 0
+    batch = Pictures(*(x[open_eyes] for x in batch))
     losses = task.losses(batch, 1.0)
     assert (
         float((losses["held"] + losses["coarse"]).detach()) < 1e-5
@@ -134,3 +137,15 @@ def test_what_is_missing_is_said(trained, drawn_discs, tmp_path):
         train_stage1(drawn_discs, tmp_path / "run", plan, Stage1Settings(parts=("portraits",)))
     with pytest.raises(ValueError, match="behind its lips"):
         ReturnedTask(trained, holder(trained), StillSet(drawn_discs), faces(0.0), 64)
+
+
+def test_closed_lids_have_the_colour_of_the_skin_around_them(task):
+    marks = torch.from_numpy(faces().mark[:1, 0])
+    eyes = returned._closed(marks, 64)
+    skin = torch.tensor([0.8, 0.6, 0.4])[None, :, None, None].expand(1, 3, 64, 64)
+    covered = returned._covered(torch.lerp(skin, torch.zeros(1, 3, 1, 1), eyes), marks)
+    middle = covered[0, :, round(0.4 * 64), round(0.35 * 64)]
+    assert torch.allclose(middle, skin[0, :, 0, 0], atol=0.03)
+    batch = batch_of(task, "held")._replace(shut=torch.ones(2, 2))
+    rendered = task.rendered(batch)
+    assert task.lids(rendered, batch) > 0 and task.lids(rendered, batch._replace(shut=torch.zeros(2, 2))) == 0
