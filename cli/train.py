@@ -94,7 +94,7 @@ train --experiments
         "named, appearance: F_A learns who somebody is (`corpus --scenes 2`); with --init motion encoder and rendering "
         "may be trained side by side, and put together by export --motion-encoder; matte, by itself: where the person "
         "is, so that no ghost stays where a head has been; portraits, by itself: with --init and --faces the decoder "
-        "learns mouths from photographs and lids from films",
+        "learns mouths from photographs",
     )
     first.add_argument(
         "--space",
@@ -120,7 +120,7 @@ train --experiments
         type=number(Range(0.0, 1000.0)),
         default=0.0,
         metavar="WEIGHT",
-        help="of patch discriminators on mouths and eyes in the part portraits, such as .2 (%(default)s)",
+        help="of a patch discriminator on mouths in the part portraits, such as .5 (%(default)s)",
     )
     first.add_argument(
         "--contrast",

@@ -109,14 +109,14 @@ def read_clips(folders: Sequence[str | Path], judged: bool) -> list[Clip]:
 
 
 def film_frames(clip: Clip, rng: np.random.Generator, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
-    """Four frames of a clip (4,S,S,3) uint8 in random order, the mouth widest open and most closed and the lids most
-    closed among them, and their meshes (4,478,2) in [0,1]."""
+    """Four frames of a clip (4,S,S,3) uint8 in random order, the mouth widest open and most closed among them, and
+    their meshes (4,478,2) in [0,1]."""
     pictures = [to_uint8(picture) for picture in read_video(clip.video)]
     count = min(len(pictures), len(clip.landmarks))
     meshes = clip.landmarks[:count, :, :2].astype(np.float32) / pictures[0].shape[0]
-    looks = seen(meshes)
-    told = [int(looks.opening.argmax()), int(looks.opening.argmin()), int(looks.lids.sum(1).argmin())]
-    chosen = rng.permutation([*told, int(rng.integers(count))])
+    opening = seen(meshes).opening
+    others = rng.choice(count, 2, replace=count < 2)
+    chosen = rng.permutation([int(opening.argmax()), int(opening.argmin()), *others])
     return np.stack([_sized(pictures[i], side) for i in chosen]), meshes[chosen]
 
 

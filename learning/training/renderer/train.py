@@ -58,7 +58,7 @@ class Stage1Settings:
     vgg: str | Path | None = None  # torchvision's VGG-19 for L_per
     ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE1
     faces: str | Path | None = None  # real faces beside the drawn ones (real_faces.py)
-    adversary: float = 0.0  # of the part portraits: weight of L_adv on crops of mouths and eyes (returned.py)
+    adversary: float = 0.0  # of the part portraits: weight of L_adv on crops of mouths (returned.py)
     renew: Sequence[str] = ()  # with init: modules that begin anew, in a network of `config`
     learn: Sequence[str] = ()  # modules that learn to render, the others stay; () are all
     contrast: float = 0.0  # weight of F_A telling people apart beside rendering; needs people in several scenes
