@@ -93,7 +93,8 @@ train --experiments
         help="of the schedule (space, motion, coarse, fine; on a GPU finish as well) only these; before them, where "
         "named, appearance: F_A learns who somebody is (`corpus --scenes 2`); with --init motion encoder and rendering "
         "may be trained side by side, and put together by export --motion-encoder; matte, by itself: where the person "
-        "is, so that no ghost stays where a head has been",
+        "is, so that no ghost stays where a head has been; portraits, by itself: with --init and --faces the decoder "
+        "learns mouths from photographs",
     )
     first.add_argument(
         "--space",
@@ -111,7 +112,15 @@ train --experiments
     first.add_argument(
         "--faces",
         metavar="DIR",
-        help="real faces beside the drawn ones: of the part motion with landmarks, of the part matte with mattes",
+        help="real faces beside the drawn ones: of the part motion with landmarks, of the part matte with mattes, of "
+        "the part portraits 256 pixels wide",
+    )
+    first.add_argument(
+        "--adversary",
+        type=number(Range(0.0, 1000.0)),
+        default=0.0,
+        metavar="WEIGHT",
+        help="of a patch discriminator on mouths in the part portraits, such as .5 (%(default)s)",
     )
     first.add_argument(
         "--contrast",
@@ -239,6 +248,7 @@ def run_stage1(options: argparse.Namespace) -> None:
             vgg=options.vgg,
             ablate=options.ablate,
             faces=options.faces,
+            adversary=options.adversary,
             learn=options.learn,
             contrast=options.contrast,
             other_scene=options.other_scene,

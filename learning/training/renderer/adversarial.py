@@ -36,9 +36,9 @@ class PatchDiscriminator(nn.Module):
 REGIONS = ("picture", "mouth", "eyes")
 
 
-def regions(pictures: Tensor, landmarks: Tensor | None) -> dict[str, Tensor]:
-    """The picture (N,3,H,W) whole, and crops (N,3,64,64) around mouth and eyes by landmarks (N,K,2) in [0,1]; without
-    landmarks the picture alone."""
+def regions(pictures: Tensor, landmarks: Tensor | None, side: int = CROP) -> dict[str, Tensor]:
+    """The picture (N,3,H,W) whole, and crops (N,3,side,side) around mouth and eyes by landmarks (N,K,2) in [0,1];
+    without landmarks the picture alone."""
     if landmarks is None:
         return {"picture": pictures}
     marks = landmarks.to(pictures.device, torch.float32) * 2 - 1
@@ -48,7 +48,7 @@ def regions(pictures: Tensor, landmarks: Tensor | None) -> dict[str, Tensor]:
         theta = torch.zeros(len(marks), 2, 3, device=pictures.device)
         theta[:, 0, 0] = theta[:, 1, 1] = REACH[name] * apart
         theta[:, :, 2] = marks[:, corners].mean(1)
-        grid = F.affine_grid(theta, [len(marks), 3, CROP, CROP], align_corners=False)
+        grid = F.affine_grid(theta, [len(marks), 3, side, side], align_corners=False)
         crops[name] = F.grid_sample(pictures.float(), grid, padding_mode="border", align_corners=False)
     return crops
 
@@ -58,13 +58,14 @@ class Adversary(nn.Module):
 
     `terms` is what the renderer descends on, `mistakes` what the discriminators do."""
 
-    def __init__(self, width: int = 32, names: tuple[str, ...] = REGIONS):
+    def __init__(self, width: int = 32, names: tuple[str, ...] = REGIONS, rate: float = 2e-4):
         super().__init__()
+        self.rate = rate
         self.discriminators = nn.ModuleDict({name: PatchDiscriminator(width) for name in names})
 
-    def optimizer(self, rate: float = 2e-4) -> torch.optim.Optimizer:
+    def optimizer(self) -> torch.optim.Optimizer:
         """For the discriminators."""
-        return torch.optim.AdamW(self.parameters(), lr=rate, betas=(0.5, 0.99), weight_decay=0.0)
+        return torch.optim.AdamW(self.parameters(), lr=self.rate, betas=(0.5, 0.99), weight_decay=0.0)
 
     def terms(self, fake: Tensor, real: Tensor, landmarks: Tensor | None, progress: float) -> dict[str, Tensor]:
         """Hinge loss of the renderer and the distance of features, over regions; (N,3,H,W) and landmarks (N,K,2).
@@ -94,3 +95,37 @@ class Adversary(nn.Module):
                 no, yes = discriminator(torch.cat([made[name], given[name]]))[0].chunk(2)
                 losses.append((F.relu(1 + no).mean() + F.relu(1 - yes).mean()) / 2)
             return torch.stack(losses).mean()
+
+    def of_crops(
+        self,
+        made: dict[str, Tensor],
+        given: dict[str, Tensor],
+        told: dict[str, Tensor],
+        judged: dict[str, Tensor],
+        progress: float,
+    ) -> dict[str, Tensor]:
+        """Both of that for crops (N,3,S,S) by their names, as "discriminator" the mistakes.
+
+        Rows (N,) bool: of those `told` the real crop is given, by which discriminators and the distance of features
+        learn; of those `judged` the renderer hears the verdict."""
+        zero = sum(crops.sum() for crops in made.values()) * 0
+        hinge, distance, mistakes = zero, zero, zero
+        for name, discriminator in self.discriminators.items():
+            rows, known = judged[name], told[name]
+            if rows.any():
+                discriminator.requires_grad_(False)
+                hinge = hinge - discriminator(made[name][rows])[0].mean() * rows.float().mean()
+            if known.any():
+                share = known.float().mean()
+                discriminator.requires_grad_(False)
+                with torch.no_grad():
+                    truth = discriminator(given[name][known])[1]
+                features = discriminator(made[name][known])[1]
+                apart = [F.l1_loss(a, b) for a, b in zip(features, truth, strict=True)]
+                distance = distance + share * torch.stack(apart).sum()
+                discriminator.requires_grad_(True)
+                no, yes = discriminator(torch.cat([made[name][known].detach(), given[name][known]]))[0].chunk(2)
+                mistakes = mistakes + share * (F.relu(1 + no).mean() + F.relu(1 - yes).mean()) / 2
+            discriminator.requires_grad_(True)
+        ramp = min(1.0, progress / RAMP) / len(self.discriminators)
+        return {"adversarial": ramp * hinge, "features": ramp * distance, "discriminator": mistakes}

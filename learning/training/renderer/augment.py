@@ -19,6 +19,23 @@ def vary(images: Tensor, draws: Draws, shared: int = 1) -> Tensor:
     mouths opened beside the lips.
     """
 
+    def uniform(*shape: int) -> Tensor:
+        return draws.uniform(*shape).repeat_interleave(shared, 0)
+
+    x = recoloured(images, draws, shared)
+    amount = (uniform(1, 1, 1) < 0.25) * uniform(1, 1, 1)
+    x = torch.lerp(x, _soft(x), amount)
+    x = torch.where(uniform(1, 1, 1) < 0.1, _coarse(x), x)
+    level = 0.03 * uniform(1, 1, 1) * (uniform(1, 1, 1) < 0.3)
+    x = x + level * draws.each(shared).normal(*x.shape[1:])
+    return x.clamp(0, 1)
+
+
+@torch.autocast("cpu", enabled=False)
+@torch.autocast("cuda", enabled=False)
+def recoloured(images: Tensor, draws: Draws, shared: int = 1) -> Tensor:
+    """The colours of `vary` alone; not clamped."""
+
     def normal(*shape: int) -> Tensor:
         return draws.normal(*shape).repeat_interleave(shared, 0)
 
@@ -29,13 +46,7 @@ def vary(images: Tensor, draws: Draws, shared: int = 1) -> Tensor:
     gray = x.mean(1, keepdim=True)
     saturation = (1 + 0.35 * normal(1, 1, 1)).clamp(0, 2) * (uniform(1, 1, 1) > 0.15)
     x = (gray + (x - gray) * saturation) * (0.07 * normal(3, 1, 1)).exp()
-    x = (x - 0.5) * (0.22 * normal(1, 1, 1)).exp() + 0.5 + 0.06 * normal(1, 1, 1)
-    amount = (uniform(1, 1, 1) < 0.25) * uniform(1, 1, 1)
-    x = torch.lerp(x, _soft(x), amount)
-    x = torch.where(uniform(1, 1, 1) < 0.1, _coarse(x), x)
-    level = 0.03 * uniform(1, 1, 1) * (uniform(1, 1, 1) < 0.3)
-    x = x + level * draws.each(shared).normal(*x.shape[1:])
-    return x.clamp(0, 1)
+    return (x - 0.5) * (0.22 * normal(1, 1, 1)).exp() + 0.5 + 0.06 * normal(1, 1, 1)
 
 
 def _soft(x: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ from ...datasets.stills import StillSet
 from ...evaluation.face_mesh import FaceMesh, media_pipe
 from .mesh_labels import MeshLabels, seen
 
-SIDE = 192  # pixels of the pictures
+SIDE = 192  # pixels of the pictures, where nothing else is asked for
 WIDER = 1.15  # than a portrait's crop, so that training can move the crop
 DRAWN = 1200  # drawn pictures that the mesh looks at
 SMALLEST = 200  # of them, with a face that the mesh sees
@@ -72,7 +72,9 @@ def fit_labels(drawn: str | Path, mesh: FaceMesh, pictures: int = DRAWN) -> Mesh
     return MeshLabels.fit(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 
-def photographs(folder: Path, mesh: FaceMesh, judged: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def photographs(
+    folder: Path, mesh: FaceMesh, judged: bool, side: int = SIDE
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Crops (S,S,3) uint8 around the face of each photograph, and its mesh (478,2) in [0,1]; those held out of every
     training for `judged`, else the others. Photographs without a face are left out."""
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES)
@@ -85,7 +87,7 @@ def photographs(folder: Path, mesh: FaceMesh, judged: bool) -> Iterator[tuple[np
             portrait = frame_portrait(load_photo(file), scale=1.86 * WIDER).picture
         except NoFaceError:
             continue
-        picture = _sized(to_uint8(portrait), SIDE)
+        picture = _sized(to_uint8(portrait), side)
         found = mesh(picture)
         if found is not None:
             yield picture, found
@@ -106,28 +108,33 @@ def read_clips(folders: Sequence[str | Path], judged: bool) -> list[Clip]:
     return [clip for clip in clips if clip.split == wanted]
 
 
-def film_frames(clip: Clip, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def film_frames(clip: Clip, rng: np.random.Generator, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
     """Four frames of a clip (4,S,S,3) uint8 in random order, the mouth widest open and most closed among them, and
     their meshes (4,478,2) in [0,1]."""
     pictures = [to_uint8(picture) for picture in read_video(clip.video)]
     count = min(len(pictures), len(clip.landmarks))
-    side = pictures[0].shape[0]
-    meshes = clip.landmarks[:count, :, :2].astype(np.float32) / side
+    meshes = clip.landmarks[:count, :, :2].astype(np.float32) / pictures[0].shape[0]
     opening = seen(meshes).opening
     others = rng.choice(count, 2, replace=count < 2)
     chosen = rng.permutation([int(opening.argmax()), int(opening.argmin()), *others])
-    return np.stack([_sized(pictures[i], SIDE) for i in chosen]), meshes[chosen]
+    return np.stack([_sized(pictures[i], side) for i in chosen]), meshes[chosen]
 
 
 def write_faces(
-    drawn: str | Path, portraits: Path | None, films: Sequence[str | Path], out: Path, judged: bool, clips: int
+    drawn: str | Path,
+    portraits: Path | None,
+    films: Sequence[str | Path],
+    out: Path,
+    judged: bool,
+    clips: int,
+    side: int = SIDE,
 ) -> FaceGroups:
-    """Make out/faces.npz; of each person on film at most `clips` clips."""
+    """Make out/faces.npz of pictures of so many pixels a side; of each person on film at most `clips` clips."""
     mesh, rng = media_pipe(), np.random.default_rng(0)
     labels = fit_labels(drawn, mesh)
     rgb, meshes, people = [], [], []
     if portraits:
-        pictures, found = (np.stack(column) for column in zip(*photographs(portraits, mesh, judged), strict=True))
+        pictures, found = (np.stack(column) for column in zip(*photographs(portraits, mesh, judged, side), strict=True))
         for _ in range(1 if judged else AGAIN):
             order = rng.permutation(len(pictures))
             order = order[: len(order) // 4 * 4].reshape(-1, 4)
@@ -139,7 +146,7 @@ def write_faces(
     for number, name in enumerate(names):
         own = [clip for clip in every if clip.speaker == name]
         for i in tqdm(rng.permutation(len(own))[:clips], desc=name, unit="clip"):
-            frames, found = film_frames(own[i], rng)
+            frames, found = film_frames(own[i], rng, side)
             rgb.append(frames)
             meshes.append(found)
             people.append(number)
@@ -179,11 +186,18 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="N",
         help="of a person on film at most (%(default)s)",
     )
+    parser.add_argument(
+        "--side",
+        type=Range(16, 2048).read,
+        default=SIDE,
+        metavar="PIXELS",
+        help="of the pictures (%(default)s); 256 to learn mouths from them",
+    )
     parser.add_argument("--held-out", action="store_true", help="write those who judge, instead of those who teach")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR")
     options = parser.parse_args(arguments)
     groups = write_faces(
-        options.drawn, options.photographs, options.films, options.out, options.held_out, options.clips
+        options.drawn, options.photographs, options.films, options.out, options.held_out, options.clips, options.side
     )
     films = int((groups.person >= 0).sum())
     print(f"{len(groups.rgb)} groups in {options.out}, {films} of them from films")

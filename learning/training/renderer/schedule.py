@@ -29,6 +29,8 @@ SCHEDULE = (
 
 MATTE = Part("matte", 1.0, 128, 8, 2e-3)
 """On demand, and by itself: it holds the rest of the renderer."""
+PORTRAITS = Part("portraits", 1.0, 256, 3, 1.5e-4)
+"""Likewise, of the decoder."""
 
 # On a GPU small steps wait for their launch: large batches, and time enough for the paper's other two losses.
 GPU_SCHEDULE = (
@@ -60,8 +62,9 @@ def printed(schedule: tuple[Part, ...]) -> tuple[Part, ...]:
 def chosen(schedule: tuple[Part, ...], names: Sequence[str], by_name: tuple[Part, ...] = ()) -> tuple[Part, ...]:
     """The named parts, of the schedule or before it of `by_name`, with all of the time between them; the schedule as it
     is for no names."""
-    if list(names) == [MATTE.name]:
-        return (MATTE,)
+    for alone in (MATTE, PORTRAITS):
+        if list(names) == [alone.name]:
+            return (alone,)
     known = (*by_name, *schedule)
     if unknown := set(names) - {part.name for part in known}:
         known = ", ".join(part.name for part in known)

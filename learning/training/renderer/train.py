@@ -30,6 +30,7 @@ from ..run import Average, Run
 from .arms_task import ArmsTask
 from .calibration import calibrate
 from .faces_task import FacesTask
+from .films import holder
 from .half_body import ARMS, HALF_SCHEDULE, arms_start, half_body_start
 from .losses import Stage1Weights
 from .matte_task import MatteTask, with_matte
@@ -37,9 +38,10 @@ from .motion_space import MotionSpaceTask, ParameterSpaceTask
 from .people import AppearanceTask, begin_from_context, centre
 from .real_mattes import read_real_mattes
 from .rendering import RenderingTask
-from .schedule import BY_NAME, GPU_SCHEDULE, MATTE, SCHEDULE, Part, chosen, going_on, printed
+from .returned import ReturnedTask, ReturnedWeights
+from .schedule import BY_NAME, GPU_SCHEDULE, MATTE, PORTRAITS, SCHEDULE, Part, chosen, going_on, printed
 
-Task = ArmsTask | ParameterSpaceTask | MotionSpaceTask | AppearanceTask | MatteTask | RenderingTask
+Task = ArmsTask | ParameterSpaceTask | MotionSpaceTask | AppearanceTask | MatteTask | RenderingTask | ReturnedTask
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Stage1Settings:
     weights: Stage1Weights | None = None  # of the losses; None: the device's
     vgg: str | Path | None = None  # torchvision's VGG-19 for L_per
     ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE1
-    faces: str | Path | None = None  # real faces beside the drawn ones, for the motion encoder (real_faces.py)
+    faces: str | Path | None = None  # real faces beside the drawn ones (real_faces.py)
+    adversary: float = 0.0  # of the part portraits: weight of L_adv on crops of mouths (returned.py)
     renew: Sequence[str] = ()  # with init: modules that begin anew, in a network of `config`
     learn: Sequence[str] = ()  # modules that learn to render, the others stay; () are all
     contrast: float = 0.0  # weight of F_A telling people apart beside rendering; needs people in several scenes
@@ -98,16 +101,17 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
         arms_start(renderer, stills)
 
     facts = {"config": renderer.config.to_dict(), "part": 0, "finished": False}
+    before = holder(renderer) if settings.init else None
     run = Run(Path(out) / "stage1.pt", Average(renderer), facts)
     state = run.read(plan.device) if plan.resume else None
     for number in range(state["part"] if state else 0, len(schedule)):
         part = schedule[number]
         torch.manual_seed(plan.seed)  # new discriminators are the same when a resumed run comes to them
-        task = _task(part, renderer, stills, settings, on_gpu)
+        task = _task(part, renderer, stills, settings, on_gpu, before)
         optimizers = [
             torch.optim.AdamW(task.parameter_groups(part.rate), lr=part.rate, weight_decay=1e-3, betas=(0.9, 0.98))
         ]
-        if isinstance(task, RenderingTask) and task.adversary is not None:
+        if isinstance(task, RenderingTask | ReturnedTask) and task.adversary is not None:
             optimizers.append(task.adversary.optimizer())
         if state:
             run.restore(state, task, optimizers)
@@ -162,13 +166,27 @@ def channels_last(module: nn.Module) -> nn.Module:
     return module
 
 
-def _task(part: Part, renderer: Renderer, stills: StillSet, settings: Stage1Settings, on_gpu: bool) -> Task:
+def _task(
+    part: Part,
+    renderer: Renderer,
+    stills: StillSet,
+    settings: Stage1Settings,
+    on_gpu: bool,
+    before: Renderer | None = None,
+) -> Task:
     if part.name == "space":
         return ParameterSpaceTask(renderer, stills)
     if part.name == ARMS.name:
         return ArmsTask(renderer, stills)
     if part.name == MATTE.name:
         return MatteTask(renderer, stills, real=read_real_mattes(settings.faces) if settings.faces else None)
+    if part.name == PORTRAITS.name:
+        if before is None or not settings.faces:
+            raise ValueError(
+                "The part portraits goes on from trained weights with photographs: give --init and --faces."
+            )
+        weights = ReturnedWeights().with_adversary(settings.adversary)
+        return _joined(ReturnedTask(renderer, before, stills, read_face_groups(settings.faces), part.size, weights))
     if part.name == "motion":
         if settings.faces:
             return FacesTask(renderer, stills, read_face_groups(settings.faces))
@@ -181,7 +199,11 @@ def _task(part: Part, renderer: Renderer, stills: StillSet, settings: Stage1Sett
         weights = replace(weights, appearance=settings.contrast)
     options = {"written": part.written, "joint": part.joint, "adversarial": part.adversarial, "vgg": settings.vgg}
     options |= {"other_scene": settings.other_scene, "learn": settings.learn}
-    task = RenderingTask(renderer, stills, part.size, weights, **options)
+    return _joined(RenderingTask(renderer, stills, part.size, weights, **options))
+
+
+def _joined(task: RenderingTask | ReturnedTask) -> RenderingTask | ReturnedTask:
+    """The same, with the discriminators of the main process."""
     if task.adversary is not None:
         processes.copy_from_main(task.adversary)
     return task

@@ -88,8 +88,8 @@ def test_a_discriminator_judges_patches():
 
 def test_discriminators_learn_to_tell_and_the_renderer_hears_of_it_late():
     torch.manual_seed(0)
-    adversary = Adversary(width=8)
-    optimizer = adversary.optimizer(rate=2e-3)
+    adversary = Adversary(width=8, rate=2e-3)
+    optimizer = adversary.optimizer()
     marks = landmarks().expand(4, -1, -1)
     mistakes = []
     for i in range(30):
