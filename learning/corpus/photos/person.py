@@ -32,6 +32,7 @@ _BLINKS = "blink_left", "blink_right"
 _MEETING = 0.07  # reach in which both sides of a line of lips or lids move alike
 _CLOSING = 2.5  # a lid shows the photo without eyes from 1 / this of a blink on
 _GREY = 6  # mean range of a pixel's colours under which a photo is black and white
+_WIDER = 1.6  # cavity than the rig's
 _UPPER_TEETH = 2  # of the rig's parts that are mounted on the head
 
 
@@ -51,6 +52,7 @@ class PhotoPerson:
         self.rig = Rig(self.identity)
         if self.layers.teeth_end is not None:
             self._reach_of_teeth(len(photo))
+        self.rig.rest[self.rig.slices["cavity"][0], 0] *= _WIDER  # the back of the head, which is not drawn, closes it
         apart = self._displace(places, mesh)
         posed = self.rig.pose(self.parameters)
         self.occlusion = posed.occlusion  # of the photo
@@ -66,7 +68,7 @@ class PhotoPerson:
         rig, relief = self.rig, self.relief
         head, columns = rig.head, rig.head.bands[0][1]
         c, shape = head.canonical, rig.identity.shape
-        mouth = (np.abs(c[:, 0]) < shape.mouth_half + 0.08) & (np.abs(c[:, 1] - shape.mouth_y) < 0.1) & self.face
+        mouth = self.face & (np.abs(c[:, 1] - shape.mouth_y) < 0.3)  # the cheeks' inner sides
         drawn = {SKIN: self.face, UPPER_SKIN: self.face, INSIDE: mouth}
         self.triangles = {shader: rig.triangles[shader] for shader in _USED}
         for shader, kept in drawn.items():
