@@ -32,7 +32,8 @@ LABEL_SIZE = 128
 """Side of the flow and label grids."""
 _ARMS = (HAND, SLEEVE)  # drawn first, as they are in front of all else; compiled when first needed
 _ORDER = (*_ARMS, SKIN, UPPER_SKIN, EYE, LIP, TEETH, TONGUE, NECK, TORSO, GLASS, EAR, CAVITY, HAT, HAIR, INSIDE, LENS)
-_CULL = {SKIN: "back", UPPER_SKIN: "back", EAR: "back", INSIDE: "front"}
+CULL = {SKIN: "back", UPPER_SKIN: "back", EAR: "back", INSIDE: "front"}
+"""Which side of a part is not drawn."""
 _DEPTH_TOLERANCE = 0.04  # how far behind the source's nearest surface a point may lie and still count as visible
 
 
@@ -107,7 +108,7 @@ class HeadRasterizer:
             content = [
                 (
                     self.dynamic,
-                    *_layout(
+                    *layout(
                         program, {"position": "3f", "normal": "3f", "occlusion": "1f", "lit": "1f", "source": "3f"}
                     ),
                 )
@@ -117,7 +118,7 @@ class HeadRasterizer:
             array = self.context.vertex_array(program, content, index)
             self.arrays.append((shader, array))
             self._owned += [index, array]
-        self._set_uniforms(uniforms(scene))
+        self._set_uniforms(uniforms(scene.identity, scene.light, scene.arms))
 
     def _set_uniforms(self, values: dict) -> None:
         for name, value in values.items():
@@ -171,9 +172,9 @@ class HeadRasterizer:
         for shader, array in self.arrays:
             if shader in without:
                 continue
-            if shader in _CULL:
+            if shader in CULL:
                 context.enable(moderngl.CULL_FACE)
-                context.cull_face = _CULL[shader]
+                context.cull_face = CULL[shader]
             else:
                 context.disable(moderngl.CULL_FACE)
             if shader == LENS:
@@ -194,7 +195,7 @@ class HeadRasterizer:
         return small[..., :3] + (clear * self.scene.backdrop // 255).astype(np.uint8)
 
 
-def _layout(program: moderngl.Program, attributes: dict[str, str]) -> tuple:
+def layout(program: moderngl.Program, attributes: dict[str, str]) -> tuple:
     """moderngl's format of an interleaved buffer, with padding for attributes that the program does not use."""
     widths = [size if name in program else f"{4 * int(size[0])}x" for name, size in attributes.items()]
     return (" ".join(widths), *(name for name in attributes if name in program))

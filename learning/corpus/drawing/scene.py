@@ -142,9 +142,8 @@ def random_scene(rng: np.random.Generator, identity: Identity, size: int = 256, 
     )
 
 
-def uniforms(scene: Scene) -> dict:
-    """The shaders' uniforms (see `shaders.PRELUDE`) of a scene."""
-    person, light = scene.identity, scene.light
+def uniforms(person: Identity, light: Light, arms: ArmShape | None = None) -> dict:
+    """The shaders' uniforms (see `shaders.PRELUDE`) of a person in a light."""
     shape, look, hair, clothes, spectacles, hat = (
         person.shape, person.look, person.hair, person.clothes, person.glasses, person.hat,
     )  # fmt: skip
@@ -173,6 +172,6 @@ def uniforms(scene: Scene) -> dict:
         values["lens"] = (spectacles.tint_amount, spectacles.reflection, 0, 0)
     if hat:
         values["hat"] = hat.colour
-    if scene.arms:
-        values["nail"] = scene.arms.nail
+    if arms:
+        values["nail"] = arms.nail
     return values

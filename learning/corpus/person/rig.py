@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....vocabulary import COUNT, GLASS, HAIR, INDEX, SKIN
+from ....vocabulary import GLASS, HAIR, INDEX, SKIN
 from .arms import AT_REST, BODY, Arms, ArmShape, move_body
 from .geometry import grid_normals, grid_triangles, rotation, smooth_step, unit
 from .hair import hair_and_hat
-from .head import LOWER, MIDDLE, UPPER, build_head
+from .head import LOWER, MIDDLE, UPPER, HeadMesh, build_head
 from .identity import Identity
 from .parts import (
     HAT,
@@ -23,7 +23,8 @@ from .parts import (
     socket,
 )
 
-_PIVOT = np.array([0, -0.95, -0.15], np.float32)  # of the head's rotation: the top of the neck
+PIVOT = np.array([0, -0.95, -0.15], np.float32)
+"""Of the head's rotation: the top of the neck."""
 _OF_BLENDSHAPES = slice(0, INDEX["blink_left"])  # the parameters of mouth and brows
 _JAW_SHARE = {"jaw": 1.0, "tongue": 0.8, "cavity": 0.6}
 _LID_CLEARANCE = 0.014
@@ -56,7 +57,6 @@ class Rig:
         shape = identity.shape
         self.identity, self.head = identity, build_head(shape, identity.look)
         head = self.head
-        self.blendshapes = head.blendshapes.reshape(COUNT, -1)
         self.parts: list[Part] = [
             eyeball(head, 0),
             eyeball(head, 1),
@@ -176,7 +176,7 @@ class Rig:
         p = {name: float(parameters[i]) for name, i in INDEX.items()}
         position, normal, occlusion = self.rest.copy(), self.normal.copy(), self.occlusion.copy()
         skin = position[: self.skin_count]
-        self._move_skin(skin, parameters, p)
+        move_skin(self.head, skin, parameters)
         normal[: self.skin_count] = self._skin_normals(skin)
         self._move_mouth(position, normal, p)
         self._turn_eyes(position, normal, occlusion, p)
@@ -188,7 +188,7 @@ class Rig:
         marks = np.concatenate([skin[self._landmark_vertices], pupils, skin[self._scalp_vertices]])
 
         def follow_head(points: np.ndarray) -> np.ndarray:
-            return (points - _PIVOT) @ turn.T + _PIVOT + shift
+            return (points - PIVOT) @ turn.T + PIVOT + shift
 
         shoulders = np.array([p["shoulder_x"], p["shoulder_y"], 0], np.float32)
         # heights between which a part begins to follow the head; no torso is that high
@@ -211,22 +211,6 @@ class Rig:
         if self.arms and self.arms.shape.hand:  # a half body
             marks = np.concatenate([marks, self.arms.points(shoulders, state)])
         return PosedMesh(position, normal, occlusion, marks)
-
-    def _move_skin(self, skin: np.ndarray, parameters: np.ndarray, p: dict[str, float]) -> None:
-        """Add the weighted blendshapes, then lay the lids over the eyeballs."""
-        weights = np.array(parameters, np.float32)
-        skin += (weights[_OF_BLENDSHAPES] @ self.blendshapes[_OF_BLENDSHAPES]).reshape(-1, 3)
-        head, radius = self.head, self.identity.shape.eye_radius
-        for eye, name in enumerate(("blink_left", "blink_right")):
-            near = head.lid_vertices[eye]
-            lid = head.lids[eye][near] * (1 - p[name])
-            lid[lid[:, 1] > 0] *= max(0.0, 1 + 0.8 * p["gaze_y"])  # the upper lid follows the gaze
-            skin[near] += lid
-            skin[near, 1] -= head.shut[eye][near] * np.clip(p[name], 0, 1)
-            offset = skin[near] - head.eyes[eye]
-            inside = radius**2 - offset[:, 0] ** 2 - offset[:, 1] ** 2
-            surface = head.eyes[eye][2] + np.sqrt(np.maximum(inside, 0)) + _LID_CLEARANCE
-            skin[near, 2] = np.where(inside > 0, np.maximum(skin[near, 2], surface), skin[near, 2])
 
     def _skin_normals(self, skin: np.ndarray) -> np.ndarray:
         """Normals of each band, averaged across a line where it is closed."""
@@ -279,3 +263,22 @@ class Rig:
                 lit = smooth_step(lid + 0.015, lid - 0.055, position[part, 1])
                 side = np.abs(position[part, 0] - self.head.eyes[eye][0]) / shape.eye_half
                 occlusion[part] = (0.32 + 0.68 * lit) * (1 - 0.35 * smooth_step(0.55, 1.05, side))
+
+
+def move_skin(head: HeadMesh, skin: np.ndarray, parameters: np.ndarray) -> None:
+    """Add the weighted blendshapes for motion (24,) to a head's vertices at rest (n,3), in place, then lay the lids
+    over the eyeballs."""
+    weights, gaze_y = np.array(parameters, np.float32), float(parameters[INDEX["gaze_y"]])
+    blendshapes = head.blendshapes[_OF_BLENDSHAPES].reshape(_OF_BLENDSHAPES.stop, -1)
+    skin += (weights[_OF_BLENDSHAPES] @ blendshapes).reshape(-1, 3)
+    radius = head.shape.eye_radius
+    for eye, name in enumerate(("blink_left", "blink_right")):
+        near, blink = head.lid_vertices[eye], float(parameters[INDEX[name]])
+        lid = head.lids[eye][near] * (1 - blink)
+        lid[lid[:, 1] > 0] *= max(0.0, 1 + 0.8 * gaze_y)  # the upper lid follows the gaze
+        skin[near] += lid
+        skin[near, 1] -= head.shut[eye][near] * np.clip(blink, 0, 1)
+        offset = skin[near] - head.eyes[eye]
+        inside = radius**2 - offset[:, 0] ** 2 - offset[:, 1] ** 2
+        surface = head.eyes[eye][2] + np.sqrt(np.maximum(inside, 0)) + _LID_CLEARANCE
+        skin[near, 2] = np.where(inside > 0, np.maximum(skin[near, 2], surface), skin[near, 2])

@@ -24,7 +24,7 @@ from ....files import whole_file
 from ....model_loaders.checkpoint import load_renderer
 from ....networks.renderer.model import Renderer
 from ....networks.renderer.plate import SIZE
-from ...datasets.face_groups import read_arrays, read_face_groups
+from ...datasets.face_groups import FaceGroups, read_arrays, read_face_groups
 
 FILE = "mattes.npz"
 LEAST, MOST = 0.1, 0.95  # share of a picture that is a person
@@ -50,10 +50,14 @@ def read_real_mattes(folder: str | Path) -> RealMattes:
 def pictures_of(folder: str | Path) -> np.ndarray:
     """Distinct pictures (N,S,S,3) uint8 of a folder of faces: each portrait once, of each clip the first one."""
     faces = read_face_groups(folder)
-    portraits, films = faces.rgb[faces.person < 0], faces.rgb[faces.person >= 0, 0]
-    portraits = portraits.reshape(-1, *faces.rgb.shape[2:])
+    return np.concatenate([portraits_of(faces), faces.rgb[faces.person >= 0, 0]])
+
+
+def portraits_of(faces: FaceGroups) -> np.ndarray:
+    """Its portraits (N,S,S,3) uint8, each once: those that teach stand in several groups."""
+    portraits = faces.rgb[faces.person < 0].reshape(-1, *faces.rgb.shape[2:])
     first = {picture.tobytes(): number for number, picture in reversed(list(enumerate(portraits)))}
-    return np.concatenate([portraits[sorted(first.values())], films])
+    return portraits[sorted(first.values())]
 
 
 def write_real_mattes(folder: str | Path) -> RealMattes:

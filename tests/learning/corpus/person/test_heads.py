@@ -5,7 +5,7 @@ import pytest
 
 from mamba_portrait.learning.corpus.person.geometry import grid_normals, rotation, sphere_grid
 from mamba_portrait.learning.corpus.person.identity import random_identity
-from mamba_portrait.learning.corpus.person.rig import Rig
+from mamba_portrait.learning.corpus.person.rig import Rig, move_skin
 from mamba_portrait.vocabulary import COUNT, INDEX, LANDMARKS
 
 
@@ -46,7 +46,7 @@ def test_lips_stay_together_beyond_the_corners(rig):
     parameters[INDEX["yaw"] :] = 0
     rig.pose(parameters)
     skin = rig.rest[: rig.skin_count].copy()
-    rig._move_skin(skin, parameters, {name: float(parameters[i]) for name, i in INDEX.items()})
+    move_skin(rig.head, skin, parameters)
     rows = skin.reshape(-1, rig._columns, 3)
     row = rig._line_rows[1]
     outside = rig.head.closed[0] == 1
