@@ -161,7 +161,7 @@ train --experiments
         "--sync-portraits", nargs="+", metavar="PHOTO", default=(), help="photographs that show their lips to it"
     )
     second.add_argument(
-        "--sync-weight", type=number(Range(0.0, 1000.0)), default=0.02, help="of its loss (%(default)s)"
+        "--sync-weight", type=number(Range(0.0, 1000.0)), default=0.08, help="of its loss (%(default)s)"
     )
     second.add_argument(
         "--workers", type=number(Range(0, 1024)), default=0, help="processes that prepare batches (%(default)s)"

@@ -153,6 +153,8 @@ def _check_language(file: str, learned: str, language: str) -> None:
 def _task(settings: Stage2Settings, model: MotionModel, renderer, tracks: list[Track]) -> Stage2Task:
     sync = None
     if settings.sync_judge is not None:
+        if not model.config.regression:
+            raise ValueError("A sync judge judges the lips of the audio regression, which this model does not have.")
         sync = SyncLoss.of(settings.sync_judge, settings.sync_portraits, renderer, tracks)
     task = Stage2Task(
         model,

@@ -43,7 +43,7 @@ def loss() -> SyncLoss:
 def stage2(tiny_motion_config, tiny_weights, drawn_clips):
     """stage2(sync, weight): the tiny task with a batch, always the same."""
 
-    def make(sync=None, weight=0.02, audio_first=0.0):
+    def make(sync=None, weight=0.08, audio_first=0.0):
         renderer = load_renderer(tiny_weights / "renderer_lite.safetensors")
         torch.manual_seed(0)
         model = MotionModel(replace(tiny_motion_config, prediction="x0"))
@@ -112,6 +112,8 @@ def test_without_it_nothing_changes(loss, stage2):
 def test_a_portrait_shows_the_mouths_of_clips(drawn_clips):
     mouths = mouths_of_clips(load_tracks(drawn_clips, None), 6)
     assert mouths.shape == (6, WIDTH) and torch.isfinite(mouths).all()
+    with pytest.raises(ValueError, match="clips with labels"):
+        mouths_of_clips([])
     renderer = load_renderer(WEIGHTS / "renderer_lite.safetensors")
     photo = load_photo(WEIGHTS.parent / "assets" / "portrait.jpg")
     photo = crop_portrait(photo, find_face(photo))[0]
