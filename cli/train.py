@@ -162,6 +162,17 @@ train --experiments
         "ones with noise",
     )
     second.add_argument(
+        "--sync-judge",
+        metavar="FILE",
+        help="a sync judge that also judges the lips, as --sync-portraits show them; not the one that scores the films",
+    )
+    second.add_argument(
+        "--sync-portraits", nargs="+", metavar="PHOTO", default=(), help="photographs that show their lips to it"
+    )
+    second.add_argument(
+        "--sync-weight", type=number(Range(0.0, 1000.0)), default=0.08, help="of its loss (%(default)s)"
+    )
+    second.add_argument(
         "--workers", type=number(Range(0, 1024)), default=0, help="processes that prepare batches (%(default)s)"
     )
     whole.add_argument("--jobs", type=processes, help="processes that draw (default: all cores)")
@@ -277,10 +288,13 @@ def run_stage2(options: argparse.Namespace) -> None:
     """Train a motion model; prints the run's checkpoint. Stills of the corpus lend their looks to the clips."""
     from ..learning.corpus.speech.augment import augment
     from ..learning.corpus.speech.music import music
+    from ..learning.training.motion_model.losses import Stage2Weights
     from ..learning.training.motion_model.train import Stage2Settings, train_stage2
     from ..learning.training.recipe import appearances, count_stills
     from ..model_loaders.checkpoint import load_renderer
 
+    if bool(options.sync_judge) != bool(options.sync_portraits):
+        raise ValueError("Give --sync-judge and --sync-portraits together: the judge sees the lips of portraits.")
     check_folder(options.out)
     with use_machine(options) as machine:
         whole = plan(options, machine)
@@ -298,6 +312,9 @@ def run_stage2(options: argparse.Namespace) -> None:
             sample=_portrait(options.sample) if options.sample else None,
             ablate=options.ablate,
             predicted_history=options.predicted_history,
+            weights=Stage2Weights(sync=options.sync_weight),
+            sync_judge=options.sync_judge,
+            sync_portraits=[_portrait(file) for file in options.sync_portraits],
         )
         show(train_stage2(options.data, options.out, whole, settings, renderer))
 

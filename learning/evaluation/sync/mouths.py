@@ -41,6 +41,16 @@ def find_mouths(frames: Iterable[Tensor]) -> Tensor | None:
     return torch.from_numpy(np.stack(cut)).float() / 255
 
 
+def cut_mouths(still: Tensor, frames: Iterable[Tensor]) -> Tensor | None:
+    """Frames (H,W,3) of a head that stays where it is in `still` (H,W,3) -> (T,48,64) as `find_mouths`, all cut at the
+    still's place. None where no face is found in it."""
+    place = _place(to_uint8(still))
+    if place is None:
+        return None
+    grey = (cv2.cvtColor(to_uint8(frame), cv2.COLOR_RGB2GRAY) for frame in frames)
+    return torch.from_numpy(np.stack([_cut(picture, *place) for picture in grey])).float() / 255
+
+
 def _place(picture: np.ndarray) -> tuple[float, float, float, float] | None:
     """Centre x, y, distance of the eyes and tilt (radians) of the largest face."""
     faces = [face for face in own.find(picture) if face.landmarks is not None]

@@ -104,10 +104,17 @@ class SyncNetwork(nn.Module):
 
     def forward(self, mouths: Tensor, waveform: Tensor) -> Tensor:
         """mouths (B,T,48,64) in [0,1], waveform (B,640*T) -> cosines (B,T,T): [b,t,u] of mouth t and sound u."""
+        return self.seen(mouths) @ self.heard(waveform).mT
+
+    def seen(self, mouths: Tensor) -> Tensor:
+        """mouths (B,T,48,64) in [0,1] -> embeddings (B,T,width) of length 1."""
         pixels = mouths - mouths.mean((1, 2, 3), keepdim=True)
         pixels = pixels / pixels.std((1, 2, 3), keepdim=True).clamp_min(0.02)
-        seen, heard = F.normalize(self.mouth(pixels), dim=-1), F.normalize(self.voice(waveform), dim=-1)
-        return seen @ heard.mT
+        return F.normalize(self.mouth(pixels), dim=-1)
+
+    def heard(self, waveform: Tensor) -> Tensor:
+        """waveform (B,640*T) at 16 kHz -> embeddings (B,T,width) of length 1."""
+        return F.normalize(self.voice(waveform), dim=-1)
 
 
 def by_shift(cosines: Tensor, reach: int) -> Tensor:

@@ -18,6 +18,7 @@ class Stage2Weights:
     acceleration: float = 0.5
     readout: float = 1.0
     heard: float = 0.5  # error of the parameters as regressed from the audio features alone, without denoising
+    sync: float = 0.08  # of a sync judge, where one is given (sync_loss.py)
     mouth: float = 4.0  # of the mouth's parameters in the read-out and the regression: speech determines them most
 
 

@@ -15,7 +15,7 @@ from ....networks.motion_model.model import MotionModel
 from ....sampling.schedule import NoiseSchedule
 from ....vocabulary import COUNT, SAMPLES_A_FRAME
 from ...datasets.batch_slice import BatchSlice, Draws
-from ...datasets.tracks import Track, TrackBatch, TrackBatches, track_loader
+from ...datasets.tracks import MOUTH, Track, TrackBatch, TrackBatches, track_loader
 from .led import led_by
 from .losses import (
     Stage2Weights,
@@ -27,6 +27,7 @@ from .losses import (
     simple_loss,
     summed_motion_losses,
 )
+from .sync_loss import SyncLoss
 
 DROP_AUDIO, DROP_APPEARANCE, DROP_BOTH = 0.15, 0.1, 0.05  # for classifier-free guidance
 NO_HISTORY = 0.25  # so that a clip's first window, whose history is zeros, is nothing new
@@ -122,7 +123,7 @@ class Stage2Task:
     head that is used in training only; and for the first AUDIO_FIRST of a run nothing else is learnt.
     appearances (K, appearance_dim): F_A of stills, given at random to clips that were never painted. Of a `live` share
     of the windows the sound ends 0 to 20 frames after the window, as where it is heard while it is spoken; the gain
-    that the extractors measure is then that of what has been heard.
+    that the extractors measure is then that of what has been heard. sync: judges the mouths of the regression.
     """
 
     def __init__(
@@ -136,8 +137,9 @@ class Stage2Task:
         audio_first: float = AUDIO_FIRST,
         live: float = 0.0,
         workers: int = 0,
+        sync: SyncLoss | None = None,
     ):
-        self.live = live
+        self.live, self.sync = live, sync
         self.model, self.renderer, self.weights = model, renderer, weights or Stage2Weights()
         self.windows, self.workers = windows, workers
         self.audio_first = audio_first if model.config.regression else 0.0
@@ -209,9 +211,12 @@ class Stage2Task:
         audio = self._extract(tracks, past if self.model.config.predicted_history else 0)
         motion, terms = self.motion(tracks), {}
         if self.model.config.regression:
-            terms = {"heard": self._audio_regression(motion[:, past:], *_last(audio, motion.shape[1] - past))}
+            near = _last(audio, motion.shape[1] - past)
+            terms = {"heard": self._audio_regression(motion[:, past:], *near)}
+            if self.sync is not None:
+                terms["sync"] = self._sync(near, batch.tracks)
         if progress < self.audio_first:
-            return terms | {"loss": terms["heard"]}
+            return terms | {"loss": terms["heard"] + self.weights.sync * terms.get("sync", 0.0)}
         terms |= self._denoised(motion, batch, audio)
         named = {name: getattr(self.weights, name, 1.0) * value for name, value in terms.items()}
         return terms | {"loss": torch.stack(list(named.values())).sum()}
@@ -242,6 +247,11 @@ class Stage2Task:
         error[..., self.led] -= self.model.ear(condition).float()
         error[..., self.others] -= self.pose_head(condition).float()
         return (error.square() * self.parameter_weights).mean()
+
+    def _sync(self, audio: Audio, tracks: TrackBatch) -> Tensor:
+        """The sync judge's loss of the mouths that windows' audio features command; it hears all of their sound."""
+        mean = self.renderer.read_parameters(self.model.motion_mean[None])[0, MOUTH]
+        return self.sync(self.model.predict_mouth(*audio).float()[..., : len(MOUTH)] + mean, tracks)
 
     def _denoised(self, motion: Tensor, batch: Batch, audio: Audio) -> dict[str, Tensor]:
         """L_simple, velocity, acceleration and read-out of one denoising step; motion (B, history + W, 768), audio of

@@ -26,6 +26,7 @@ from .clips import encode_clips
 from .losses import Stage2Weights
 from .measure import measure_voices
 from .sampler import Sampler, kept_voice
+from .sync_loss import SyncLoss
 from .task import AUDIO_FIRST, Stage2Task
 
 
@@ -49,6 +50,8 @@ class Stage2Settings:
     ablate: Sequence[str] = ()  # branches that are cut, of ablation.STAGE2
     renew: Sequence[str] = ()  # with init: modules that begin anew, in a model of `config`
     predicted_history: bool = False  # the four previous frames are those that the model predicts [P]; False: its config
+    sync_judge: str | Path | None = None  # also judges the mouths of the audio regression; not one that scores films
+    sync_portraits: Sequence[Tensor] = ()  # photographs (S,S,3) that show it these mouths
     measure: bool = False  # end with figures on the clips kept for validation
 
 
@@ -148,6 +151,11 @@ def _check_language(file: str, learned: str, language: str) -> None:
 
 
 def _task(settings: Stage2Settings, model: MotionModel, renderer, tracks: list[Track]) -> Stage2Task:
+    sync = None
+    if settings.sync_judge is not None:
+        if not model.config.regression:
+            raise ValueError("A sync judge judges the lips of the audio regression, which this model does not have.")
+        sync = SyncLoss.of(settings.sync_judge, settings.sync_portraits, renderer, tracks)
     task = Stage2Task(
         model,
         renderer,
@@ -157,6 +165,7 @@ def _task(settings: Stage2Settings, model: MotionModel, renderer, tracks: list[T
         audio_first=settings.audio_first,
         live=settings.live,
         workers=settings.workers,
+        sync=sync,
     )
     task.weigh_parameters(tracks)
     return task

@@ -86,7 +86,11 @@ def _by_speaker(clips: Sequence[MouthClip], frames: int) -> list[list[MouthClip]
 
 def _among_shifts(cosines: Tensor, spread: int, sharpness: Tensor) -> Tensor:
     """Mean cross-entropy (nats) of shift 0 among all shifts that stay inside the clip, for runs of `spread` frames."""
-    inner = by_shift(cosines, REACH)[:, REACH:-REACH]
+    return shift_entropy(by_shift(cosines, REACH)[:, REACH:-REACH], spread, sharpness)
+
+
+def shift_entropy(inner: Tensor, spread: int, sharpness: Tensor) -> Tensor:
+    """The same of cosines (B,T,2*REACH+1) by shift."""
     averaged = F.avg_pool1d(inner.transpose(1, 2), min(spread, inner.shape[1]), 1).transpose(1, 2)
     logits = averaged.flatten(0, 1) * sharpness.exp()
     return F.cross_entropy(logits, torch.full_like(logits[:, 0], REACH, dtype=torch.long))
