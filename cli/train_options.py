@@ -1,4 +1,4 @@
-"""What the commands that train have in common."""
+"""Options of the commands that train: what they have in common, and what each stage alone has."""
 
 from __future__ import annotations
 
@@ -77,3 +77,101 @@ def show(path) -> None:
 
     if processes.is_main():
         print(path)
+
+
+def add_rendering(parser: argparse.ArgumentParser) -> None:
+    """What stage 1 alone has."""
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        metavar="PART",
+        default=(),
+        help="of the schedule (space, motion, coarse, fine; on a GPU finish as well) only these; before them, where "
+        "named, appearance: F_A learns who somebody is (`corpus --scenes 2`); with --init motion encoder and rendering "
+        "may be trained side by side, and put together by export --motion-encoder; matte, by itself: where the person "
+        "is, so that no ghost stays where a head has been; portraits, by itself: with --init and --faces the decoder "
+        "learns mouths from photographs",
+    )
+    parser.add_argument(
+        "--space",
+        choices=("named", "semi", "free"),
+        help="of the motion, where films take part: named parameters alone, beside them what films alone teach, or "
+        "nothing named until `fit` finds names (default: that of --init; new weights: free)",
+    )
+    parser.add_argument(
+        "--withhold",
+        type=number(Range(0.0, 1.0)),
+        default=0.25,
+        metavar="SHARE",
+        help="of the films' samples in a semi space so many are driven without the named part (%(default)s)",
+    )
+    parser.add_argument(
+        "--faces",
+        metavar="DIR",
+        help="real faces beside the drawn ones: of the part motion with landmarks, of the part matte with mattes, of "
+        "the part portraits 256 pixels wide",
+    )
+    parser.add_argument(
+        "--adversary",
+        type=number(Range(0.0, 1000.0)),
+        default=0.0,
+        metavar="WEIGHT",
+        help="of a patch discriminator on mouths in the part portraits, such as .5 (%(default)s)",
+    )
+    parser.add_argument(
+        "--contrast",
+        type=number(Range(0.0, 1000.0)),
+        default=0.0,
+        metavar="WEIGHT",
+        help="of F_A telling people apart beside rendering; needs `corpus --scenes 2` (%(default)s)",
+    )
+    parser.add_argument(
+        "--other-scene",
+        type=number(Range(0.0, 1.0)),
+        default=0.0,
+        metavar="SHARE",
+        help="of the samples so many are rendered with F_A of the person in another scene (%(default)s)",
+    )
+    parser.add_argument(
+        "--learn",
+        nargs="+",
+        metavar="MODULE",
+        default=(),
+        help="modules of the renderer that learn to render, such as decoder; the others stay (default: all)",
+    )
+
+
+def add_speaking(parser: argparse.ArgumentParser) -> None:
+    """What stage 2 alone has."""
+    parser.add_argument("--renderer", metavar="FILE", help="the renderer it speaks through (default: the shipped one)")
+    parser.add_argument(
+        "--sample", metavar="PHOTO", help="speaks a clip kept for validation at every checkpoint: a film"
+    )
+    parser.add_argument("--batch-size", type=number(Range(1, 65536)), default=32, help="windows a step (%(default)s)")
+    parser.add_argument(
+        "--live",
+        type=number(Range(0.0, 1.0)),
+        default=0.25,
+        metavar="SHARE",
+        help="of the windows so many hear at most 20 frames ahead, for voices heard as they come (%(default)s)",
+    )
+    parser.add_argument(
+        "--predicted-history",
+        action="store_true",
+        help="the four previous frames are those that the model itself predicts, as in the paper, in place of the true "
+        "ones with noise",
+    )
+    parser.add_argument(
+        "--sync-judge",
+        metavar="FILE",
+        help="a sync judge that also judges the lips, as --sync-portraits show them; not the one that scores the films",
+    )
+    parser.add_argument(
+        "--sync-portraits", nargs="+", metavar="PHOTO", default=(), help="photographs that show their lips to it"
+    )
+    parser.add_argument(
+        "--sync-weight", type=number(Range(0.0, 1000.0)), default=0.08, help="of its loss (%(default)s)"
+    )
+    parser.add_argument(
+        "--workers", type=number(Range(0, 1024)), default=0, help="processes that prepare batches (%(default)s)"
+    )
