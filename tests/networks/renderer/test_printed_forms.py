@@ -88,10 +88,11 @@ def test_each_form_says_something_of_its_own_and_learns(form, tiny_config, photo
     usual.load_state_dict({k: v for k, v in shared.items() if v.shape == usual.state_dict()[k].shape}, strict=False)
     with torch.no_grad():
         assert (render(usual, photo, change)[1].image - render(renderer, photo, change)[1].image).abs().max() > 1e-5
-    losses = overfit(renderer, photo, change, 4, 1e-3)
+    steps, rate = (12, 4e-3) if form == "decoder_skips" else (4, 1e-3)  # U alone learns slowly at first
+    losses = overfit(renderer, photo, change, steps, rate)
     missing = {name.split(".")[0] for name, p in renderer.named_parameters() if p.grad is None}
     unused = {"image_encoder", "appearance"} if form == "decoder_skips" else set()  # skips, and F_A's only reader
-    assert missing <= {"parameters_of_motion"} | unused and min(losses) < losses[0]
+    assert missing <= {"parameters_of_motion"} | unused and losses[-1] < 0.99 * losses[0]
 
 
 def test_all_forms_together_overfit_a_batch(method, photo, change):
