@@ -213,16 +213,6 @@ class RenderingTask(StillsTask):
         losses = {"threshold_mask": threshold_mask_loss, "printed_mask": printed_mask_loss}
         return {name: loss(deviated, truth) for name, loss in losses.items() if getattr(self.weights, name)}
 
-    def state(self) -> dict[str, Any]:
-        """The renderer, and the discriminators where they take part."""
-        return super().state() | ({} if self.adversary is None else {"adversary": self.adversary.state_dict()})
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
-        super().restore(state)
-        if self.adversary is not None:
-            self.adversary.load_state_dict(state["adversary"])
-
     @torch.no_grad()
     def measure(self, indices: np.ndarray, size: int) -> dict[str, float]:
         """On at most 16 groups held out: PSNR driven by pictures and by parameters, of copying the source, and at rest;

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -236,16 +236,6 @@ class ReturnedTask(StillsTask):
         """Of drawn people held out, as `RenderingTask.measure`."""
         self.drawn.stills = self.stills
         return self.drawn.measure(indices, size)
-
-    def state(self) -> dict[str, Any]:
-        """The renderer, and the discriminators where they take part."""
-        return super().state() | ({} if self.adversary is None else {"adversary": self.adversary.state_dict()})
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
-        super().restore(state)
-        if self.adversary is not None:
-            self.adversary.load_state_dict(state["adversary"])
 
 
 def _mouths(marks: Tensor, size: int) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 from ....networks.renderer.model import Renderer
 from ...datasets.batch_slice import BatchSlice
 from ...datasets.stills import StillSet
+from .adversarial import Adversary
 
 
 class StillsTask:
@@ -18,6 +19,7 @@ class StillsTask:
     """
 
     PICTURES: int  # counted as samples, a group
+    adversary: Adversary | None = None  # of a part with L_adv
 
     def __init__(self, renderer: Renderer, stills: StillSet, size: int = 128):
         self.renderer, self.stills, self.size = renderer, stills, size
@@ -34,9 +36,12 @@ class StillsTask:
         return [{"params": self.parameters(), "lr": rate}]
 
     def state(self) -> dict[str, Any]:
-        """The renderer, whichever of its parts learns."""
-        return {"renderer": self.renderer.state_dict()}
+        """The renderer, whichever of its parts learns, and the discriminators where they take part."""
+        state = {"renderer": self.renderer.state_dict()}
+        return state if self.adversary is None else state | {"adversary": self.adversary.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""
         self.renderer.load_state_dict(state["renderer"])
+        if self.adversary is not None:
+            self.adversary.load_state_dict(state["adversary"])
