@@ -107,11 +107,21 @@ def _draw_identity(
         into["mark"][frame] = rasterizer.scene.landmarks(posed)
         if frame == 0:
             source_label, source = label, clip
-            into["part0"][...] = label[..., 3].astype(np.uint8)
+            into["part0"][...] = parts_of(label)
             continue
-        flow, visible = backward_flow(label, source_label)
-        into["flow"][frame - 1] = np.clip(np.rint(flow * FLOW_SCALE), -32767, 32767)
-        into["label"][frame - 1] = visible | (label[..., 3].astype(np.uint8) << 1)
+        write_change(into, frame, label, source_label)
+
+
+def write_change(into: dict[str, np.ndarray], frame: int, label: np.ndarray, source_label: np.ndarray) -> None:
+    """The flow and the label of a frame after the first into views of a group's arrays, from both label buffers."""
+    flow, visible = backward_flow(label, source_label)
+    into["flow"][frame - 1] = np.clip(np.rint(flow * FLOW_SCALE), -32767, 32767)
+    into["label"][frame - 1] = visible | (parts_of(label) << 1)
+
+
+def parts_of(label: np.ndarray) -> np.ndarray:
+    """(H,W) uint8: which part each pixel of a label buffer shows."""
+    return np.rint(label[..., 3]).astype(np.uint8)
 
 
 def _draw_half_body(rasterizer: HeadRasterizer, motion: np.ndarray, into: dict[str, np.ndarray]) -> None:
@@ -160,10 +170,15 @@ def draw_stills(
         if not all(path.exists() for path in paths.values()):
             rasterizer = rasterizer or HeadRasterizer(size)
             arrays = draw_shard(rasterizer, seed, number, count, scenes, start, framing)
-            for name, path in paths.items():
-                with whole_file(path) as partial, open(partial, "wb") as file:
-                    np.save(file, arrays[name])
+            write_shard(paths, arrays)
         done.append(paths["rgb"])
         if progress:
             progress(start + count - first, groups)
     return done
+
+
+def write_shard(paths: dict[str, Path], arrays: dict[str, np.ndarray]) -> None:
+    """Each array to its file, which appears when it is complete."""
+    for name, path in paths.items():
+        with whole_file(path) as partial, open(partial, "wb") as file:
+            np.save(file, arrays[name])

@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ....files import whole_file
 from ....vocabulary import COUNT, INDEX, LANDMARKS
 from ..acting.expressions import random_group
-from ..drawing.rasterizer import LABEL_SIZE, backward_flow
-from ..stills import FIELDS, FLOW_SCALE
+from ..drawing.rasterizer import LABEL_SIZE
+from ..stills import FIELDS, parts_of, write_change, write_shard
 from .drawing import PhotoRasterizer, Window
 from .fitting import fit_face
 from .mesh_places import MeshPlaces
@@ -83,14 +82,11 @@ def _draw_frames(rasterizer: PhotoRasterizer, states: np.ndarray, window: Window
     source_label = source = None
     for frame, state in enumerate(states):
         into["rgb"][frame], label, clip, into["mark"][frame] = rasterizer.draw(state, source, window)
-        part = np.rint(label[..., 3]).astype(np.uint8)
         if frame == 0:
             source_label, source = label, clip
-            into["part0"][...] = part
+            into["part0"][...] = parts_of(label)
             continue
-        flow, visible = backward_flow(label, source_label)
-        into["flow"][frame - 1] = np.clip(np.rint(flow * FLOW_SCALE), -32767, 32767)
-        into["label"][frame - 1] = visible | (part << 1)
+        write_change(into, frame, label, source_label)
 
 
 def draw_photo_stills(
@@ -119,9 +115,7 @@ def draw_photo_stills(
             groups = []
             for number in chosen:
                 groups += draw_pair(rasterizer, photos, places, together[number], rounds, (seed, number))
-            for name, path in paths.items():
-                with whole_file(path) as partial, open(partial, "wb") as file:
-                    np.save(file, np.stack([group[name] for group in groups]))
+            write_shard(paths, {name: np.stack([group[name] for group in groups]) for name in paths})
         if progress:
             progress(chosen.stop * rounds, len(together) * rounds)
     return len(together) * rounds

@@ -96,36 +96,24 @@ class Adversary(nn.Module):
                 losses.append((F.relu(1 + no).mean() + F.relu(1 - yes).mean()) / 2)
             return torch.stack(losses).mean()
 
-    def of_crops(
-        self,
-        made: dict[str, Tensor],
-        given: dict[str, Tensor],
-        told: dict[str, Tensor],
-        judged: dict[str, Tensor],
-        progress: float,
-    ) -> dict[str, Tensor]:
-        """Both of that for crops (N,3,S,S) by their names, as "discriminator" the mistakes.
+    def of_crops(self, made: Tensor, given: Tensor, told: Tensor, progress: float) -> dict[str, Tensor]:
+        """Both of that for crops (N,3,S,S) of the only region, as "discriminator" the mistakes.
 
-        Rows (N,) bool: of those `told` the real crop is given, by which discriminators and the distance of features
-        learn; of those `judged` the renderer hears the verdict."""
-        zero = sum(crops.sum() for crops in made.values()) * 0
-        hinge, distance, mistakes = zero, zero, zero
-        for name, discriminator in self.discriminators.items():
-            rows, known = judged[name], told[name]
-            if rows.any():
-                discriminator.requires_grad_(False)
-                hinge = hinge - discriminator(made[name][rows])[0].mean() * rows.float().mean()
-            if known.any():
-                share = known.float().mean()
-                discriminator.requires_grad_(False)
-                with torch.no_grad():
-                    truth = discriminator(given[name][known])[1]
-                features = discriminator(made[name][known])[1]
-                apart = [F.l1_loss(a, b) for a, b in zip(features, truth, strict=True)]
-                distance = distance + share * torch.stack(apart).sum()
-                discriminator.requires_grad_(True)
-                no, yes = discriminator(torch.cat([made[name][known].detach(), given[name][known]]))[0].chunk(2)
-                mistakes = mistakes + share * (F.relu(1 + no).mean() + F.relu(1 - yes).mean()) / 2
+        Rows `told` (N,) bool have a real crop, by which the discriminator and the distance of features learn; the
+        renderer hears the verdict of all."""
+        (discriminator,) = self.discriminators.values()
+        discriminator.requires_grad_(False)
+        hinge = -discriminator(made)[0].mean()
+        distance = mistakes = made.sum() * 0
+        if told.any():
+            share = told.float().mean()
+            with torch.no_grad():
+                truth = discriminator(given[told])[1]
+            features = discriminator(made[told])[1]
+            distance = share * torch.stack([F.l1_loss(a, b) for a, b in zip(features, truth, strict=True)]).sum()
             discriminator.requires_grad_(True)
-        ramp = min(1.0, progress / RAMP) / len(self.discriminators)
+            no, yes = discriminator(torch.cat([made[told].detach(), given[told]]))[0].chunk(2)
+            mistakes = share * (F.relu(1 + no).mean() + F.relu(1 - yes).mean()) / 2
+        discriminator.requires_grad_(True)
+        ramp = min(1.0, progress / RAMP)
         return {"adversarial": ramp * hinge, "features": ramp * distance, "discriminator": mistakes}

@@ -41,13 +41,18 @@ class FilmWeights:
         return replace(self, adversarial=0.1, features=1.0)
 
 
-def picture_losses(rendered: Rendered, truth: Tensor) -> dict[str, Tensor]:
-    """Unweighted terms of rendered frames against true ones (N,3,R,R)."""
-    image = rendered.image
+def likeness(image: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    """Unweighted terms of pictures (N,3,R,R) against true ones: L1 of pixels, of pooled pixels, of gradients."""
     return {
         "pixels": F.l1_loss(image, truth),
         "pooled": sum(F.l1_loss(F.avg_pool2d(image, s), F.avg_pool2d(truth, s)) for s in (2, 4, 8)),
         "gradient": sum(F.l1_loss(image.diff(dim=d), truth.diff(dim=d)) for d in (-1, -2)),
+    }
+
+
+def picture_losses(rendered: Rendered, truth: Tensor) -> dict[str, Tensor]:
+    """Unweighted terms of rendered frames against true ones (N,3,R,R)."""
+    return likeness(rendered.image, truth) | {
         "synthesis": F.l1_loss(rendered.synthesis.image, truth),
         "warped": F.l1_loss(rendered.warped.float(), truth),
     }

@@ -25,7 +25,7 @@ from ...datasets.face_groups import LOOKS, FaceGroups
 from ...datasets.stills import StillSet
 from .adversarial import Adversary, regions
 from .augment import recoloured, vary
-from .film_losses import picture_losses
+from .film_losses import likeness
 from .losses import total
 from .rendering import Batch, RenderingTask
 from .stills_task import StillsTask
@@ -200,12 +200,7 @@ class ReturnedTask(StillsTask):
             regions(x[told], batch.marks[told], SIDE)[NAME]
             for x in (rendered.image, rendered.synthesis.image, batch.target)
         )
-        terms = {
-            "pixels": F.l1_loss(image, truth),
-            "pooled": sum(F.l1_loss(F.avg_pool2d(image, s), F.avg_pool2d(truth, s)) for s in (2, 4, 8)),
-            "gradient": sum(F.l1_loss(image.diff(dim=d), truth.diff(dim=d)) for d in (-1, -2)),
-            "synthesis": F.l1_loss(painted, truth),
-        }
+        terms = likeness(image, truth) | {"synthesis": F.l1_loss(painted, truth)}
         return {name: told.float().mean() * value for name, value in terms.items()}
 
     def _held_losses(self, rendered: Rendered, batch: Pictures) -> dict[str, Tensor]:
@@ -216,11 +211,7 @@ class ReturnedTask(StillsTask):
         image, target, marks = rendered.image[held], batch.target[held], batch.marks[held]
         made, given = (regions(x, marks, SIDE)[NAME] for x in (image, target))
         coarse = [F.l1_loss(F.avg_pool2d(made, size), F.avg_pool2d(given, size)) for size in COARSE]
-        image = torch.lerp(image, target, _mouths(marks, self.size))
-        part = rendered._replace(
-            image=image, warped=target, synthesis=rendered.synthesis._replace(image=rendered.synthesis.image[held])
-        )
-        losses = picture_losses(part, target)
+        losses = likeness(torch.lerp(image, target, _mouths(marks, self.size)), target)
         weights = {"pixels": 10.0, "pooled": 5.0, "gradient": 5.0}
         share = held.float().mean()
         whole = sum(weight * losses[name] for name, weight in weights.items())
@@ -228,9 +219,8 @@ class ReturnedTask(StillsTask):
 
     def _judged(self, image: Tensor, batch: Pictures, progress: float) -> dict[str, Tensor]:
         """L_adv of the mouths; the discriminator learns from those that photographs tell alone."""
-        made, given = ({NAME: regions(x.float(), batch.marks, SIDE)[NAME]} for x in (image, batch.target))
-        told, every = {NAME: batch.told > 0}, {NAME: torch.ones_like(batch.told, dtype=torch.bool)}
-        return self.adversary.of_crops(made, given, told, every, progress)
+        made, given = (regions(x.float(), batch.marks, SIDE)[NAME] for x in (image, batch.target))
+        return self.adversary.of_crops(made, given, batch.told > 0, progress)
 
     def measure(self, indices: np.ndarray, size: int) -> dict[str, float]:
         """Of drawn people held out, as `RenderingTask.measure`."""

@@ -101,7 +101,8 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
         arms_start(renderer, stills)
 
     facts = {"config": renderer.config.to_dict(), "part": 0, "finished": False}
-    before = holder(renderer) if settings.init else None
+    returns = settings.init and any(part.name == PORTRAITS.name for part in schedule)
+    before = holder(renderer) if returns else None
     run = Run(Path(out) / "stage1.pt", Average(renderer), facts)
     state = run.read(plan.device) if plan.resume else None
     for number in range(state["part"] if state else 0, len(schedule)):
@@ -111,7 +112,8 @@ def train_stage1(data: str | Path, out: str | Path, plan: Plan, settings: Stage1
         optimizers = [
             torch.optim.AdamW(task.parameter_groups(part.rate), lr=part.rate, weight_decay=1e-3, betas=(0.9, 0.98))
         ]
-        if isinstance(task, RenderingTask | ReturnedTask) and task.adversary is not None:
+        if task.adversary is not None:
+            processes.copy_from_main(task.adversary)
             optimizers.append(task.adversary.optimizer())
         if state:
             run.restore(state, task, optimizers)
@@ -186,7 +188,7 @@ def _task(
                 "The part portraits goes on from trained weights with photographs: give --init and --faces."
             )
         weights = ReturnedWeights().with_adversary(settings.adversary)
-        return _joined(ReturnedTask(renderer, before, stills, read_face_groups(settings.faces), part.size, weights))
+        return ReturnedTask(renderer, before, stills, read_face_groups(settings.faces), part.size, weights)
     if part.name == "motion":
         if settings.faces:
             return FacesTask(renderer, stills, read_face_groups(settings.faces))
@@ -199,14 +201,7 @@ def _task(
         weights = replace(weights, appearance=settings.contrast)
     options = {"written": part.written, "joint": part.joint, "adversarial": part.adversarial, "vgg": settings.vgg}
     options |= {"other_scene": settings.other_scene, "learn": settings.learn}
-    return _joined(RenderingTask(renderer, stills, part.size, weights, **options))
-
-
-def _joined(task: RenderingTask | ReturnedTask) -> RenderingTask | ReturnedTask:
-    """The same, with the discriminators of the main process."""
-    if task.adversary is not None:
-        processes.copy_from_main(task.adversary)
-    return task
+    return RenderingTask(renderer, stills, part.size, weights, **options)
 
 
 def _batch(part: Part) -> int:
