@@ -1,7 +1,5 @@
 """Windows after which the sound soon ends, as where a voice is heard while it is spoken."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -9,18 +7,13 @@ from mamba_portrait.learning.datasets.batch_slice import BatchSlice
 from mamba_portrait.learning.datasets.tracks import TrackBatches, load_tracks
 from mamba_portrait.learning.training.motion_model.task import Stage2Task, heard_so_far
 from mamba_portrait.model_loaders.checkpoint import load_renderer
-from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.vocabulary import SAMPLES_A_FRAME
 
 
 @pytest.fixture
-def batch_of(tiny_motion_config, tiny_weights, drawn_clips):
+def batch_of(hearing_model, tiny_weights, drawn_clips):
     renderer = load_renderer(tiny_weights / "renderer_lite.safetensors")
-    torch.manual_seed(0)
-    model = MotionModel(replace(tiny_motion_config, prediction="x0"))
-    with torch.no_grad():  # new weights read nothing of the sound
-        for p in model.parameters():
-            p.add_(0.1 * torch.randn_like(p))
+    model = hearing_model()
     tracks = load_tracks(drawn_clips, None)
 
     def batch(live, samples=40):

@@ -1,7 +1,5 @@
 """A sync judge as a loss of stage 2: maps of mouths, what its gradient reaches, and that nothing changes without it."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -18,7 +16,6 @@ from mamba_portrait.media.crop import crop_portrait
 from mamba_portrait.media.faces import find_face
 from mamba_portrait.media.photo import load_photo
 from mamba_portrait.model_loaders.checkpoint import WEIGHTS, load_renderer
-from mamba_portrait.networks.motion_model.model import MotionModel
 from mamba_portrait.vocabulary import SAMPLES_A_FRAME
 
 WIDTH = len(MOUTH)
@@ -40,16 +37,12 @@ def loss() -> SyncLoss:
 
 
 @pytest.fixture
-def stage2(tiny_motion_config, tiny_weights, drawn_clips):
+def stage2(hearing_model, tiny_weights, drawn_clips):
     """stage2(sync, weight): the tiny task with a batch, always the same."""
 
     def make(sync=None, weight=0.08, audio_first=0.0):
         renderer = load_renderer(tiny_weights / "renderer_lite.safetensors")
-        torch.manual_seed(0)
-        model = MotionModel(replace(tiny_motion_config, prediction="x0"))
-        with torch.no_grad():  # new weights read nothing of the sound
-            for p in model.parameters():
-                p.add_(0.1 * torch.randn_like(p))
+        model = hearing_model()
         tracks = load_tracks(drawn_clips, None)
         windows = TrackBatches(tracks, silent=0.0)
         weights = Stage2Weights(sync=weight)
